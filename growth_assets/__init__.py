@@ -1,0 +1,1 @@
+"""Website events in; trusted daily tables and guarded growth metrics out."""

@@ -1,0 +1,181 @@
+"""The contract that a table keeps: its Pandera schema, made of typed columns, row rules and frame rules.
+
+A row rule speaks of one row ("this column is never null"), so that a row which breaks it can be put aside. A frame
+rule speaks of the whole frame ("the key is unique"). Each has a name, under which it is an asset check, a reason in
+quarantine and a line in an alert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandera.polars as pa
+import polars as pl
+from pandera.errors import SchemaErrors
+
+from growth_assets.contracts.columns import MAP
+
+
+class ContractError(Exception):
+    """The frame has not the shape of its contract: a defect of the code, never of the data."""
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """What every row of a table keeps."""
+
+    name: str
+    column: str
+    good: pl.Expr
+    """True where the row keeps the rule; null counts as broken."""
+    description: str
+
+
+@dataclass(frozen=True)
+class FrameRule:
+    """What a table keeps as a whole."""
+
+    name: str
+    broken: Callable[[pl.LazyFrame], pl.LazyFrame]
+    """One row, one integer: how many rows break the rule."""
+    description: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the audit of one rule found."""
+
+    rule: str
+    rows: int
+    broken: int
+    description: str
+
+
+def column(dtype: pl.DataType, description: str, *, nullable: bool = False) -> pa.Column:
+    """A column of a contract; `description` says what a value means, with its unit."""
+    if dtype == MAP:
+        # Pandera knows no Map type: the type is held by a check of its own in `Contract.require_shape`.
+        return pa.Column(None, nullable=nullable, description=description, metadata={"dtype": dtype})
+    return pa.Column(dtype, nullable=nullable, description=description, metadata={"dtype": dtype})
+
+
+def not_null(name: str) -> RowRule:
+    """Column `name` has a value in every row."""
+    return RowRule(f"not_null_{name}", name, pl.col(name).is_not_null(), f"{name} is never null")
+
+
+def unique_key(*names: str) -> FrameRule:
+    """No two rows agree in all of `names`."""
+
+    def broken(frame: pl.LazyFrame) -> pl.LazyFrame:
+        return frame.select((pl.len() - pl.struct(names).n_unique()).cast(pl.Int64))
+
+    return FrameRule("key_unique", broken, f"({', '.join(names)}) is unique")
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Columns in order, with types; the rules their rows and the whole frame keep."""
+
+    columns: Mapping[str, pa.Column]
+    row_rules: tuple[RowRule, ...] = ()
+    frame_rules: tuple[FrameRule, ...] = field(default=())
+
+    @property
+    def dtypes(self) -> dict[str, pl.DataType]:
+        """Name to Polars type, in order."""
+        return {name: each.metadata["dtype"] for name, each in self.columns.items() if each.metadata}
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """All rules, in the order in which they are tried."""
+        return tuple(rule.name for rule in (*self.row_rules, *self.frame_rules))
+
+    @cached_property
+    def schema(self) -> pa.DataFrameSchema:
+        """The Pandera schema: a Pandera check for each rule, named as the rule."""
+        by_column: dict[str, list[pa.Check]] = {}
+        for rule in self.row_rules:
+            by_column.setdefault(rule.column, []).append(_row_check(rule))
+        return pa.DataFrameSchema(
+            {
+                name: pa.Column(
+                    each.dtype,
+                    nullable=True,  # "never null" is a rule with a name, like any other
+                    checks=by_column.get(name, []),
+                    description=each.description,
+                )
+                for name, each in self.columns.items()
+            },
+            checks=[_frame_check(rule) for rule in self.frame_rules],
+            strict=True,
+            ordered=True,
+        )
+
+    def first_broken(self) -> pl.Expr:
+        """Name of the first row rule that a row breaks; null for a good row."""
+        expression = pl.lit(None, dtype=pl.String)
+        for rule in reversed(self.row_rules):
+            good = rule.good.fill_null(value=False)
+            expression = pl.when(good).then(expression).otherwise(pl.lit(rule.name))
+        return expression
+
+    def require_shape(self, frame: pl.DataFrame) -> None:
+        """Refuse a frame with other columns, another order or other types than declared."""
+        if dict(frame.schema) != self.dtypes or list(frame.columns) != list(self.columns):
+            raise ContractError(f"expected {self.dtypes}, got {dict(frame.schema)}")
+
+    def audit(self, frame: pl.DataFrame) -> list[Finding]:
+        """Validate `frame` against the Pandera schema; a finding for every rule, broken or not.
+
+        Raises:
+            ContractError: the shape is not the declared one.
+        """
+        self.require_shape(frame)
+        broken: dict[str, int] = {}
+        try:
+            self.schema.validate(frame, lazy=True)
+        except SchemaErrors as errors:
+            for error in errors.schema_errors:
+                check = getattr(error, "check", None)
+                name = getattr(check, "name", None)
+                if name not in self.rule_names:
+                    raise ContractError(str(error)) from error
+                broken[name] = self._count(name, frame)
+        return [
+            Finding(rule.name, frame.height, broken.get(rule.name, 0), rule.description)
+            for rule in (*self.row_rules, *self.frame_rules)
+        ]
+
+    def _count(self, name: str, frame: pl.DataFrame) -> int:
+        for rule in self.row_rules:
+            if rule.name == name:
+                return int(frame.select((~rule.good.fill_null(value=False)).sum()).item())
+        (frame_rule,) = (rule for rule in self.frame_rules if rule.name == name)
+        return int(frame_rule.broken(frame.lazy()).collect().item())
+
+
+def _row_check(rule: RowRule) -> pa.Check:
+    def holds(data: pa.PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(rule.good.fill_null(value=False).all())
+
+    return pa.Check(holds, name=rule.name, error=rule.name, description=rule.description, ignore_na=False)
+
+
+def _frame_check(rule: FrameRule) -> pa.Check:
+    def holds(data: pa.PolarsData) -> pl.LazyFrame:
+        return rule.broken(data.lazyframe).select(pl.all() == 0)
+
+    return pa.Check(holds, name=rule.name, error=rule.name, description=rule.description)
+
+
+def columns(pairs: Iterable[tuple[str, pa.Column]]) -> dict[str, pa.Column]:
+    """Columns in order; a name given twice is an error."""
+    result: dict[str, pa.Column] = {}
+    for name, each in pairs:
+        if name in result:
+            raise ContractError(f"column {name} is declared twice")
+        result[name] = each
+    return result

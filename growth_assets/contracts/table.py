@@ -1,0 +1,57 @@
+"""The declaration of a table: its name, contract, function and the tables it is made from.
+
+One string names a table everywhere: `core.fct_website_events` is its asset key, its DuckDB view, its folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import polars as pl
+
+from growth_assets.contracts.contract import Contract
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a table's function gives for one day."""
+
+    frame: pl.DataFrame
+    beside: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """Tables that fall out of the same pass, by name, such as the rows put aside."""
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    """What was counted on the way, such as duplicates dropped."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. `build` is pure: frames and settings in, frames out, the same bytes every time."""
+
+    name: str
+    description: str
+    contract: Callable[[Any], Contract]
+    """Settings to contract: an enumeration, a minimum may be the site's own."""
+    upstream: tuple[str, ...] = ()
+    build: Callable[[Mapping[str, pl.LazyFrame], Any], Built] | None = None
+    """None where the rows come from a source reader or fall out of another table's pass."""
+    built_with: str | None = None
+    """The table whose pass makes this one too."""
+    checks: tuple[str, ...] = ()
+    """Rules that are an asset check of their own; the others share one, named `contract`."""
+    partitioned: bool = True
+    kind: Literal["raw", "fct", "agg", "metric"] = "raw"
+    guardrail: bool = False
+    version: str = "1"
+    """Raised when the same inputs and settings give other rows than before."""
+
+    @property
+    def schema(self) -> str:
+        """The DuckDB schema: raw, core or metrics."""
+        return self.name.partition(".")[0]
+
+    @property
+    def short_name(self) -> str:
+        """The name within its schema."""
+        return self.name.partition(".")[2]

@@ -1,0 +1,283 @@
+"""Typed settings from `site.toml` and `GROWTH_*` variables; the only reader of the environment.
+
+Every wrong value is named with its file and key. A variable overrides the file: `GROWTH_SALT` sets `salt`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+SITE_FILE = "site.toml"
+
+HOSTNAME = r"^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$"
+"""A host name with at least two labels, lower case, like www.xx.com; no port, no address."""
+
+NAME = r"^[a-z][a-z0-9_]{0,62}$"
+"""A name of an action or a source: lower case, digits and underscores."""
+
+ActionName = Annotated[str, Field(pattern=NAME)]
+Hostname = Annotated[str, Field(pattern=HOSTNAME)]
+
+
+class SettingsError(Exception):
+    """A setting is wrong. The message names the file, the key, what was found and what is expected."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Strict):
+    """Which files of the landing folder belong together, and what cannot be seen in the files themselves."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    files: str = "**/*"
+    """Glob below `landing/`. A file belongs to the first source whose glob matches."""
+    format: Literal["auto", "ndjson", "csv", "parquet", "combined", "vhost_combined", "common"] = "auto"
+    hostname: Hostname | None = None
+    """Host of events that do not name one; default: the first of `hostnames`."""
+    encoding: str = "utf-8"
+    """Encoding of text files. Bytes that do not fit it are kept, visibly, as \\xNN."""
+    utc_offset: Annotated[str, Field(pattern=r"^[+-]\d{2}:\d{2}$")] | None = None
+    """Offset of times that carry none, such as `+00:00`; without it such lines are rejected."""
+
+    @field_validator("files")
+    @classmethod
+    def _inside_landing(cls, value: str) -> str:
+        if not value or value.startswith(("/", "~")) or ".." in Path(value).parts:
+            raise ValueError("must be a relative glob below landing/, without '..'")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except LookupError as error:
+            raise ValueError("unknown encoding; try utf-8, latin-1 or cp1252") from error
+        return value
+
+
+class ActionRule(_Strict):
+    """Which action an access-log request is. The first rule that matches wins."""
+
+    action: ActionName
+    method: str = ".*"
+    """Regular expression for the whole method, such as `GET|HEAD`."""
+    path: str = ".*"
+    """Regular expression for the whole path, without the query."""
+    status: str = ".*"
+    """Regular expression for the whole status, such as `2..|304`."""
+
+    @field_validator("method", "path", "status")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        # Polars runs these with Rust's regex engine, which knows no look-around and no back-references.
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from error
+        if re.search(r"\(\?[=!<]", value) or re.search(r"\\[1-9]", value):
+            raise ValueError("look-around and back-references are not supported")
+        return value
+
+
+STATIC_FILES = r".*\.(?i:css|js|mjs|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|otf|eot|mp4|webm|mp3|pdf|zip|gz|txt|xml|json|wasm)"
+
+BUILT_IN_ACTION_RULES: tuple[ActionRule, ...] = (
+    ActionRule(action="error", status="[45].."),
+    ActionRule(action="signup", method="POST", path="/(signup|register)(/.*)?"),
+    ActionRule(action="login", method="POST", path="/(login|signin)(/.*)?"),
+    ActionRule(action="purchase", method="POST", path="/bootcamp(/.*)?"),
+    ActionRule(action="static_file", method="GET|HEAD", path=STATIC_FILES),
+    ActionRule(action="redirect", status="30[0-35-9]"),
+    ActionRule(action="page_view", method="GET", status="2..|304"),
+    ActionRule(action="other_request"),
+)
+"""The rules after the site's own. Errors, redirects and static files are no hits; everything gets an action."""
+
+BUILT_IN_ACTIONS: tuple[str, ...] = (
+    "page_view", "signup", "login", "logout", "purchase", "watch_video", "click", "search", "download", "subscribe",
+    "error", "redirect", "static_file", "other_request",
+)  # fmt: skip
+
+
+class Freshness(_Strict):
+    """When a metric counts as late, in hours since it was last materialized."""
+
+    guardrail_warn_hours: Annotated[float, Field(gt=0)] = 26
+    guardrail_fail_hours: Annotated[float, Field(gt=0)] = 30
+    metric_warn_hours: Annotated[float, Field(gt=0)] = 36
+    metric_fail_hours: Annotated[float, Field(gt=0)] = 50
+
+    @model_validator(mode="after")
+    def _warn_before_fail(self) -> Freshness:
+        for kind in ("guardrail", "metric"):
+            if getattr(self, f"{kind}_warn_hours") >= getattr(self, f"{kind}_fail_hours"):
+                raise ValueError(f"{kind}_warn_hours must be less than {kind}_fail_hours")
+        return self
+
+
+class _Environment(EnvSettingsSource):
+    """The `GROWTH_*` variables, but for `GROWTH_DATA`: which folder is meant is settled before it is read."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {key: value for key, value in super().__call__().items() if key != "data"}
+
+
+class Settings(BaseSettings):
+    """Everything a site can set. See `growth-assets init` for the commented file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GROWTH_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    data: Path
+    """The folder with `site.toml`, `landing/` and `warehouse/`; absolute."""
+    first_day: dt.date | None = None
+    """First daily partition (UTC); default: the oldest day landed, but not before 2000-01-01."""
+    hostnames: tuple[Hostname, ...] = ()
+    """Our sites. Links between them are internal traffic, and the first is the default host of a source."""
+    actions: tuple[ActionName, ...] = BUILT_IN_ACTIONS
+    """The enumeration that dim_action_type keeps to."""
+    hit_actions: tuple[ActionName, ...] = ("page_view",)
+    """Actions that count as a website hit."""
+    salt: SecretStr = SecretStr("")
+    """Secret in front of the visitor key, so that visitor ids cannot be traced back to addresses by trying all."""
+    country_database: Path | None = None
+    """A GeoLite2, GeoIP2 or DB-IP database (.mmdb) for countries or cities; default: the one in the package."""
+    max_quarantined_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """A day of which a larger share of rows breaks one rule is not published; its check fails."""
+    min_total_events: Annotated[int, Field(ge=0)] = 1
+    """The least m_total_events a day's overall rollup may have."""
+    freshness: Freshness = Freshness()
+    sources: tuple[Source, ...] = (Source(name="landing"),)
+    action_rules: tuple[ActionRule, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over the file's values, which arrive as init arguments."""
+        return _Environment(settings_cls), init_settings
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        known = set(self.actions)
+        for key, names in (
+            ("hit_actions", self.hit_actions),
+            ("action_rules", tuple(rule.action for rule in self.action_rules)),
+        ):
+            unknown = sorted(set(names) - known)
+            if unknown:
+                raise ValueError(f"{key} names {', '.join(unknown)}, which `actions` does not list")
+        built_in = sorted({rule.action for rule in BUILT_IN_ACTION_RULES} - known)
+        if built_in:
+            raise ValueError(
+                f"actions must list {', '.join(built_in)} too: the built-in rules for access logs give them"
+            )
+        if not self.hit_actions:
+            raise ValueError("hit_actions must name at least one action")
+        names = [source.name for source in self.sources]
+        if len(set(names)) != len(names) or not names:
+            raise ValueError("sources must be at least one, each with a name of its own")
+        return self
+
+    @property
+    def landing(self) -> Path:
+        """Where source files arrive."""
+        return self.data / "landing"
+
+    @property
+    def warehouse(self) -> Path:
+        """Where the tables are."""
+        return self.data / "warehouse"
+
+    @property
+    def catalogue(self) -> Path:
+        """The DuckDB file with one view a table."""
+        return self.warehouse / "growth.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's own storage: `DAGSTER_HOME` where it is set, else a folder beside the warehouse."""
+        home = os.environ.get("DAGSTER_HOME")
+        return Path(home) if home else self.data / "dagster_home"
+
+    @cached_property
+    def rules(self) -> tuple[ActionRule, ...]:
+        """The site's action rules, then the built-in ones."""
+        return (*self.action_rules, *BUILT_IN_ACTION_RULES)
+
+    def default_hostname(self, source: Source) -> str | None:
+        """The host of events of `source` that do not name one."""
+        return source.hostname or (self.hostnames[0] if self.hostnames else None)
+
+
+def data_folder(given: Path | None = None) -> Path:
+    """The data folder: as given, else `GROWTH_DATA`, else `./data`; absolute."""
+    return Path(given or os.environ.get("GROWTH_DATA") or "data").expanduser().resolve()
+
+
+def load(data: Path | None = None) -> Settings:
+    """Read `<data>/site.toml` and the environment.
+
+    Raises:
+        SettingsError: the folder or file is missing, not TOML, or holds a wrong value; names the file and key.
+    """
+    folder = data_folder(data)
+    path = folder / SITE_FILE
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path}: no such file. Make one with `growth-assets init {folder}`, or name another folder with "
+            "--data or GROWTH_DATA."
+        ) from None
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from error
+    if "data" in content:
+        raise SettingsError(f"{path}: data: cannot be set here; it is the folder this file is in")
+    database = content.get("country_database")
+    if isinstance(database, str):
+        content["country_database"] = folder / Path(database).expanduser()
+    try:
+        return Settings(**{**content, "data": folder})
+    except pydantic.ValidationError as error:
+        raise SettingsError("\n".join(_describe(problem, path, content) for problem in error.errors())) from None
+    except Exception as error:
+        # pydantic-settings wraps what it cannot read from a variable in an error of its own.
+        raise SettingsError(f"{path} or a GROWTH_ variable: {error}") from error
+
+
+def _describe(problem: Any, path: Path, content: dict[str, Any]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    variable = f"GROWTH_{location[0].upper()}" if location else ""
+    origin = f"the variable {variable}" if variable and variable in os.environ else str(path)
+    if location and location[0] not in content and origin == str(path):
+        nested = [name for name in os.environ if name.startswith(f"{variable}__")]
+        origin = f"the variable {nested[0]}" if nested else origin
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = f"no such setting; known are {', '.join(sorted(Settings.model_fields))}"
+        if len(location) > 1:
+            message = "no such setting"
+    return f"{origin}: {key + ': ' if key else ''}{message}"
