@@ -267,6 +267,11 @@ def load(data: Path | None = None) -> Settings:
         raise SettingsError(f"{path} or a GROWTH_ variable: {error}") from error
 
 
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The environment for a Dagster process that is to work on this data folder and its instance."""
+    return {**os.environ, "GROWTH_DATA": str(settings.data), "DAGSTER_HOME": str(settings.dagster_home.resolve())}
+
+
 def _describe(problem: Any, path: Path, content: dict[str, Any]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     location = [str(part) for part in problem["loc"]]
     key = ".".join(location)

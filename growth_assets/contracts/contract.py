@@ -75,6 +75,15 @@ def unique_key(*names: str) -> FrameRule:
     return FrameRule("key_unique", broken, f"({', '.join(names)}) is unique")
 
 
+def not_empty() -> FrameRule:
+    """The frame has a row; an empty frame keeps every row rule, but answers nothing."""
+
+    def broken(frame: pl.LazyFrame) -> pl.LazyFrame:
+        return frame.select((pl.len() == 0).cast(pl.Int64))
+
+    return FrameRule("not_empty", broken, "there is at least one row")
+
+
 @dataclass(frozen=True)
 class Contract:
     """Columns in order, with types; the rules their rows and the whole frame keep."""

@@ -26,6 +26,15 @@ class Built:
 
 
 @dataclass(frozen=True)
+class Balance:
+    """Nothing lost: the rows of `whole` are the rows of `parts` and what was `counted` on the way."""
+
+    whole: str
+    parts: tuple[str, ...]
+    counted: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """One table. `build` is pure: frames and settings in, frames out, the same bytes every time."""
 
@@ -40,6 +49,13 @@ class Table:
     """The table whose pass makes this one too."""
     checks: tuple[str, ...] = ()
     """Rules that are an asset check of their own; the others share one, named `contract`."""
+    balance: Balance | None = None
+    settings_used: tuple[str, ...] = ()
+    """Settings that the rows depend on; a change of one makes what was built before outdated."""
+    packages: tuple[str, ...] = ()
+    """Packages whose rules the rows depend on, by distribution name."""
+    headline: tuple[str, ...] = ()
+    """Columns whose value on the overall row says the day in a few numbers; plotted over days."""
     partitioned: bool = True
     kind: Literal["raw", "fct", "agg", "metric"] = "raw"
     guardrail: bool = False

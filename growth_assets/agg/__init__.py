@@ -1,0 +1,1 @@
+"""The aggregated tables and how they roll up. One file a table."""

@@ -1,0 +1,116 @@
+"""Website events counted by action, country, device brand and hour, and by every combination of them.
+
+All 16 grouping sets: a column that is rolled up is NULL, `aggregation_level` says which ones are grouped. Bots are
+counted, and beside them how many events are theirs. m_unique_visitors is exact on every row, and for that reason must
+not be added up over actions or hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from growth_assets.agg.grouping_sets import OVERALL, all_sets, level_name, roll_up
+from growth_assets.contracts.contract import Contract, FrameRule, RowRule, column, columns, not_null, unique_key
+from growth_assets.contracts.table import Built, Table
+from growth_assets.fct import website_events as fct
+from growth_assets.settings import Settings
+
+DIMENSIONS = ("dim_action_type", "dim_country", "dim_device_brand", "event_hour")
+
+COLUMNS = columns(
+    [
+        ("dim_action_type", column(pl.String(), "The enumerated action; NULL where rolled up", nullable=True)),
+        ("dim_country", column(pl.String(), "Country of the address; NULL where rolled up", nullable=True)),
+        ("dim_device_brand", column(pl.String(), "Brand of the device; NULL where rolled up", nullable=True)),
+        ("event_hour", column(pl.Int32(), "Hour of the event (UTC, 0 to 23); NULL where rolled up", nullable=True)),
+        ("m_total_events", column(pl.Int64(), "Number of events of the group")),
+        ("aggregation_level", column(pl.String(), "The grouped columns, joined by two underscores, or `overall`")),
+        ("ds", column(pl.String(), "Partition: UTC day, YYYY-MM-DD")),
+        ("m_unique_visitors", column(pl.Int64(), "Number of distinct visitors of the group, bots included")),
+        ("m_bot_events", column(pl.Int64(), "How many of the events are those of bots")),
+    ]
+)  # fmt: skip
+
+LEVELS = all_sets(DIMENSIONS)
+
+
+def _overall_has_most(frame: pl.LazyFrame) -> pl.LazyFrame:
+    overall = pl.col("m_total_events").filter(pl.col("aggregation_level") == OVERALL)
+    # A frame without exactly one overall row breaks the rule as well, the empty frame among them.
+    return frame.select(
+        pl.when(overall.len() == 1)
+        .then((pl.col("m_total_events") > overall.max()).sum())
+        .otherwise(pl.len() + 1)
+        .cast(pl.Int64)
+    )
+
+
+def _overall_reaches(minimum: int) -> FrameRule:
+    def broken(frame: pl.LazyFrame) -> pl.LazyFrame:
+        overall = pl.col("m_total_events").filter(pl.col("aggregation_level") == OVERALL)
+        return frame.select((overall.max().fill_null(-1) < minimum).cast(pl.Int64))
+
+    return FrameRule("m_total_events_above_minimum", broken, f"the day has at least {minimum} events")
+
+
+def contract(settings: Settings) -> Contract:
+    """What core.agg_website_events keeps."""
+    return Contract(
+        COLUMNS,
+        row_rules=(
+            not_null("m_total_events"),
+            RowRule("group_not_empty", "m_total_events", pl.col("m_total_events") >= 1, "no group is without events"),
+            RowRule(
+                "event_hour_in_day",
+                "event_hour",
+                pl.col("event_hour").is_null() | pl.col("event_hour").is_between(0, 23),
+                "event_hour is 0 to 23",
+            ),
+            RowRule(
+                "aggregation_level_known",
+                "aggregation_level",
+                pl.col("aggregation_level").is_in([level_name(level) for level in LEVELS]),
+                "aggregation_level names one of the 16 grouping sets",
+            ),
+            RowRule(
+                "visitors_within_events",
+                "m_unique_visitors",
+                pl.col("m_unique_visitors").is_between(1, pl.col("m_total_events")),
+                "there are no more visitors than events",
+            ),
+        ),
+        frame_rules=(
+            unique_key("aggregation_level", *DIMENSIONS),
+            FrameRule("overall_rollup_has_most", _overall_has_most, "no row counts more events than the overall row"),
+            _overall_reaches(settings.min_total_events),
+        ),
+    )
+
+
+def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # noqa: ARG001 - every build takes them
+    """The 16 rollups of one day of core.fct_website_events."""
+    events = inputs[fct.TABLE.name].with_columns(pl.col("event_timestamp").dt.hour().cast(pl.Int32).alias("event_hour"))
+    rolled = roll_up(
+        events,
+        DIMENSIONS,
+        LEVELS,
+        counts={"m_total_events": pl.lit(value=True), "m_bot_events": pl.col("is_bot")},
+        visitors={"m_unique_visitors": pl.lit(value=True)},
+    )
+    days = events.select(pl.col("ds").first()).collect().item()
+    frame = rolled.with_columns(pl.lit(days, dtype=pl.String).alias("ds")).select(list(COLUMNS))
+    return Built(frame.filter(pl.col("m_total_events") > 0), numbers={"events": int(rolled["m_total_events"].max() or 0)})
+
+
+TABLE = Table(
+    name="core.agg_website_events",
+    description=__doc__,
+    contract=contract,
+    upstream=(fct.TABLE.name,),
+    build=build,
+    headline=("m_total_events", "m_unique_visitors", "m_bot_events"),
+    checks=("overall_rollup_has_most", "m_total_events_above_minimum"),
+    kind="agg",
+)

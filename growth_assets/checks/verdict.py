@@ -1,0 +1,110 @@
+"""From findings to verdicts: which checks a day's table passed, which warn, which stop it from being published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from growth_assets.contracts.contract import Finding
+from growth_assets.contracts.table import Balance, Table
+
+CONTRACT = "contract"
+"""The check that all rules of a table share which have none of their own."""
+
+CONSERVATION = "conservation"
+"""The check that nothing was lost on the way."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one check on one table and day."""
+
+    check: str
+    passed: bool
+    severity: Literal["ERROR", "WARN"]
+    """ERROR stops the day: what fails so is not published."""
+    description: str
+    numbers: Mapping[str, int | float] = field(default_factory=dict)
+
+    @property
+    def blocks(self) -> bool:
+        """True where the day must not be published."""
+        return not self.passed and self.severity == "ERROR"
+
+
+def check_names(table: Table) -> tuple[str, ...]:
+    """The checks of a table, in order."""
+    return (*table.checks, CONTRACT, *((CONSERVATION,) if table.balance else ()))
+
+
+def verdicts(
+    table: Table, findings: Sequence[Finding], numbers: Mapping[str, int], max_quarantined_share: float
+) -> list[Verdict]:
+    """A verdict for each rule that has a check of its own, and one for all others.
+
+    A rule that is broken in the frame to be published blocks. Rows put aside for breaking a rule make its check warn,
+    and block where they are a larger share of what was received than allowed.
+    """
+    by_rule = {finding.rule: finding for finding in findings}
+    judged = {
+        name: _judge(name, by_rule.get(name), numbers, max_quarantined_share)
+        for name in dict.fromkeys((*by_rule, *_quarantined_rules(numbers)))
+    }
+    missing = [name for name in table.checks if name not in judged]
+    if missing:
+        raise LookupError(f"{table.name}: no rule of its contract is named {', '.join(missing)}")
+    return [*(judged[name] for name in table.checks), _together(judged, table.checks)]
+
+
+def conservation(balance: Balance, rows: Mapping[str, int], numbers: Mapping[str, int]) -> Verdict:
+    """Nothing lost: the rows of the whole are those of its parts and what was counted on the way. No tolerance."""
+    whole = rows[balance.whole]
+    terms = {name: rows[name] for name in balance.parts} | {name: numbers[name] for name in balance.counted}
+    return Verdict(
+        CONSERVATION,
+        passed=whole == sum(terms.values()),
+        severity="ERROR",
+        description=f"{balance.whole} = {' + '.join(terms)}",
+        numbers={balance.whole: whole, **terms},
+    )
+
+
+def _quarantined_rules(numbers: Mapping[str, int]) -> list[str]:
+    prefix = "quarantined_"
+    return [name.removeprefix(prefix) for name in numbers if name.startswith(prefix)]
+
+
+def _judge(name: str, finding: Finding | None, numbers: Mapping[str, int], allowed: float) -> Verdict:
+    broken = finding.broken if finding else 0
+    kept = finding.rows if finding else 0
+    aside = numbers.get(f"quarantined_{name}", 0)
+    rows = numbers.get("received", kept)
+    share = aside / rows if rows else 0.0
+    too_many = share > allowed
+    return Verdict(
+        name,
+        passed=broken == 0 and aside == 0,
+        severity="ERROR" if broken or too_many or not aside else "WARN",
+        description=finding.description if finding else f"rows keep {name}",
+        numbers={
+            "rows": rows, "broken_rows": broken, "quarantined_rows": aside, "quarantined_share": share,
+            "allowed_share": allowed,
+        },
+    )  # fmt: skip
+
+
+def _together(judged: Mapping[str, Verdict], own: Sequence[str]) -> Verdict:
+    others = {name: verdict for name, verdict in judged.items() if name not in own}
+    failed = {name: verdict for name, verdict in others.items() if not verdict.passed}
+    blocking = any(verdict.blocks for verdict in failed.values())
+    return Verdict(
+        CONTRACT,
+        passed=not failed,
+        severity="ERROR" if blocking or not failed else "WARN",
+        description="; ".join(verdict.description for verdict in (failed or others).values()),
+        numbers={
+            name: int(verdict.numbers["broken_rows"] + verdict.numbers["quarantined_rows"])
+            for name, verdict in others.items()
+        },
+    )

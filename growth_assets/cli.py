@@ -1,0 +1,303 @@
+"""The command line `growth-assets`.
+
+Exit codes: 0 done, 1 built but a check of severity ERROR failed, 2 wrong usage or settings, 3 failed.
+
+Whatever is heavy is imported inside the command that needs it, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Never
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from growth_assets import settings as site
+
+if TYPE_CHECKING:
+    from growth_assets.orchestration.run import Report
+
+CHECK_FAILED, WRONG, FAILED = 1, 2, 3
+
+app = typer.Typer(
+    help="Website events in; trusted daily tables and guarded growth metrics out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", envvar="GROWTH_DATA", help="Folder with site.toml, landing/ and warehouse/.", show_default="./data"
+    ),
+]
+Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD")]
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write site.toml and make landing/.")],
+    hostname: Annotated[
+        list[str] | None,
+        typer.Option(help="Your site, like www.example.com; give it once for each site, the main one first."),
+    ] = None,
+) -> None:
+    """Write a commented site.toml for your own site, and make the landing folder."""
+    from growth_assets.report.site_template import site_toml
+
+    path = folder / site.SITE_FILE
+    if path.exists():
+        _stop(f"{path} exists already. Edit it, or name another folder.", WRONG)
+    names = [name.lower() for name in hostname or ["www.example.com"]]
+    import re
+
+    for name in names:
+        if not re.search(site.HOSTNAME, name):
+            _stop(f"--hostname {name}: expected a host name like www.example.com, without http:// and path.", WRONG)
+    (folder / "landing").mkdir(parents=True, exist_ok=True)
+    path.write_text(site_toml(names), encoding="utf-8")
+    out.print(f"Wrote {escape(str(path))}.", soft_wrap=True)
+    if not hostname:
+        out.print('It names the site www.example.com: set `hostnames` to yours, or run init with "--hostname".')
+    out.print(f"Next: copy logs into {escape(str(folder / 'landing'))}, then", soft_wrap=True)
+    out.print(f"  growth-assets build --data {escape(str(folder))}", soft_wrap=True)
+    out.print(f"  growth-assets answers --data {escape(str(folder))}", soft_wrap=True)
+
+
+@app.command()
+def simulate(
+    data: Data = None,
+    days: Annotated[int, typer.Option(min=1, help="How many days.")] = 60,
+    events_per_day: Annotated[int, typer.Option(min=1, help="Events a day in the first week.")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed is another world; the same gives the same bytes.")] = 1,
+    format: Annotated[  # noqa: A002 - the option's name
+        Literal["ndjson", "parquet", "combined"], typer.Option(help="What the files are.")
+    ] = "ndjson",
+    first_day: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First UTC day.")] = "2026-01-01",
+) -> None:
+    """Invent the traffic of two sites into landing/, and write the truth about it to truth.json."""
+    from growth_assets.simulate import world
+
+    folder = site.data_folder(data)
+    start = _day(first_day, "--first-day") or world.FIRST_DAY
+    with _bar() as bar:
+        task = bar.add_task("Simulating", total=days)
+
+        def progress(day: dt.date, lines: int) -> None:
+            bar.update(task, advance=1, description=f"{day}: {lines:,} lines")
+
+        try:
+            world.simulate(
+                folder, days=days, events_per_day=events_per_day, seed=seed, file_format=format, first_day=start,
+                progress=progress,
+            )  # fmt: skip
+        except world.SimulateError as error:
+            _stop(str(error), WRONG)
+    out.print(f"{days} days from {start} are in {escape(str(folder / 'landing'))}.", soft_wrap=True)
+
+
+@app.command()
+def build(
+    data: Data = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day to build.")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day to build.")] = None,
+) -> None:
+    """Land new files and build the days they touch, or all days of a range, through Dagster."""
+    settings = _settings(data)
+    first, last = _day(from_, "--from"), _day(to, "--to")
+    if first and last and first > last:
+        _stop(f"--from {first} is after --to {last}.", WRONG)
+    from growth_assets.ingest.ledger import LedgerError
+    from growth_assets.orchestration import run
+    from growth_assets.warehouse.partitions import WarehouseError
+
+    with _bar() as bar:
+        landing = bar.add_task("Landing", total=None)
+        building = bar.add_task("Building", total=None, visible=False)
+
+        def files(name: str, done: int, of: int) -> None:
+            bar.update(landing, completed=done, total=of, description=f"Landing {escape(name)}")
+
+        def days(ds: str, done: int, of: int) -> None:
+            bar.update(landing, visible=False)
+            bar.update(building, completed=done, total=of, description=f"Built {ds}", visible=True)
+
+        try:
+            report = run.build(settings, first, last, landing_progress=files, day_progress=days)
+        except (LedgerError, WarehouseError, run.LandingError, OSError) as error:
+            _stop(str(error), FAILED)
+    _tell(report, settings)
+    if report.failed_errors:
+        raise typer.Exit(CHECK_FAILED)
+    if report.bad_days:
+        raise typer.Exit(FAILED)
+
+
+def _tell(report: Report, settings: site.Settings) -> None:
+    """What a build did, in a few lines."""
+    landing = report.landing
+    print_ = lambda text: out.print(text, soft_wrap=True, highlight=False)  # noqa: E731
+    print_(
+        f"Landed {landing.get('files_read', 0)} files ({landing.get('files_known', 0)} known already): "
+        f"{landing.get('lines', 0):,} lines = {landing.get('events', 0):,} events "
+        f"+ {landing.get('rejected', 0):,} rejected lines."
+    )
+    if not report.days and not landing.get("files_read") and not landing.get("files_known"):
+        print_(f"Nothing to build: there is no file in {escape(str(settings.landing))}.")
+    elif not report.days:
+        print_("Every day is up to date.")
+    else:
+        bad = len(report.bad_days.strip().splitlines())
+        print_(f"Built {len(report.days)} days, {report.days[0]} to {report.days[-1]}.")
+        if bad:
+            err.print("[bold red]Not published in full:[/]", highlight=False)
+            err.print(escape(report.bad_days.strip()), soft_wrap=True, highlight=False)
+    for failure in report.failures[:20]:
+        style = "bold red" if failure.severity == "ERROR" else "yellow"
+        where = f" on {failure.ds}" if failure.ds else ""
+        err.print(
+            f"[{style}]{failure.severity}[/] {failure.table}{where}: check {failure.check} failed: "
+            f"{escape(failure.description)}",
+            soft_wrap=True,
+            highlight=False,
+        )
+    if len(report.failures) > 20:
+        err.print(f"... and {len(report.failures) - 20} more failed checks; see them in the UI.")
+    if landing.get("rejected"):
+        print_("See the rejected lines: SELECT reason, count(*) FROM raw.rejected_lines GROUP BY reason")
+    if report.waiting:
+        days = sorted(report.waiting)
+        print_(
+            f"{sum(report.waiting.values()):,} events wait on {len(days)} days that are no partition "
+            f"({days[0]} to {days[-1]}): set first_day in {escape(str(settings.data / site.SITE_FILE))} to an earlier "
+            "day for those before it; those after today are built when their day has come."
+        )
+    if report.outdated:
+        print_(
+            f"{report.outdated} days were built with other settings or by another version: "
+            "build them again with --from and --to to make all numbers agree."
+        )
+
+
+@app.command()
+def answers(
+    data: Data = None,
+    ds: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="One day; default: the last seven.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,  # noqa: FBT002
+) -> None:
+    """Answer the seven questions from the published tables."""
+    settings = _settings(data)
+    _day(ds, "--ds")
+    from growth_assets.report import answers as report
+    from growth_assets.report.screen import rich_table
+    from growth_assets.warehouse.partitions import Warehouse, WarehouseError
+
+    warehouse = Warehouse(settings.warehouse)
+    try:
+        days = report.published_days(warehouse, ds)
+        found = report.answers(warehouse, days)
+    except WarehouseError as error:
+        _stop(str(error), FAILED)
+    if as_json:
+        document = {
+            "days": days,
+            "answers": [
+                {"number": each.number, "question": each.question, "rows": each.table.to_dicts()} for each in found
+            ],
+        }
+        sys.stdout.write(json.dumps(document, indent=1) + "\n")
+        return
+    out.print(f"[bold]{days[0]}[/]" + (f" to [bold]{days[-1]}[/]" if len(days) > 1 else "") + " (UTC), without bots")
+    for each in found:
+        out.print()
+        out.print(f"[bold]{each.number}. {each.question}[/]", highlight=False)
+        out.print(rich_table(each.table))
+    out.print()
+    out.print(f"SQL over all tables: duckdb -readonly {escape(str(settings.catalogue))}", soft_wrap=True)
+
+
+@app.command()
+def doctor(data: Data = None) -> None:
+    """Say what is wrong with settings, landing, country database, warehouse and Dagster, and how to mend it."""
+    settings = _settings(data)
+    from growth_assets.orchestration.doctor import examine
+
+    ill = False
+    for finding in examine(settings):
+        ill = ill or not finding.well
+        mark = "[green]ok[/]   " if finding.well else "[bold red]wrong[/]"
+        out.print(f"{mark} {finding.what}: {escape(finding.says)}", soft_wrap=True, highlight=False)
+        if finding.remedy:
+            out.print(f"      {escape(finding.remedy)}", soft_wrap=True, highlight=False)
+    if ill:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def ui(
+    data: Data = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
+) -> None:
+    """Open Dagster (web server and daemon) on 127.0.0.1 with the folder's persistent instance."""
+    settings = _settings(data)
+    import subprocess
+
+    from growth_assets.orchestration.instance import prepare_home
+
+    prepare_home(settings)
+    workspace = Path("workspace.yaml")
+    load = ["-w", str(workspace)] if workspace.exists() else ["-m", "growth_assets.definitions"]
+    command = [sys.executable, "-m", "dagster", "dev", *load, "-h", "127.0.0.1", "-p", str(port)]
+    out.print(f"Dagster opens on http://127.0.0.1:{port} in about half a minute. Ctrl-C stops it.")
+    try:
+        raise typer.Exit(subprocess.run(command, env=site.child_environment(settings), check=False).returncode)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def _settings(data: Path | None) -> site.Settings:
+    try:
+        return site.load(data)
+    except site.SettingsError as error:
+        _stop(str(error), WRONG)
+
+
+def _day(text: str | None, option: str) -> dt.date | None:
+    if text is None:
+        return None
+    try:
+        if len(text) != len("2026-01-01"):
+            raise ValueError
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        _stop(f"{option} {text}: expected a day like 2026-01-31.", WRONG)
+
+
+def _stop(message: str, code: int) -> Never:
+    err.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True, highlight=False)
+    raise typer.Exit(code)
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err,
+        transient=True,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Run the command line; an error that nobody foresaw ends with 3 and its trace."""
+    try:
+        app()
+    except Exception:
+        err.print_exception()
+        sys.exit(FAILED)

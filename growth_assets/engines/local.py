@@ -1,0 +1,227 @@
+"""One machine: a day's tables, one after the other, each audited before it is published.
+
+Tables of a day are built while the day is warm: what was just made is handed on, not read again. A table that is
+refused, or whose upstream is not there, holds up its own downstream on that day and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from growth_assets.checks.verdict import Verdict, conservation, verdicts
+from growth_assets.contracts.table import Built, Table
+from growth_assets.settings import Settings
+from growth_assets.warehouse.partitions import Record, Warehouse
+from growth_assets.warehouse.versions import code_version
+
+
+@dataclass(frozen=True)
+class Received:
+    """What landed for one day: the segment files in order, and their data version."""
+
+    files: Sequence[Path]
+    inputs: Mapping[str, str]
+
+
+Receiving = Callable[[str], AbstractContextManager[Received]]
+"""Day to what landed for it; its files stay as they are while the context is open."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one table on one day."""
+
+    table: Table
+    ds: str
+    record: Record | None
+    """The published partition's record; None where nothing was published."""
+    verdicts: Sequence[Verdict] = ()
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    reason: str = ""
+    """Why nothing was published."""
+    status: Literal["published", "refused", "held_up", "empty"] = "published"
+    """`refused`: a check failed; `held_up`: something upstream is missing; `empty`: nothing landed for the day."""
+    headline: Mapping[str, float | int] = field(default_factory=dict)
+    """The day in a few numbers, by column."""
+    refused: Path | None = None
+    """Where rows that were put aside from a refused day can be looked at."""
+
+
+@dataclass(frozen=True)
+class _Staged:
+    table: Table
+    path: Path
+    frame: pl.LazyFrame
+    rows: int
+    verdicts: list[Verdict]
+
+
+class Day:
+    """The build of one day. Hold `Warehouse.building(ds)` around it."""
+
+    def __init__(self, warehouse: Warehouse, settings: Settings, ds: str, tables: Sequence[Table]) -> None:
+        self.warehouse, self.settings, self.ds = warehouse, settings, ds
+        self.by_name = {table.name: table for table in tables}
+        self.beside = {
+            table.name: [other for other in tables if other.built_with == table.name] for table in tables
+        }
+        self.frames: dict[str, pl.LazyFrame] = {}
+        self.failed: dict[str, Literal["refused", "held_up", "empty"]] = {}
+
+    def build(self, wanted: Collection[str], receiving: Receiving) -> Iterator[Outcome]:
+        """Build the wanted tables in order; an outcome for each, as soon as it is known."""
+        for table in self.by_name.values():
+            group = [table, *self.beside[table.name]]
+            if table.built_with or not any(each.name in wanted for each in group):
+                continue
+            missing, status = self._missing(table)
+            if missing:
+                for each in group:
+                    self.failed[each.name] = status
+                    yield Outcome(each, self.ds, None, reason=missing, status=status)
+            elif table.build is None:
+                yield from self._receive(table, receiving)
+            else:
+                yield from self._make(table)
+
+    def _missing(self, table: Table) -> tuple[str, Literal["held_up", "empty"]]:
+        for name in table.upstream:
+            upstream = self.by_name.get(name)
+            if name in self.failed:
+                status: Literal["held_up", "empty"] = "empty" if self.failed[name] == "empty" else "held_up"
+                return f"{name} of {self.ds} was not built, so neither is {table.name}", status
+            if upstream and name not in self.frames and not self.warehouse.path(upstream, self.ds).exists():
+                return f"{name} of {self.ds} is not published; build it first", "held_up"
+        return "", "held_up"
+
+    def _receive(self, table: Table, receiving: Receiving) -> Iterator[Outcome]:
+        started = time.perf_counter()
+        with receiving(self.ds) as received:
+            staged = self.warehouse.stage_files(table, self.ds, list(received.files)) if received.files else None
+        if staged is None:
+            self.failed[table.name] = "empty"
+            yield Outcome(table, self.ds, None, reason=f"no event of {self.ds} has landed", status="empty")
+            return
+        frame = pl.scan_parquet(staged, hive_partitioning=False, glob=False).collect()
+        yield from self._publish(table, [self._audit(table, staged, frame, {})], Built(frame), received.inputs, started)
+
+    def _make(self, table: Table) -> Iterator[Outcome]:
+        started = time.perf_counter()
+        if table.build is None:
+            raise LookupError(f"{table.name} has no function")
+        inputs = {name: self._frame(name) for name in table.upstream}
+        built = table.build(inputs, self.settings)
+        versions = {name: self._version(name) for name in table.upstream}
+        # Rows put aside are staged first and published first, the table's own record last: after a crash between
+        # the two, the table counts as out of date.
+        staged = [
+            self._audit(other, self.warehouse.stage(other, self.ds, built.beside[other.name]), built.beside[other.name], {})
+            for other in self.beside[table.name]
+        ]
+        staged.append(
+            self._audit(table, self.warehouse.stage(table, self.ds, built.frame), built.frame, built.numbers)
+        )
+        yield from self._publish(table, staged, built, versions, started)
+
+    def _audit(self, table: Table, path: Path, frame: pl.DataFrame, numbers: Mapping[str, int]) -> _Staged:
+        findings = table.contract(self.settings).audit(frame)
+        judged = verdicts(table, findings, numbers, self.settings.max_quarantined_share)
+        return _Staged(table, path, frame.lazy(), _rows_of(path), judged)
+
+    def _publish(
+        self, table: Table, staged: list[_Staged], built: Built, inputs: Mapping[str, str], started: float
+    ) -> Iterator[Outcome]:
+        if table.balance:
+            rows = {each.table.name: each.rows for each in staged}
+            rows[table.balance.whole] = self._rows(table.balance.whole)
+            staged[-1].verdicts.append(conservation(table.balance, rows, built.numbers))
+        blocked = [verdict for each in staged for verdict in each.verdicts if verdict.blocks]
+        if blocked:
+            yield from self._refuse(staged, built, blocked, started)
+            return
+        version = code_version(table, self.settings)
+        for each in staged:
+            own = each.table is table
+            record = self.warehouse.publish(
+                each.table, self.ds, each.path, rows=each.rows, inputs=inputs, code_version=version,
+                numbers=built.numbers if own else {},
+            )  # fmt: skip
+            self.warehouse.forget_refused(each.table, self.ds)
+            self.frames[each.table.name] = each.frame
+            yield Outcome(
+                each.table, self.ds, record, each.verdicts, record.numbers,
+                time.perf_counter() - started if own else 0.0, headline=_headline(each.table, built.frame) if own else {},
+            )  # fmt: skip
+
+    def _refuse(
+        self, staged: list[_Staged], built: Built, blocked: list[Verdict], started: float
+    ) -> Iterator[Outcome]:
+        failing = ", ".join(dict.fromkeys(verdict.check for verdict in blocked))
+        for each in staged:
+            self.failed[each.table.name] = "refused"
+            kept = self.warehouse.refuse(each.table, self.ds, each.path)
+            yield Outcome(
+                each.table, self.ds, None, each.verdicts, built.numbers, time.perf_counter() - started,
+                f"{failing} failed; what was published before stays", kept, "refused",
+            )  # fmt: skip
+
+    def _frame(self, name: str) -> pl.LazyFrame:
+        if name not in self.frames:
+            self.frames[name] = self.warehouse.scan(self.by_name[name], self.ds)
+        return self.frames[name]
+
+    def _rows(self, name: str) -> int:
+        return _rows_of(self.warehouse.path(self.by_name[name], self.ds))
+
+    def _version(self, name: str) -> str:
+        record = self.warehouse.record(self.by_name[name], self.ds)
+        return record.sha256 if record else ""
+
+
+def _headline(table: Table, frame: pl.DataFrame) -> dict[str, float | int]:
+    if not table.headline:
+        return {}
+    row = frame.filter(pl.col("aggregation_level") == "overall").select(table.headline).to_dicts()
+    return {name: value for name, value in row[0].items() if value is not None} if row else {}
+
+
+def _rows_of(path: Path) -> int:
+    """Rows of a Parquet file, from the file itself."""
+    return int(pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item())
+
+
+def up_to_date(warehouse: Warehouse, tables: Sequence[Table], ds: str, landed: Mapping[str, str]) -> bool:
+    """True where every table of the day is published and was built from what its upstream holds now."""
+    versions: dict[str, Mapping[str, str]] = {}
+    records: dict[str, Record] = {}
+    for table in tables:
+        record = warehouse.record(table, ds)
+        if record is None:
+            return False
+        records[table.name] = record
+        versions[table.name] = record.inputs
+    return all(
+        version == (landed.get(name) if name not in records else records[name].sha256)
+        for inputs in versions.values()
+        for name, version in inputs.items()
+    )
+
+
+def outdated(warehouse: Warehouse, tables: Sequence[Table], settings: Settings, ds: str) -> list[str]:
+    """The published tables of a day that other settings or another version of the code would build otherwise."""
+    stale = []
+    by_name = {table.name: table for table in tables}
+    for table in tables:
+        record = warehouse.record(table, ds)
+        maker = by_name[table.built_with] if table.built_with else table
+        if record and record.code_version != code_version(maker, settings):
+            stale.append(table.name)
+    return stale

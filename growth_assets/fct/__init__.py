@@ -1,0 +1,1 @@
+"""The fact tables: one row an event, typed, enriched, each once. One file a table."""

@@ -1,0 +1,82 @@
+"""Events typed and enriched: host, action, country, brand, bot, visitor, referrer. May be split by row."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import polars as pl
+
+from growth_assets.enrich import bot, country, referrer, visitor
+from growth_assets.settings import ActionRule, Settings
+
+URL_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|//[^/?#]*)?([^?#]*)"
+"""Group 1 is the path of a URL, or of a request target, which has no host."""
+
+
+def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """One row for each of `received`, in its order, with `row` (its position) and the columns of the fact table.
+
+    Besides these the columns that tell events apart, with what was received in front: `received_user_id` ...
+    """
+    typed = received.with_row_index("row").with_columns(
+        pl.col("user_id").str.strip_chars().alias("received_user_id"),
+        pl.col("url").alias("received_url"),
+        pl.col("referrer").alias("received_referrer"),
+        _hostname().alias("dim_hostname"),
+        pl.col("url").str.extract(URL_PATH).alias("dim_url_path"),
+        pl.col("other_properties").fill_null(pl.lit({}, dtype=pl.Map(pl.String, pl.String))),
+    )
+    hosts = referrer.referrer_hosts(typed["referrer"])
+    return (
+        typed.with_columns(
+            pl.col("received_user_id").cast(pl.Int64, strict=False).alias("user_id"),
+            visitor.visitor_ids(typed["ip"], typed["user_agent"], settings.salt.get_secret_value()).alias(
+                "logged_out_user_id"
+            ),
+            country.open_database(settings.country_database).countries(typed["ip"]).alias("dim_country"),
+            *bot.devices_and_bots(typed["user_agent"]),
+            referrer.registrable_domains(hosts).alias("dim_referrer_domain"),
+            referrer.named_sources(
+                hosts, referrer.utm_sources(typed["url"]), typed["dim_hostname"], settings.hostnames
+            ).alias("dim_source"),
+        )
+        .pipe(_with_actions, settings.rules)
+        .drop("hostname", "action_type", "method", "url", "status", "referrer", "ip", "user_agent")
+    )
+
+
+def _hostname() -> pl.Expr:
+    """Host in lower case, without port, trailing dot and blanks."""
+    return (
+        pl.col("hostname").str.strip_chars().str.to_lowercase().str.replace(r":\d+$", "").str.strip_chars_end(".")
+    )
+
+
+def _with_actions(events: pl.DataFrame, rules: tuple[ActionRule, ...]) -> pl.DataFrame:
+    """`dim_action_type`: what the sender named, else the first rule that matches the logged request."""
+    named = pl.col("action_type").str.strip_chars().str.to_lowercase()
+    # Few kinds of requests stand for many, so the rules run over the kinds.
+    request = ["method", "dim_url_path", "status"]
+    logged = events.filter(pl.col("action_type").is_null() & pl.col("status").is_not_null())
+    kinds = logged.select(request).unique().with_columns(_by_rules(rules).alias("ruled_action"))
+    return (
+        events.join(kinds, on=request, how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(pl.coalesce(named, "ruled_action").alias("dim_action_type"))
+        .drop("ruled_action")
+    )
+
+
+def _by_rules(rules: tuple[ActionRule, ...]) -> pl.Expr:
+    def otherwise(result: pl.Expr, rule: ActionRule) -> pl.Expr:
+        matches = (
+            _whole(pl.col("method"), rule.method)
+            & _whole(pl.col("dim_url_path"), rule.path)
+            & _whole(pl.col("status").cast(pl.String), rule.status)
+        )
+        return pl.when(matches).then(pl.lit(rule.action)).otherwise(result)
+
+    return reduce(otherwise, reversed(rules), pl.lit(None, dtype=pl.String))
+
+
+def _whole(text: pl.Expr, pattern: str) -> pl.Expr:
+    return text.fill_null("").str.contains(f"^(?:{pattern})$")

@@ -1,0 +1,131 @@
+"""All website events, one row each, with country, device brand, bot and source; unique on visitor and time.
+
+Rows that break a row rule are put aside into raw.quarantined_events; events received twice are dropped and counted.
+Per day, always: raw = fct + quarantined + duplicates. No address, user agent or query string comes this far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from growth_assets.contracts.columns import MAP, MICROSECONDS
+from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_empty, not_null, unique_key
+from growth_assets.contracts.table import Balance, Built, Table
+from growth_assets.fct import enrichment, identity
+from growth_assets.raw import website_events as raw
+from growth_assets.settings import HOSTNAME, Settings
+
+COLUMNS = columns(
+    [
+        ("user_id", column(pl.Int64(), "The user who made the event; null when logged out", nullable=True)),
+        ("logged_out_user_id", column(pl.Int64(), "Visitor: murmur3 hash of address and device information")),
+        ("dim_hostname", column(pl.String(), "Host the event belongs to, like www.xx.com")),
+        ("dim_country", column(pl.String(), "Country of the address (ISO 3166-1 alpha-2; ZZ where unknown)")),
+        ("dim_device_brand", column(pl.String(), "Brand of the device, from the user agent; `unknown` where none")),
+        ("dim_action_type", column(pl.String(), "What the visitor did: page_view, signup, login, purchase ...")),
+        ("event_timestamp", column(MICROSECONDS, "When it happened (UTC, microseconds)")),
+        ("other_properties", column(MAP, "Any other valid property of the request")),
+        ("ds", column(pl.String(), "Partition: UTC day of event_timestamp, YYYY-MM-DD")),
+        ("event_id", column(pl.String(), "Id that the sender gave the event", nullable=True)),
+        ("is_bot", column(pl.Boolean(), "True where the user agent is one of a program, not of a person")),
+        ("dim_url_path", column(pl.String(), "Path of the URL, without host and query", nullable=True)),
+        ("dim_referrer_domain", column(pl.String(), "Registrable domain of the referrer, like linkedin.com", nullable=True)),
+        ("dim_source", column(pl.String(), "Where the visit came from: LinkedIn, Substack, direct, internal ...")),
+    ]
+)  # fmt: skip
+"""The specification's nine columns in its order, then further ones."""
+
+RECEIVED_RULES = (
+    RowRule(
+        "user_id_is_bigint",
+        "user_id",
+        pl.col("user_id").is_not_null() | pl.col("received_user_id").is_null(),
+        "a user_id that was received is a whole number that fits BIGINT",
+    ),
+)
+"""Row rules that need the value as received, beside the typed one."""
+
+
+def contract(settings: Settings) -> Contract:
+    """What core.fct_website_events keeps."""
+    return Contract(
+        COLUMNS,
+        row_rules=(
+            not_null("dim_hostname"),
+            not_null("dim_action_type"),
+            not_null("event_timestamp"),
+            not_null("dim_country"),
+            not_null("logged_out_user_id"),
+            RowRule(
+                "dim_hostname_well_formed",
+                "dim_hostname",
+                pl.col("dim_hostname").str.contains(HOSTNAME),
+                "dim_hostname looks like www.xx.com",
+            ),
+            RowRule(
+                "dim_action_type_enumerated",
+                "dim_action_type",
+                pl.col("dim_action_type").is_in(list(settings.actions)),
+                f"dim_action_type is one of {', '.join(settings.actions)}",
+            ),
+        ),
+        frame_rules=(unique_key("logged_out_user_id", "event_timestamp"), not_empty()),
+    )
+
+
+def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
+    """The events of one day, from raw.website_events of that day.
+
+    Numbers: `received`, `duplicates` and, for each row rule, `quarantined_<rule>`.
+    """
+    received = inputs[raw.TABLE.name].collect()
+    events = enrichment.enrich(received, settings)
+    rules = contract(settings)
+    broken = Contract(COLUMNS, row_rules=(*RECEIVED_RULES, *rules.row_rules)).first_broken()
+    events = events.with_columns(broken.alias("rule"))
+    good, duplicates = identity.identify(events.filter(pl.col("rule").is_null()))
+    frame = good.select(list(COLUMNS)).sort("event_timestamp", "logged_out_user_id")
+    quarantined = (
+        events.lazy()
+        .filter(pl.col("rule").is_not_null())
+        .select("rule", "row")
+        .join(received.lazy().with_row_index("row"), on="row", maintain_order="left")
+        .drop("row")
+        .sort("file_started_at", "source_file", "line_number", maintain_order=True)
+        .collect()
+    )
+    by_rule = dict(quarantined.group_by("rule").len().iter_rows())
+    return Built(
+        frame=frame,
+        beside={"raw.quarantined_events": quarantined},
+        numbers={
+            "received": received.height,
+            "duplicates": duplicates,
+            **{f"quarantined_{rule.name}": by_rule.get(rule.name, 0) for rule in (*RECEIVED_RULES, *rules.row_rules)},
+        },
+    )
+
+
+TABLE = Table(
+    name="core.fct_website_events",
+    description=__doc__,
+    contract=contract,
+    upstream=(raw.TABLE.name,),
+    build=build,
+    checks=(
+        "not_null_dim_hostname",
+        "not_null_dim_action_type",
+        "not_null_event_timestamp",
+        "not_null_dim_country",
+        "not_null_logged_out_user_id",
+        "key_unique",
+        "dim_hostname_well_formed",
+        "dim_action_type_enumerated",
+    ),
+    balance=Balance(raw.TABLE.name, ("core.fct_website_events", "raw.quarantined_events"), ("duplicates",)),
+    settings_used=("actions", "action_rules", "hostnames", "country_database", "salt"),
+    packages=("ua-parser-builtins", "user-agents", "crawler-user-agents", "publicsuffixlist", "mmh3"),
+    kind="fct",
+)

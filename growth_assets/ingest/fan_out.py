@@ -1,0 +1,158 @@
+"""One file into one segment per day: parsed once, whatever days it holds, in bounded memory."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from growth_assets.contracts.columns import MICROSECONDS, RECEIVED
+from growth_assets.ingest.ledger import Segment
+from growth_assets.sources.batch import Batch
+from growth_assets.warehouse import durable
+
+PROVENANCE: dict[str, pl.DataType] = {
+    "source": pl.String(),
+    "source_file": pl.String(),
+    "file_started_at": MICROSECONDS,
+    "ds": pl.String(),
+}
+"""Columns that a segment has after those of a received event."""
+
+REJECTED_ROWS_HELD = 100_000
+"""Rejected lines are written out in pieces of at least so many, so that a file of nothing else stays small."""
+
+
+@dataclass
+class FannedOut:
+    """What a file came to. The folder holds `segments/ds=D.parquet` and `rejected.parquet`, not yet in place."""
+
+    folder: Path
+    lines: int = 0
+    events: int = 0
+    rejected: int = 0
+    started_at: str | None = None
+    segments: dict[str, Segment] | None = None
+
+
+def fan_out(batches: Iterator[Batch], folder: Path, source: str, source_file: str) -> FannedOut:
+    """Write the batches of one file to `folder`, events by day and rejected lines by themselves.
+
+    Raises:
+        whatever `batches` raises; `folder` is then left to the caller to remove.
+    """
+    result = FannedOut(folder)
+    rejected = _Rejected(folder / "rejected", source, source_file)
+    failure: list[Exception] = []
+
+    def frames() -> Iterator[pl.DataFrame]:
+        started: pl.Series | None = None
+        try:
+            for batch in batches:
+                result.lines += batch.lines
+                result.events += batch.events.height
+                result.rejected += batch.rejected.height
+                rejected.add(batch.rejected)
+                if started is None and batch.events.height:
+                    started = batch.events["event_timestamp"].head(1)
+                    result.started_at = started.item().isoformat()
+                if started is not None and batch.events.height:
+                    yield batch.events.with_columns(
+                        pl.lit(source).alias("source"),
+                        pl.lit(source_file).alias("source_file"),
+                        pl.lit(started.item(), dtype=MICROSECONDS).alias("file_started_at"),
+                        pl.col("event_timestamp").dt.strftime("%Y-%m-%d").alias("ds"),
+                    )
+        except Exception as error:
+            # Polars would wrap it; the caller wants the reader's own words.
+            failure.append(error)
+            raise
+
+    segments = folder / "segments"
+    segments.mkdir(parents=True)
+    try:
+        _sink(frames, segments)
+    except Exception:
+        if failure:
+            raise failure[0] from None
+        raise
+    rejected.finish(folder / "rejected.parquet")
+    result.segments = {
+        path.stem.removeprefix("ds="): _segment(path) for path in sorted(segments.glob("ds=*.parquet"))
+    }
+    return result
+
+
+def _sink(frames: Callable[[], Iterator[pl.DataFrame]], segments: Path) -> None:
+    def source(
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        # The sink takes every row and column; a plan that asked for less would lose events.
+        if with_columns is not None or predicate is not None or n_rows is not None:
+            raise AssertionError("segments are written whole")
+        del batch_size
+        yield from frames()
+
+    lazy = register_io_source(io_source=source, schema={**RECEIVED, **PROVENANCE})
+    lazy.sink_parquet(
+        pl.PartitionBy(
+            segments,
+            key="ds",
+            include_key=True,
+            file_path_provider=lambda args: f"ds={args.partition_keys.item()}.parquet",
+            approximate_bytes_per_file=None,
+        ),
+        compression="zstd",
+        statistics=True,
+        maintain_order=True,
+    )
+
+
+def _segment(path: Path) -> Segment:
+    rows = pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item()
+    durable.sync_file(path)
+    return Segment(rows=int(rows), sha256=durable.sha256_of(path))
+
+
+class _Rejected:
+    """The rejected lines of one file, written in pieces."""
+
+    def __init__(self, folder: Path, source: str, source_file: str) -> None:
+        self.folder, self.source, self.source_file = folder, source, source_file
+        self.held: list[pl.DataFrame] = []
+        self.rows = 0
+        self.pieces: list[Path] = []
+
+    def add(self, frame: pl.DataFrame) -> None:
+        self.held.append(frame)
+        self.rows += frame.height
+        if self.rows >= REJECTED_ROWS_HELD:
+            self._write()
+
+    def _write(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{len(self.pieces):08}.parquet"
+        pl.concat(self.held).with_columns(
+            pl.lit(self.source).alias("source"), pl.lit(self.source_file).alias("source_file")
+        ).write_parquet(path, compression="zstd")
+        self.pieces.append(path)
+        self.held, self.rows = [], 0
+
+    def finish(self, path: Path) -> None:
+        if self.rows:
+            self._write()
+        if self.pieces:
+            pl.concat([pl.scan_parquet(piece) for piece in self.pieces]).sink_parquet(
+                path, compression="zstd", maintain_order=True
+            )
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def staging_folder(root: Path) -> Path:
+    """A new folder for one file's fan-out."""
+    return root / "_staging" / secrets.token_hex(8)

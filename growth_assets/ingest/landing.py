@@ -1,0 +1,224 @@
+"""Landing: new and changed files are read once, known contents are left alone, and the touched days are told.
+
+A file is skipped where its path, size and times are those of the last look; otherwise by its content: the same
+fingerprint adds nothing, whatever the file is called or packed with, and a file that begins with a known content is
+that one grown, and replaces it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from growth_assets.ingest import ledger
+from growth_assets.ingest.fan_out import fan_out, staging_folder
+from growth_assets.ingest.files import LandingFile, Unreadable, landing_files
+from growth_assets.ingest.ledger import Entry, Ledger
+from growth_assets.settings import Settings
+from growth_assets.sources.errors import SourceError
+from growth_assets.sources.fingerprint import fingerprint
+from growth_assets.sources.reader import head_of, open_source
+from growth_assets.warehouse import durable, locks
+
+HEAD = 4096
+"""First bytes that tell whether two contents can begin alike."""
+
+READER_VERSION = "1"
+"""Raised when the readers make other rows of the same bytes: known files are then read again."""
+
+Progress = Callable[[str, int, int], None]
+"""Told before each file: its name, how many are done, how many there are."""
+
+
+@dataclass
+class Landed:
+    """What one look at the landing folder came to."""
+
+    read: list[Entry] = field(default_factory=list)
+    """Contents that are new, or grew, or are read with other settings."""
+    known: int = 0
+    """Files whose content was there already."""
+    unreadable: list[Unreadable] = field(default_factory=list)
+    touched: list[str] = field(default_factory=list)
+    """Days that changed."""
+
+
+def land(settings: Settings, progress: Progress | None = None) -> Landed:
+    """Read what is new in landing. Of two at once, the second waits and finds nothing new.
+
+    A file that cannot be read is told and holds up no other.
+    """
+    folder = settings.warehouse / "landing"
+    with locks.exclusive(settings.warehouse / "_locks" / "landing.lock"):
+        # Whatever is staged was left by a process that died: nobody else holds the lock.
+        shutil.rmtree(folder / "_staging", ignore_errors=True)
+        before = ledger.read(settings.warehouse)
+        _tidy(settings.warehouse, before)
+        look = _Look(settings, folder, before)
+        files = list(landing_files(settings))
+        for done, file in enumerate(files):
+            if progress:
+                progress(file.name, done, len(files))
+            if isinstance(file, Unreadable):
+                look.landed.unreadable.append(file)
+                continue
+            try:
+                look.take(file)
+            except (SourceError, OSError) as error:
+                look.landed.unreadable.append(Unreadable(file.name, str(error)))
+        look.remember_paths()
+        after = ledger.read(settings.warehouse)
+        days = {*before.by_day, *after.by_day}
+        look.landed.touched = sorted(ds for ds in days if before.inputs(ds) != after.inputs(ds))
+        return look.landed
+
+
+def reading_of(settings: Settings, file: LandingFile) -> str:
+    """Digest of the settings that decide what the readers make of a file."""
+    source = file.source.model_dump(exclude={"files"})
+    return durable.digest_of([READER_VERSION, source, settings.default_hostname(file.source)])
+
+
+def _tidy(warehouse: Path, landed: Ledger) -> None:
+    """Finish what a process that died left half done: nothing that does not count stays visible."""
+    with ledger.held(warehouse):
+        table = warehouse / "raw" / "rejected_lines"
+        there = {path.stem for path in table.glob("*.parquet")}
+        there |= {path.name for path in (warehouse / "landing" / "segments").glob("*")}
+        for identifier in there - set(landed.current):
+            _drop(warehouse, identifier)
+
+
+def _drop(warehouse: Path, identifier: str) -> None:
+    (warehouse / "raw" / "rejected_lines" / f"{identifier}.parquet").unlink(missing_ok=True)
+    shutil.rmtree(ledger.segment_folder(warehouse / "landing", identifier), ignore_errors=True)
+
+
+class _Look:
+    """One look at the landing folder; takes files one by one."""
+
+    def __init__(self, settings: Settings, folder: Path, before: Ledger) -> None:
+        self.settings, self.folder = settings, folder
+        self.entries: dict[str, Entry] = dict(before.known)
+        self.current: dict[str, Entry] = dict(before.current)
+        self.cache: Mapping[str, object] = durable.read_json(folder / "paths.json") or {}
+        self.paths: dict[str, object] = {}
+        self.landed = Landed()
+
+    def take(self, file: LandingFile) -> None:
+        reading = reading_of(self.settings, file)
+        seen = self.cache.get(file.name)
+        if isinstance(seen, dict) and seen.get("stat") == list(file.stat):
+            print_ = str(seen.get("fingerprint"))
+            if self._counts(print_, reading):
+                self.landed.known += 1
+                self._seen(file, print_)
+                return
+        alike = self._alike(head_of(file.path, HEAD))
+        shorter: list[Entry] = []
+        if alike:
+            found = fingerprint(file.path, [entry.length for entry in alike])
+            if self._counts(found.sha256, reading):
+                self.landed.known += 1
+                self._seen(file, found.sha256)
+                return
+            shorter = [
+                entry
+                for entry in alike
+                if entry.length <= found.length and found.prefixes.get(entry.length) == entry.fingerprint
+            ]
+        self._read(file, reading, shorter)
+
+    def _counts(self, sha256: str, reading: str) -> bool:
+        """True where a content is known as it would be read now, be it for itself or inside a longer one."""
+        identifier = ledger.entry_id(sha256, reading)
+        if identifier not in self.entries:
+            return False
+        return identifier in self.current or any(
+            identifier in entry.replaces and entry.fingerprint != sha256 for entry in self.current.values()
+        )
+
+    def _alike(self, head: bytes) -> list[Entry]:
+        digests: dict[int, str] = {}
+        for length in {entry.head_length for entry in self.entries.values() if entry.head_length <= len(head)}:
+            digests[length] = hashlib.sha256(head[:length]).hexdigest()
+        # A content without a byte begins every file and stands for none.
+        return [e for e in self.entries.values() if e.length and digests.get(e.head_length) == e.head]
+
+    def _read(self, file: LandingFile, reading: str, shorter: list[Entry]) -> None:
+        name = min(shorter, key=lambda entry: entry.length).source_file if shorter else self._free_name(file.name)
+        staged = staging_folder(self.folder)
+        try:
+            source = open_source(file.path, file.source, self.settings.default_hostname(file.source))
+            result = fan_out(source.batches(), staged, file.source.name, name)
+            found = source.fingerprint()
+            head = head_of(file.path, min(HEAD, found.length))
+            replaces = {entry.id for entry in shorter} | {each for entry in shorter for each in entry.replaces}
+            entry = Entry(
+                fingerprint=found.sha256,
+                length=found.length,
+                head=hashlib.sha256(head).hexdigest(),
+                head_length=len(head),
+                source=file.source.name,
+                source_file=name,
+                format=source.format,
+                reading=reading,
+                lines=result.lines,
+                events=result.events,
+                rejected=result.rejected,
+                started_at=result.started_at,
+                segments=result.segments or {},
+                replaces=tuple(sorted(replaces - {ledger.entry_id(found.sha256, reading)})),
+            )
+            self._publish(entry, staged)
+            self._seen(file, entry.fingerprint)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+    def _free_name(self, name: str) -> str:
+        """`name`, or with a number where another content was first seen under it, as after a rotation."""
+        taken = {entry.source_file for entry in self.entries.values()}
+        number = 1
+        while (candidate := name if number == 1 else f"{name}@{number}") in taken:
+            number += 1
+        return candidate
+
+    def _publish(self, entry: Entry, staged: Path) -> None:
+        with ledger.held(self.settings.warehouse):
+            self._put_in_place(entry, staged)
+            self.landed.read.append(entry)
+
+    def _put_in_place(self, entry: Entry, staged: Path) -> None:
+        segments = ledger.segment_folder(self.folder, entry.id)
+        # Left by a process that died before it wrote the entry.
+        shutil.rmtree(segments, ignore_errors=True)
+        segments.parent.mkdir(parents=True, exist_ok=True)
+        (staged / "segments").rename(segments)
+        durable.sync_folder(segments)
+        durable.sync_folder(segments.parent)
+        rejected = staged / "rejected.parquet"
+        table = self.settings.warehouse / "raw" / "rejected_lines"
+        if rejected.exists():
+            durable.put_in_place(rejected, table / f"{entry.id}.parquet")
+        durable.write_json(ledger.entry_path(self.folder, entry.id), entry.to_json())
+        self.entries[entry.id] = entry
+        self.current[entry.id] = entry
+        for replaced in entry.replaces:
+            self.current.pop(replaced, None)
+            # What was read and rejected in the shorter self is in this one too.
+            _drop(self.settings.warehouse, replaced)
+            other = self.entries.get(replaced)
+            if other is not None and other.fingerprint == entry.fingerprint:
+                # The same content as read with other settings: only one way of reading it is remembered.
+                ledger.entry_path(self.folder, replaced).unlink(missing_ok=True)
+                del self.entries[replaced]
+
+    def _seen(self, file: LandingFile, sha256: str) -> None:
+        self.paths[file.name] = {"stat": list(file.stat), "fingerprint": sha256}
+
+    def remember_paths(self) -> None:
+        if self.paths != self.cache:
+            durable.write_json(self.folder / "paths.json", self.paths)

@@ -1,0 +1,200 @@
+"""The ledger of landed content: what was read, what it held, which days it touches.
+
+One entry a content, known by its fingerprint (SHA-256 of the decompressed bytes), so that a rotated, renamed, copied or
+re-compressed file is the one that is already known. A file that grew begins with the bytes of its shorter self: its
+entry names that one under `replaces`, and from then on only the longer one counts.
+
+    <warehouse>/landing/files/<id>.json               an entry, written last, so that it speaks of whole files
+    <warehouse>/landing/segments/<id>/ds=D.parquet    the events of one content on one day
+    <warehouse>/landing/paths.json                    a cache: which path held which content; safe to delete
+
+The id is the fingerprint and a digest of the settings it was read with: with other settings it is read again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from growth_assets.warehouse import durable, locks
+
+FIRST_POSSIBLE_DAY = "2000-01-01"
+"""Before it no website logged events: an older time is a broken clock, and no reason to have 10,000 partitions."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The events of one content on one day."""
+
+    rows: int
+    sha256: str
+    """Of the segment's file."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One content that was read."""
+
+    fingerprint: str
+    length: int
+    """Bytes, decompressed."""
+    head: str
+    """SHA-256 of the first `head_length` bytes: tells fast which contents may begin alike."""
+    head_length: int
+    source: str
+    source_file: str
+    """Path below landing/ under which the content, or its shorter self, was first seen."""
+    format: str
+    reading: str
+    """Digest of the settings it was read with; with other settings it is read again."""
+    lines: int
+    events: int
+    rejected: int
+    started_at: str | None
+    """Time of the first event."""
+    segments: Mapping[str, Segment]
+    replaces: tuple[str, ...] = ()
+    """Ids of what no longer counts beside this one: its shorter selves, and itself as read before."""
+
+    @property
+    def id(self) -> str:
+        """Names the entry's file and its segments' folder."""
+        return entry_id(self.fingerprint, self.reading)
+
+    def to_json(self) -> dict[str, object]:
+        """The entry as JSON holds it."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, object]) -> Entry:
+        """The entry that `to_json` wrote."""
+        values = dict(content)
+        segments = values.pop("segments")
+        replaces = values.pop("replaces")
+        if not isinstance(segments, dict) or not isinstance(replaces, list):
+            raise TypeError("segments must be an object and replaces a list")
+        return cls(
+            **values,  # type: ignore[arg-type]  # wrong names raise TypeError, which the reader reports
+            segments={ds: Segment(**segment) for ds, segment in segments.items()},
+            replaces=tuple(replaces),
+        )
+
+
+class LedgerError(Exception):
+    """An entry of the ledger is damaged; the message names its file and the remedy."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All entries, as they were on disk at one moment."""
+
+    folder: Path
+    entries: tuple[Entry, ...]
+
+    @cached_property
+    def current(self) -> dict[str, Entry]:
+        """Id to entry, without those that another one replaces."""
+        replaced = {each for entry in self.entries for each in entry.replaces}
+        return {entry.id: entry for entry in self.entries if entry.id not in replaced}
+
+    @cached_property
+    def known(self) -> dict[str, Entry]:
+        """Id to entry, replaced ones included: a copy of an older state adds nothing either."""
+        return {entry.id: entry for entry in self.entries}
+
+    @cached_property
+    def by_day(self) -> dict[str, list[Entry]]:
+        """Day to the contents that have events on it, ordered by content and not by name or arrival."""
+        days: dict[str, list[Entry]] = {}
+        for entry in sorted(self.current.values(), key=lambda each: (each.started_at or "", each.fingerprint)):
+            for ds in entry.segments:
+                days.setdefault(ds, []).append(entry)
+        return dict(sorted(days.items()))
+
+
+    def segments(self, ds: str) -> list[Path]:
+        """The segment files of a day, in order."""
+        return [segment_path(self.folder, entry.id, ds) for entry in self.by_day.get(ds, [])]
+
+    def inputs(self, ds: str) -> dict[str, str]:
+        """The day's data version of what landed: changes exactly when a segment of the day does."""
+        segments = [entry.segments[ds].sha256 for entry in self.by_day.get(ds, [])]
+        return {"landing.event_files": durable.digest_of(segments)}
+
+    def first_day(self) -> dt.date | None:
+        """The oldest day that may be a partition."""
+        days = [ds for ds in self.by_day if ds >= FIRST_POSSIBLE_DAY]
+        return dt.date.fromisoformat(days[0]) if days else None
+
+
+def entry_id(fingerprint: str, reading: str) -> str:
+    """Names a content together with the settings it was read with."""
+    return f"{fingerprint}-{reading[:12]}"
+
+
+def segment_folder(folder: Path, entry: str) -> Path:
+    """Where the segments of one entry are."""
+    return folder / "segments" / entry
+
+
+def segment_path(folder: Path, entry: str, ds: str) -> Path:
+    """The file of one segment."""
+    return segment_folder(folder, entry) / f"ds={ds}.parquet"
+
+
+def entry_path(folder: Path, entry: str) -> Path:
+    """The file of one entry."""
+    return folder / "files" / f"{entry}.json"
+
+
+@contextmanager
+def held(warehouse_root: Path) -> Iterator[None]:
+    """Keep the ledger and its segments as they are: for whoever changes them, or reads segments named by it."""
+    with locks.exclusive(warehouse_root / "_locks" / "ledger.lock"):
+        yield
+
+
+def read(warehouse_root: Path) -> Ledger:
+    """The ledger of a warehouse; empty where nothing has landed.
+
+    Raises:
+        LedgerError: an entry cannot be read.
+    """
+    folder = warehouse_root / "landing"
+    return Ledger(folder, tuple(_entries(sorted((folder / "files").glob("*.json")))))
+
+
+def _entries(paths: Iterable[Path]) -> Iterable[Entry]:
+    for path in paths:
+        content = durable.read_json(path)
+        try:
+            if content is None:
+                raise ValueError("not a JSON object")
+            yield Entry.from_json(content)
+        except (KeyError, TypeError, ValueError) as error:
+            raise LedgerError(
+                f"{path}: damaged ledger entry ({error}). Delete it: the file it speaks of is read again when it is "
+                "still in landing/; otherwise restore it from a backup."
+            ) from error
+
+
+class Cached:
+    """The ledger, read again only after an entry came or went. Use it while the ledger is held."""
+
+    def __init__(self, warehouse_root: Path) -> None:
+        self._root = warehouse_root
+        self._seen: tuple[str, ...] | None = None
+        self._ledger = Ledger(warehouse_root / "landing", ())
+
+    def read(self) -> Ledger:
+        """The ledger as it is now."""
+        # An entry is never changed, but for one read with the same settings again, whose segments are the same.
+        names = tuple(sorted(path.name for path in (self._ledger.folder / "files").glob("*.json")))
+        if names != self._seen:
+            self._ledger, self._seen = read(self._root), names
+        return self._ledger

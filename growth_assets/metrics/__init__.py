@@ -1,0 +1,1 @@
+"""The metrics: one table each, numerator and denominator beside the value, per host and overall, without bots."""

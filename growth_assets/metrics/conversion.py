@@ -1,0 +1,116 @@
+"""A conversion rate: one count of events divided by another, per host and overall, people and bots apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandera.polars as pa
+import polars as pl
+
+from growth_assets.agg.grouping_sets import OVERALL, level_name, roll_up
+from growth_assets.contracts.contract import Contract, FrameRule, RowRule, column, columns, not_null, unique_key
+from growth_assets.fct import website_events as fct
+
+HOST = ("dim_hostname",)
+
+
+def rate_columns(
+    value: str, value_text: str, numerator: str, numerator_text: str, denominator: str, denominator_text: str
+) -> dict[str, pa.Column]:
+    """The columns of a conversion metric: host, value, numerator, denominator, the same of bots, people, level, ds."""
+    bots_above, bots_below = bot_name(numerator), bot_name(denominator)
+    return columns(
+        [
+            ("dim_hostname", column(pl.String(), "Host; NULL where rolled up", nullable=True)),
+            (value, column(pl.Float64(), f"{value_text}; NULL where {denominator} is 0", nullable=True)),
+            (numerator, column(pl.Int64(), f"{numerator_text}, without bots")),
+            (denominator, column(pl.Int64(), f"{denominator_text}, without bots")),
+            (bots_above, column(pl.Int64(), f"{numerator_text} by bots")),
+            (bots_below, column(pl.Int64(), f"{denominator_text} by bots")),
+            (people_name(numerator), column(pl.Int64(), f"Distinct visitors behind {numerator}")),
+            ("aggregation_level", column(pl.String(), "`overall` or `dim_hostname`")),
+            ("ds", column(pl.String(), "Partition: UTC day, YYYY-MM-DD")),
+        ]
+    )
+
+
+def bot_name(measure: str) -> str:
+    """`m_signups` to `m_bot_signups`."""
+    return measure.replace("m_", "m_bot_", 1)
+
+
+def people_name(measure: str) -> str:
+    """`m_signups` to `m_signups_visitors`: the people behind a count of events."""
+    return f"{measure}_visitors"
+
+
+def rate_contract(rate: dict[str, pa.Column]) -> Contract:
+    """What a conversion metric keeps."""
+    _, value, numerator, denominator, *_ = rate
+    return Contract(
+        rate,
+        row_rules=(
+            not_null(numerator),
+            not_null(denominator),
+            RowRule("numerator_not_negative", numerator, pl.col(numerator) >= 0, f"{numerator} is not negative"),
+            RowRule(
+                "value_is_ratio",
+                value,
+                (pl.col(value) * pl.col(denominator) - pl.col(numerator)).abs().fill_null(0) < 1e-6,
+                f"{value} is {numerator} / {denominator}, and null only without {denominator}",
+            ),
+            RowRule(
+                "value_null_only_without_denominator",
+                value,
+                pl.col(value).is_null() == (pl.col(denominator) == 0),
+                f"{value} is null exactly where {denominator} is 0",
+            ),
+        ),
+        frame_rules=(unique_key("aggregation_level", "dim_hostname"), one_overall_row(), hosts_add_up(numerator)),
+    )
+
+
+def one_overall_row() -> FrameRule:
+    """The table has its overall row, once; an empty table has not."""
+
+    def broken(frame: pl.LazyFrame) -> pl.LazyFrame:
+        return frame.select(((pl.col("aggregation_level") == OVERALL).sum() != 1).cast(pl.Int64))
+
+    return FrameRule("one_overall_row", broken, "there is exactly one overall row")
+
+
+def hosts_add_up(measure: str) -> FrameRule:
+    """The hosts' counts of events make the overall one."""
+
+    def broken(frame: pl.LazyFrame) -> pl.LazyFrame:
+        per_host = pl.col(measure).filter(pl.col("aggregation_level") == level_name(HOST)).sum()
+        overall = pl.col(measure).filter(pl.col("aggregation_level") == OVERALL).sum()
+        return frame.select((per_host != overall).cast(pl.Int64))
+
+    return FrameRule("hosts_add_up", broken, f"{measure} of all hosts add up to the overall one")
+
+
+def conversion(
+    inputs: Mapping[str, pl.LazyFrame], rate: dict[str, pa.Column], *, above: pl.Expr, below: pl.Expr
+) -> pl.DataFrame:
+    """The metric of one day of core.fct_website_events; `above` and `below` say which events are counted."""
+    _, value, numerator, denominator, *_ = rate
+    events = inputs[fct.TABLE.name]
+    person, bot = ~pl.col("is_bot"), pl.col("is_bot")
+    rolled = roll_up(
+        events,
+        HOST,
+        [(), HOST],
+        counts={
+            numerator: above & person,
+            denominator: below & person,
+            bot_name(numerator): above & bot,
+            bot_name(denominator): below & bot,
+        },
+        visitors={people_name(numerator): above & person},
+    )
+    ds = events.select(pl.col("ds").first()).collect().item()
+    return rolled.with_columns(
+        pl.when(pl.col(denominator) > 0).then(pl.col(numerator) / pl.col(denominator)).alias(value),
+        pl.lit(ds, dtype=pl.String).alias("ds"),
+    ).select(list(rate))

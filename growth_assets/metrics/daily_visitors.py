@@ -1,0 +1,105 @@
+"""How many people come each day: distinct visitors with a hit, and hits, by host, country and device brand.
+
+People are counted without bots, with the bots beside them. Distinct visitors add up over country and brand, not over
+hosts: who reads both sites is one person overall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from growth_assets.agg.grouping_sets import level_name, roll_up
+from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_null, unique_key
+from growth_assets.contracts.table import Built, Table
+from growth_assets.fct import website_events as fct
+from growth_assets.metrics.conversion import hosts_add_up, one_overall_row
+from growth_assets.settings import Settings
+
+DIMENSIONS = ("dim_hostname", "dim_country", "dim_device_brand")
+
+LEVELS = [
+    (),
+    ("dim_hostname",),
+    ("dim_country",),
+    ("dim_device_brand",),
+    ("dim_hostname", "dim_country"),
+    ("dim_hostname", "dim_device_brand"),
+    ("dim_hostname", "dim_country", "dim_device_brand"),
+]
+
+COLUMNS = columns(
+    [
+        ("dim_hostname", column(pl.String(), "Host; NULL where rolled up", nullable=True)),
+        ("dim_country", column(pl.String(), "Country of the address; NULL where rolled up", nullable=True)),
+        ("dim_device_brand", column(pl.String(), "Brand of the device; NULL where rolled up", nullable=True)),
+        ("m_visitors", column(pl.Int64(), "Distinct visitors with a hit, without bots")),
+        ("m_website_hits", column(pl.Int64(), "Number of website hits, without bots")),
+        ("m_bot_visitors", column(pl.Int64(), "Distinct bots with a hit")),
+        ("m_bot_website_hits", column(pl.Int64(), "Number of website hits by bots")),
+        ("aggregation_level", column(pl.String(), "The grouped columns, joined by two underscores, or `overall`")),
+        ("ds", column(pl.String(), "Partition: UTC day, YYYY-MM-DD")),
+    ]
+)
+
+
+def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for every site
+    """What metrics.daily_visitors keeps."""
+    return Contract(
+        COLUMNS,
+        row_rules=(
+            RowRule(
+                "visitors_within_hits",
+                "m_visitors",
+                pl.col("m_visitors").is_between(0, pl.col("m_website_hits")),
+                "there are no more visitors than hits",
+            ),
+            RowRule(
+                "bot_visitors_within_hits",
+                "m_bot_visitors",
+                pl.col("m_bot_visitors").is_between(0, pl.col("m_bot_website_hits")),
+                "there are no more bots than hits of bots",
+            ),
+            RowRule(
+                "aggregation_level_known",
+                "aggregation_level",
+                pl.col("aggregation_level").is_in([level_name(level) for level in LEVELS]),
+                "aggregation_level names a grouping",
+            ),
+            not_null("ds"),
+        ),
+        frame_rules=(
+            unique_key("aggregation_level", *DIMENSIONS), one_overall_row(), hosts_add_up("m_website_hits"),
+        ),
+    )  # fmt: skip
+
+
+def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
+    """The visitors of one day of core.fct_website_events."""
+    events = inputs[fct.TABLE.name]
+    hit = pl.col("dim_action_type").is_in(list(settings.hit_actions))
+    person, bot = hit & ~pl.col("is_bot"), hit & pl.col("is_bot")
+    rolled = roll_up(
+        events,
+        DIMENSIONS,
+        LEVELS,
+        counts={"m_website_hits": person, "m_bot_website_hits": bot},
+        visitors={"m_visitors": person, "m_bot_visitors": bot},
+    )
+    ds = events.select(pl.col("ds").first()).collect().item()
+    frame = rolled.with_columns(pl.lit(ds, dtype=pl.String).alias("ds")).select(list(COLUMNS))
+    anything = pl.col("m_website_hits") + pl.col("m_bot_website_hits") > 0
+    return Built(frame.filter(anything | (pl.col("aggregation_level") == "overall")))
+
+
+TABLE = Table(
+    name="metrics.daily_visitors",
+    description=__doc__,
+    contract=contract,
+    upstream=(fct.TABLE.name,),
+    build=build,
+    headline=("m_visitors", "m_website_hits", "m_bot_visitors", "m_bot_website_hits"),
+    settings_used=("hit_actions",),
+    kind="metric",
+)

@@ -1,0 +1,42 @@
+"""Share of signups that become purchases: COUNT(purchases) / COUNT(signups). A guardrail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from growth_assets.contracts.contract import Contract
+from growth_assets.contracts.table import Built, Table
+from growth_assets.fct import website_events as fct
+from growth_assets.metrics.conversion import conversion, rate_columns, rate_contract
+from growth_assets.settings import Settings
+
+COLUMNS = rate_columns(
+    "purchase_conversion_rate", "m_purchases / m_signups",
+    "m_purchases", "Number of purchases",
+    "m_signups", "Number of signups",
+)  # fmt: skip
+
+
+def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for every site
+    """What metrics.purchase_conversion_rate keeps."""
+    return rate_contract(COLUMNS)
+
+
+def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # noqa: ARG001 - every build takes them
+    """The rate of one day of core.fct_website_events."""
+    action = pl.col("dim_action_type")
+    return Built(conversion(inputs, COLUMNS, above=action == "purchase", below=action == "signup"))
+
+
+TABLE = Table(
+    name="metrics.purchase_conversion_rate",
+    description=__doc__,
+    contract=contract,
+    upstream=(fct.TABLE.name,),
+    build=build,
+    headline=("purchase_conversion_rate", "m_purchases", "m_signups"),
+    kind="metric",
+    guardrail=True,
+)

@@ -1,0 +1,45 @@
+"""Share of website hits that become signups: COUNT(signups) / COUNT(website_hits). A guardrail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from growth_assets.contracts.contract import Contract
+from growth_assets.contracts.table import Built, Table
+from growth_assets.fct import website_events as fct
+from growth_assets.metrics.conversion import conversion, rate_columns, rate_contract
+from growth_assets.settings import Settings
+
+COLUMNS = rate_columns(
+    "signup_conversion_rate", "m_signups / m_website_hits",
+    "m_signups", "Number of signups",
+    "m_website_hits", "Number of website hits (events whose action is in `hit_actions`)",
+)  # fmt: skip
+
+
+def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for every site
+    """What metrics.signup_conversion_rate keeps."""
+    return rate_contract(COLUMNS)
+
+
+def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
+    """The rate of one day of core.fct_website_events."""
+    action = pl.col("dim_action_type")
+    return Built(
+        conversion(inputs, COLUMNS, above=action == "signup", below=action.is_in(list(settings.hit_actions)))
+    )
+
+
+TABLE = Table(
+    name="metrics.signup_conversion_rate",
+    description=__doc__,
+    contract=contract,
+    upstream=(fct.TABLE.name,),
+    build=build,
+    headline=("signup_conversion_rate", "m_signups", "m_website_hits"),
+    settings_used=("hit_actions",),
+    kind="metric",
+    guardrail=True,
+)

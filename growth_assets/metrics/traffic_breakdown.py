@@ -1,0 +1,106 @@
+"""Where the traffic comes from: COUNT(website_hits) by referrer and by named source, without bots.
+
+aggregation_level says by which: `dim_referrer_domain` or `dim_source`, each also within a host. Hits without a
+referrer stand under `(none)` by referrer and under `direct` by source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from growth_assets.agg.grouping_sets import level_name, roll_up
+from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_null, unique_key
+from growth_assets.contracts.table import Built, Table
+from growth_assets.fct import website_events as fct
+from growth_assets.settings import Settings
+
+DIMENSIONS = ("dim_hostname", "dim_referrer_domain", "dim_source")
+
+LEVELS = [
+    ("dim_referrer_domain",),
+    ("dim_source",),
+    ("dim_hostname", "dim_referrer_domain"),
+    ("dim_hostname", "dim_source"),
+]
+
+NO_REFERRER = "(none)"
+
+COLUMNS = columns(
+    [
+        ("dim_hostname", column(pl.String(), "Host; NULL where rolled up", nullable=True)),
+        ("dim_referrer_domain", column(pl.String(), "Registrable domain of the referrer, or (none)", nullable=True)),
+        ("dim_source", column(pl.String(), "Named source; NULL where rolled up", nullable=True)),
+        ("traffic_share", column(pl.Float64(), "m_website_hits / m_total_website_hits")),
+        ("m_website_hits", column(pl.Int64(), "Number of website hits of the group, without bots")),
+        ("m_total_website_hits", column(pl.Int64(), "Number of website hits of the host, or of all hosts")),
+        ("m_visitors", column(pl.Int64(), "Distinct visitors with such a hit")),
+        ("aggregation_level", column(pl.String(), "The grouped columns, joined by two underscores")),
+        ("ds", column(pl.String(), "Partition: UTC day, YYYY-MM-DD")),
+    ]
+)
+
+
+def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for every site
+    """What metrics.traffic_breakdown keeps."""
+    return Contract(
+        COLUMNS,
+        row_rules=(
+            RowRule("group_not_empty", "m_website_hits", pl.col("m_website_hits") >= 1, "no group is without hits"),
+            RowRule(
+                "traffic_share_in_range",
+                "traffic_share",
+                pl.col("traffic_share").is_between(0, 1, closed="right"),
+                "traffic_share is above 0 and at most 1",
+            ),
+            RowRule(
+                "visitors_within_hits",
+                "m_visitors",
+                pl.col("m_visitors").is_between(1, pl.col("m_website_hits")),
+                "there are no more visitors than hits",
+            ),
+            RowRule(
+                "aggregation_level_known",
+                "aggregation_level",
+                pl.col("aggregation_level").is_in([level_name(level) for level in LEVELS]),
+                "aggregation_level names a breakdown",
+            ),
+            not_null("ds"),
+        ),
+        frame_rules=(unique_key("aggregation_level", *DIMENSIONS),),
+    )
+
+
+def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
+    """The breakdown of one day of core.fct_website_events."""
+    hits = inputs[fct.TABLE.name].filter(
+        ~pl.col("is_bot") & pl.col("dim_action_type").is_in(list(settings.hit_actions))
+    )
+    hits = hits.with_columns(pl.col("dim_referrer_domain").fill_null(NO_REFERRER))
+    ds = inputs[fct.TABLE.name].select(pl.col("ds").first()).collect().item()
+    rolled = roll_up(
+        hits,
+        DIMENSIONS,
+        LEVELS,
+        counts={"m_website_hits": pl.lit(value=True)},
+        visitors={"m_visitors": pl.lit(value=True)},
+    )
+    total = pl.col("m_website_hits").sum().over("aggregation_level", "dim_hostname")
+    frame = rolled.with_columns(
+        total.alias("m_total_website_hits"),
+        (pl.col("m_website_hits") / total).alias("traffic_share"),
+        pl.lit(ds, dtype=pl.String).alias("ds"),
+    ).select(list(COLUMNS))
+    return Built(frame)
+
+
+TABLE = Table(
+    name="metrics.traffic_breakdown",
+    description=__doc__,
+    contract=contract,
+    upstream=(fct.TABLE.name,),
+    build=build,
+    settings_used=("hit_actions",),
+    kind="metric",
+)

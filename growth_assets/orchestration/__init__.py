@@ -1,0 +1,1 @@
+"""Tables and landing as Dagster assets, and the runs that build them. With definitions and cli, all that knows Dagster."""

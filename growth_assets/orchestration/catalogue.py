@@ -1,0 +1,35 @@
+"""The DuckDB catalogue, opened through dagster-duckdb."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dagster_duckdb import DuckDBResource
+
+from growth_assets.settings import Settings
+from growth_assets.tables import TABLES
+from growth_assets.warehouse.catalogue import Connection, refresh
+from growth_assets.warehouse.partitions import Warehouse
+
+
+def catalogue_resource(settings: Settings) -> DuckDBResource:
+    """The catalogue for assets and notebooks, read-only: a reader that only reads never keeps another one out."""
+    return DuckDBResource(database=str(settings.catalogue), connection_config={"access_mode": "READ_ONLY"})
+
+
+def refresh_catalogue(settings: Settings) -> bool:
+    """Bring the views up to date; True where the catalogue was made anew."""
+    contracts = {table.name: table.contract(settings) for table in TABLES}
+    return refresh(settings.catalogue, Warehouse(settings.warehouse), TABLES, contracts, _connect)
+
+
+@contextmanager
+def _connect(path: Path) -> Iterator[Connection]:
+    with DuckDBResource(database=str(path)).get_connection() as connection:
+        try:
+            yield connection
+        finally:
+            # The resource itself closes nothing when the body raises, and an open connection keeps the file locked.
+            connection.close()

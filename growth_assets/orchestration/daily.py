@@ -1,0 +1,204 @@
+"""The daily tables as one Dagster step that goes day by day, table after table, over any range of days.
+
+One step and not one a table: a day is read while it is warm, and a bad day holds up itself alone. Each day's
+materializations, metadata, versions and checks are logged as the day is done, so they are true in the UI while the run
+goes on. Ordinary asset outputs cannot do that: they would speak of the whole range.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluation,
+    AssetCheckEvaluationTargetMaterializationData,
+)
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_TAG,
+    INPUT_DATA_VERSION_TAG_PREFIX,
+    INPUT_EVENT_POINTER_TAG_PREFIX,
+)
+
+from growth_assets.checks.verdict import Verdict
+from growth_assets.contracts.table import Table
+from growth_assets.engines.local import Day, Outcome, Received, Receiving
+from growth_assets.ingest import ledger
+from growth_assets.orchestration.catalogue import refresh_catalogue
+from growth_assets.orchestration.specs import asset_key, asset_spec, check_specs, table_name
+from growth_assets.settings import Settings
+from growth_assets.tables import BY_NAME, DAILY
+from growth_assets.warehouse.catalogue import literal
+from growth_assets.warehouse.partitions import Warehouse
+
+Progress = Callable[[str, int, int], None]
+"""Told after each day: the day, how many are done, how many there are."""
+
+PROGRESS_SECONDS = 5.0
+"""How often a line of progress goes into the run's log; each is an event in Dagster's storage."""
+
+
+def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The multi-asset of all daily tables."""
+
+    @dg.multi_asset(
+        name="daily_tables",
+        specs=[
+            asset_spec(table, settings, partitions, BY_NAME[table.built_with] if table.built_with else None)
+            for table in DAILY
+        ],
+        check_specs=check_specs(DAILY, settings, partitions),
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        description="Builds the chosen tables day by day; each day is audited before it is published.",
+    )
+    def build(context: dg.AssetExecutionContext, progress: dg.ResourceParam[Progress]) -> Iterator[Any]:
+        days = sorted(context.partition_keys)
+        wanted = {table_name(key) for key in context.selected_asset_keys}
+        warehouse = Warehouse(settings.warehouse)
+        events = _Events(context)
+        bad: dict[str, str] = {}
+        started = last_told = time.monotonic()
+        for done, ds in enumerate(days, start=1):
+            with warehouse.building(ds):
+                day = Day(warehouse, settings, ds, DAILY)
+                for outcome in day.build(wanted, receiving(settings)):
+                    yield from events.log(outcome)
+                    if outcome.status in {"refused", "held_up"}:
+                        bad.setdefault(ds, f"{outcome.table.name}: {outcome.reason}")
+                        context.log.warning(f"{ds}: {outcome.table.name} not published: {outcome.reason}")
+            progress(ds, done, len(days))
+            now = time.monotonic()
+            if done == 1:
+                refresh_catalogue(settings)
+            if now - last_told >= PROGRESS_SECONDS or done == len(days):
+                last_told = now
+                rate = done / max(now - started, 1e-9)
+                left = (len(days) - done) / rate
+                context.log.info(f"{done} of {len(days)} days done, {rate:.1f} days a second, {left:.0f} s left")
+        refresh_catalogue(settings)
+        if bad:
+            listed = "\n".join(f"{ds}: {why}" for ds, why in bad.items())
+            raise dg.Failure(f"{len(bad)} of {len(days)} days not published in full:\n{listed}", allow_retries=False)
+        for output in context.op_execution_context.selected_output_names:
+            if output in check_outputs:
+                yield dg.Output(None, output_name=output)
+
+    check_outputs = {spec.get_python_identifier() for spec in build.check_specs}
+    return build
+
+
+def receiving(settings: Settings) -> Receiving:
+    """What landed for a day, as the ledger says at that moment."""
+    cached = ledger.Cached(settings.warehouse)
+
+    @contextmanager
+    def received(ds: str) -> Iterator[Received]:
+        with ledger.held(settings.warehouse):
+            landed = cached.read()
+            yield Received(landed.segments(ds), landed.inputs(ds))
+
+    return received
+
+
+class _Events:
+    """The events that make a day true in Dagster."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self.context = context
+        self.checks = context.selected_asset_check_keys
+        self.pointers: dict[tuple[str, str], int] = {}
+
+    def log(self, outcome: Outcome) -> Iterator[AssetCheckEvaluation]:
+        """Log the materialization of what was published; give the check evaluations."""
+        target = self._materialize(outcome) if outcome.record else None
+        key = asset_key(outcome.table.name)
+        for verdict in outcome.verdicts:
+            if dg.AssetCheckKey(key, verdict.check) in self.checks:
+                yield AssetCheckEvaluation(
+                    asset_key=key,
+                    check_name=verdict.check,
+                    passed=verdict.passed,
+                    severity=dg.AssetCheckSeverity[verdict.severity],
+                    metadata=_check_metadata(verdict, outcome),
+                    blocking=False,
+                    description=verdict.description,
+                    partition=outcome.ds,
+                    target_materialization_data=target,
+                )
+
+    def _materialize(self, outcome: Outcome) -> AssetCheckEvaluationTargetMaterializationData | None:
+        record = outcome.record
+        if record is None:
+            return None
+        table, ds = outcome.table, outcome.ds
+        tags = {CODE_VERSION_TAG: record.code_version, DATA_VERSION_TAG: record.sha256}
+        for name, version in record.inputs.items():
+            upstream = asset_key(name).to_user_string()
+            tags[f"{INPUT_DATA_VERSION_TAG_PREFIX}/{upstream}"] = version
+            pointer = self._pointer(name, ds)
+            if pointer is not None:
+                tags[f"{INPUT_EVENT_POINTER_TAG_PREFIX}/{upstream}"] = str(pointer)
+        self.context.log_event(
+            dg.AssetMaterialization(
+                asset_key(table.name), partition=ds, metadata=_materialization_metadata(outcome), tags=tags
+            )
+        )
+        latest = self._latest(table.name, ds)
+        if latest is None:
+            return None
+        self.pointers[table.name, ds] = latest.storage_id
+        return AssetCheckEvaluationTargetMaterializationData(
+            storage_id=latest.storage_id, run_id=latest.run_id, timestamp=latest.timestamp
+        )
+
+    def _pointer(self, name: str, ds: str) -> int | None:
+        """Storage id of the upstream's latest materialization: without it Dagster shows a new dependency."""
+        if (name, ds) not in self.pointers:
+            partition = ds if name in BY_NAME else None
+            latest = self._latest(name, partition)
+            if latest is None:
+                return None
+            self.pointers[name, ds] = latest.storage_id
+        return self.pointers[name, ds]
+
+    def _latest(self, name: str, partition: str | None) -> dg.EventLogRecord | None:
+        found = self.context.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key(name), asset_partitions=[partition] if partition else None), limit=1
+        )
+        return found.records[0] if found.records else None
+
+
+def _materialization_metadata(outcome: Outcome) -> Mapping[str, Any]:
+    record = outcome.record
+    if record is None:
+        return {}
+    return {
+        "dagster/partition_row_count": record.rows,
+        "bytes": record.size,
+        "seconds": round(outcome.seconds, 3),
+        **dict(outcome.headline),
+        **{name: value for name, value in record.numbers.items() if not name.startswith("quarantined_") or value},
+    }
+
+
+def _check_metadata(verdict: Verdict, outcome: Outcome) -> Mapping[str, Any]:
+    metadata: dict[str, Any] = dict(verdict.numbers)
+    if not verdict.passed and outcome.refused is not None:
+        metadata["not_published"] = dg.MetadataValue.path(str(outcome.refused))
+        metadata["sql"] = f"SELECT * FROM read_parquet({literal(str(outcome.refused))})"
+    elif not verdict.passed and outcome.table.balance:
+        metadata["sql"] = (
+            f"SELECT * FROM raw.quarantined_events WHERE ds = {literal(outcome.ds)}"
+            + (f" AND rule = {literal(verdict.check)}" if verdict.check in outcome.table.checks else "")
+        )
+    return metadata
+
+
+def daily_keys(tables: Sequence[Table] = DAILY) -> list[dg.AssetKey]:
+    """Keys of the daily tables."""
+    return [asset_key(table.name) for table in tables]

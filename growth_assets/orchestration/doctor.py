@@ -1,0 +1,151 @@
+"""What is wrong with a data folder, piece by piece, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import dagster as dg
+
+
+from growth_assets.enrich.country import CountryDatabaseError, open_database
+from growth_assets.engines.local import outdated, up_to_date
+from growth_assets.ingest import ledger
+from growth_assets.ingest.files import Unreadable, landing_files
+from growth_assets.orchestration.graph import first_day
+from growth_assets.orchestration.instance import open_instance
+from growth_assets.settings import SITE_FILE, Settings
+from growth_assets.sources.errors import SourceError
+from growth_assets.sources.reader import open_source
+from growth_assets.tables import DAILY, TABLES
+from growth_assets.warehouse.catalogue import CatalogueError, query
+from growth_assets.warehouse.partitions import Warehouse
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    well: bool
+    says: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at settings, landing, country database, warehouse, catalogue and Dagster, in this order."""
+    yield from _settings(settings)
+    yield from _landing(settings)
+    yield _country(settings)
+    yield from _warehouse(settings)
+    yield _dagster(settings)
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    path = settings.data / SITE_FILE
+    if not settings.hostnames:
+        yield Finding(
+            "settings", False, f"{path}: hostnames is empty",
+            'Name your sites, like hostnames = ["www.example.com"]; events of logs without a host are put aside.',
+        )  # fmt: skip
+    elif settings.hostnames == ("www.example.com",):
+        yield Finding("settings", False, f"{path}: hostnames is still www.example.com", "Name your own sites there.")
+    else:
+        yield Finding("settings", True, f"{path}: {', '.join(settings.hostnames)}, from {first_day(settings)}")
+    if not settings.salt.get_secret_value():
+        yield Finding(
+            "salt", True, "not set: visitor ids can be traced back to addresses by trying them all",
+            "Set GROWTH_SALT to a long random text, keep it, and build all days again.",
+        )  # fmt: skip
+
+
+def _landing(settings: Settings) -> Iterator[Finding]:
+    if not settings.landing.is_dir():
+        yield Finding("landing", False, f"{settings.landing} is no folder", "Make it and copy logs into it.")
+        return
+    count = 0
+    for file in landing_files(settings):
+        count += 1
+        if isinstance(file, Unreadable):
+            yield Finding(f"landing/{file.name}", False, file.error)
+            continue
+        try:
+            source = open_source(file.path, file.source, settings.default_hostname(file.source))
+        except (SourceError, OSError) as error:
+            yield Finding(f"landing/{file.name}", False, str(error))
+            continue
+        if count <= 20:
+            yield Finding(f"landing/{file.name}", True, f"{source.format}, source {file.source.name}")
+    if count > 20:
+        yield Finding("landing", True, f"{count} files in all")
+    if not count:
+        yield Finding("landing", True, f"{settings.landing} is empty", "Copy logs into it, then `growth-assets build`.")
+
+
+def _country(settings: Settings) -> Finding:
+    try:
+        database = open_database(settings.country_database)
+    except CountryDatabaseError as error:
+        return Finding("country database", False, str(error))
+    where = settings.country_database or "the one in the package"
+    return Finding("country database", True, f"{where}: {database.version}")
+
+
+def _warehouse(settings: Settings) -> Iterator[Finding]:
+    root = settings.warehouse
+    if root.exists() and not os.access(root, os.W_OK):
+        yield Finding("warehouse", False, f"{root} cannot be written", "Let the pipeline's user write it.")
+        return
+    try:
+        landed = ledger.read(root)
+    except ledger.LedgerError as error:
+        yield Finding("warehouse", False, str(error))
+        return
+    warehouse = Warehouse(root)
+    start = first_day(settings).isoformat()
+    stale = [ds for ds in landed.by_day if ds >= start and not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]
+    old = [ds for ds in landed.by_day if outdated(warehouse, DAILY, settings, ds)]
+    before = [ds for ds in landed.by_day if ds < start]
+    says = f"{len(landed.by_day)} days have events, {len(warehouse.days(DAILY[-1]))} are published"
+    if stale:
+        yield Finding("warehouse", False, f"{says}; {len(stale)} are not up to date", "Run `growth-assets build`.")
+    else:
+        yield Finding("warehouse", True, says)
+    if old:
+        yield Finding(
+            "warehouse", False, f"{len(old)} days were built with other settings or by another version",
+            f"Run `growth-assets build --from {old[0]} --to {old[-1]}`.",
+        )  # fmt: skip
+    if before:
+        yield Finding(
+            "warehouse", False, f"{len(before)} days with events are before first_day ({start})",
+            f"Set first_day = {before[0]} in {settings.data / SITE_FILE}, or leave them.",
+        )  # fmt: skip
+    if not settings.catalogue.exists():
+        if landed.by_day:
+            yield Finding("catalogue", False, f"{settings.catalogue} is missing", "Run `growth-assets build`.")
+        return
+    try:
+        for table in TABLES:
+            query(settings.catalogue, f"SELECT count(*) FROM {table.name}")
+    except CatalogueError as error:
+        yield Finding(
+            "catalogue", False, f"{settings.catalogue}: {str(error).splitlines()[0]}",
+            "Delete the file and run `growth-assets build`: it holds views alone and is made anew.",
+        )  # fmt: skip
+        return
+    yield Finding("catalogue", True, f"{settings.catalogue}: {len(TABLES)} views")
+
+
+def _dagster(settings: Settings) -> Finding:
+    try:
+        with open_instance(settings) as instance:
+            runs = instance.get_runs_count()
+            unfinished = instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    except Exception as error:  # noqa: BLE001 - whatever keeps Dagster's storage from opening is the finding
+        return Finding(
+            "dagster", False, f"{settings.dagster_home}: {error}",
+            "Mend dagster.yaml there, or move the folder away: the tables do not depend on it.",
+        )  # fmt: skip
+    return Finding("dagster", True, f"{settings.dagster_home}: {runs} runs, {unfinished} under way")

@@ -1,0 +1,47 @@
+"""All assets of a site put together."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import dagster as dg
+
+from growth_assets.ingest import ledger
+from growth_assets.orchestration.catalogue import catalogue_resource
+from growth_assets.orchestration.daily import Progress, daily_tables
+from growth_assets.orchestration.landing import FileProgress, event_files
+from growth_assets.settings import Settings
+
+
+def first_day(settings: Settings) -> dt.date:
+    """The first daily partition: as set, else the oldest day landed, else today."""
+    today = dt.datetime.now(dt.UTC).date()
+    return settings.first_day or min(ledger.read(settings.warehouse).first_day() or today, today)
+
+
+def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """One partition a UTC day, from the first day up to today.
+
+    Today is a partition too: a day's data may always grow, and a day that grew is built again.
+    """
+    return dg.DailyPartitionsDefinition(start_date=first_day(settings).isoformat(), timezone="UTC", end_offset=1)
+
+
+def definitions(
+    settings: Settings, progress: Progress | None = None, landing_progress: FileProgress | None = None
+) -> dg.Definitions:
+    """Assets, checks and resources of a site; the command line listens to the progress, to show bars."""
+    return dg.Definitions(
+        assets=[event_files(settings), daily_tables(settings, daily_partitions(settings))],
+        resources={
+            "duckdb": catalogue_resource(settings),
+            "progress": progress or _nobody,
+            "landing_progress": landing_progress or _nobody,
+        },
+        # One process a step costs seconds of imports for each; the steps here are few and share their frames.
+        executor=dg.in_process_executor,
+    )
+
+
+def _nobody(what: str, done: int, of: int) -> None:
+    """Progress that nobody listens to."""

@@ -1,0 +1,33 @@
+"""Dagster's own storage for a data folder: made with sane settings where it is missing, never overwritten."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from growth_assets.settings import Settings
+from growth_assets.warehouse import durable
+
+DAGSTER_YAML = """\
+# Made by growth-assets; change it as you like, it is not written again.
+telemetry:
+  enabled: false
+# No dialog over the page at the first visit.
+nux:
+  enabled: false
+"""
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make the Dagster home of the data folder, with a dagster.yaml, where there is none."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    path = settings.dagster_home / "dagster.yaml"
+    if not path.exists():
+        staged = path.with_name(".dagster.yaml.new")
+        staged.write_text(DAGSTER_YAML, encoding="utf-8")
+        durable.put_in_place(staged, path)
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """The persistent instance that the web server and the daemon use too."""
+    prepare_home(settings)
+    return dg.DagsterInstance.from_config(str(settings.dagster_home))

@@ -1,0 +1,134 @@
+"""Landing as Dagster assets: the files read, and the lines that could not be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from growth_assets.ingest.files import Unreadable
+from growth_assets.ingest.landing import Landed, land
+from growth_assets.ingest.ledger import Entry
+from growth_assets.orchestration.catalogue import refresh_catalogue
+from growth_assets.orchestration.specs import asset_key, asset_spec
+from growth_assets.raw import rejected_lines
+from growth_assets.settings import Settings
+
+EVENT_FILES = "landing.event_files"
+
+LANDING_KEYS = (asset_key(EVENT_FILES), asset_key(rejected_lines.TABLE.name))
+
+SHOWN = 50
+"""How many files are listed in the metadata of a landing."""
+
+FileProgress = Callable[[str, int, int], None]
+"""Told before each file: its name, how many are done, how many there are."""
+
+
+def event_files(settings: Settings) -> dg.AssetsDefinition:
+    """The landing asset and the table of rejected lines, which falls out of the same reading."""
+    key, rejected_key = LANDING_KEYS
+
+    @dg.multi_asset(
+        name="landing",
+        specs=[
+            dg.AssetSpec(
+                key,
+                group_name="landing",
+                kinds={"file"},
+                owners=["team:growth"],
+                skippable=True,
+                description="The files in landing/, each read once, whatever days it holds. The metadata says which "
+                "days were touched: those are to be built.",
+                metadata={"dagster/uri": settings.landing.as_uri()},
+            ),
+            asset_spec(rejected_lines.TABLE, settings, None),
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "files_readable", asset=key, description="Every file in landing/ could be opened and understood"
+            ),
+            dg.AssetCheckSpec(
+                "lines_conserved", asset=key, description="Per file: lines read = events + rejected lines"
+            ),
+        ],
+    )
+    def landing(
+        context: dg.AssetExecutionContext, landing_progress: dg.ResourceParam[FileProgress]
+    ) -> Iterator[Any]:
+        landed = land(settings, landing_progress)
+        refresh_catalogue(settings)
+        for file in landed.unreadable:
+            context.log.error(f"{file.name}: {file.error}")
+        context.log.info(f"{len(landed.read)} files read, {landed.known} known; touched days: {_days(landed.touched)}")
+        yield dg.MaterializeResult(key, metadata=_metadata(landed), check_results=[_readable(landed), _conserved(landed)])
+        rejected = sum(entry.rejected for entry in landed.read)
+        yield dg.MaterializeResult(
+            rejected_key,
+            metadata={"new_rejected_lines": rejected, "sql": "SELECT * FROM raw.rejected_lines LIMIT 100"},
+        )
+
+    return landing
+
+
+def _metadata(landed: Landed) -> dict[str, Any]:
+    return {
+        "files_read": len(landed.read),
+        "files_known": landed.known,
+        "files_unreadable": len(landed.unreadable),
+        "lines": sum(entry.lines for entry in landed.read),
+        "events": sum(entry.events for entry in landed.read),
+        "rejected": sum(entry.rejected for entry in landed.read),
+        "touched_days": dg.MetadataValue.json(landed.touched),
+        "files": dg.MetadataValue.md(_table(landed.read)) if landed.read else "nothing new",
+    }
+
+
+def _table(entries: Sequence[Entry]) -> str:
+    rows = [
+        f"| `{_plain(entry.source_file)}` | {entry.format} | {entry.lines} | {entry.events} | {entry.rejected} |"
+        for entry in entries[:SHOWN]
+    ]
+    more = [f"\n... and {len(entries) - SHOWN} more"] if len(entries) > SHOWN else []
+    return "\n".join(
+        ["| file | format | lines | events | rejected |", "| --- | --- | ---: | ---: | ---: |", *rows, *more]
+    )
+
+
+def _plain(name: str) -> str:
+    """A file's name without what Markdown or HTML would take for its own."""
+    return "".join(each if each.isalnum() or each in "-_./@ " else "?" for each in name)
+
+
+def _days(days: Sequence[str]) -> str:
+    return ", ".join(days) if len(days) <= 10 else f"{len(days)} days from {days[0]} to {days[-1]}"
+
+
+def _readable(landed: Landed) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="files_readable",
+        passed=not landed.unreadable,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"unreadable": dg.MetadataValue.json([_as_json(file) for file in landed.unreadable[:SHOWN]])},
+        description="; ".join(file.error for file in landed.unreadable[:5]) or "all files could be read",
+    )
+
+
+def _as_json(file: Unreadable) -> dict[str, str]:
+    return {"file": file.name, "error": file.error}
+
+
+def _conserved(landed: Landed) -> dg.AssetCheckResult:
+    lost = [entry for entry in landed.read if entry.lines != entry.rejected + sum(s.rows for s in entry.segments.values())]
+    return dg.AssetCheckResult(
+        check_name="lines_conserved",
+        passed=not lost,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={
+            "lines": sum(entry.lines for entry in landed.read),
+            "events": sum(segment.rows for entry in landed.read for segment in entry.segments.values()),
+            "rejected": sum(entry.rejected for entry in landed.read),
+        },
+        description="; ".join(entry.source_file for entry in lost) or "lines = events + rejected lines in every file",
+    )

@@ -1,0 +1,160 @@
+"""Builds from the command line: the same assets as in the UI, run in this process on the same Dagster instance."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from growth_assets.engines.local import outdated, up_to_date
+from growth_assets.ingest import ledger
+from growth_assets.orchestration.daily import Progress, daily_keys
+from growth_assets.orchestration.graph import daily_partitions, definitions, first_day
+from growth_assets.orchestration.instance import open_instance
+from growth_assets.orchestration.landing import LANDING_KEYS, FileProgress
+from growth_assets.settings import Settings
+from growth_assets.tables import DAILY
+from growth_assets.warehouse.partitions import Warehouse
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Dagster's console log says each event; the command line shows a bar and a summary instead."""
+
+
+class LandingError(Exception):
+    """The landing run failed as a whole; the message says why."""
+
+
+@dataclass(frozen=True)
+class CheckFailure:
+    """A check that did not pass."""
+
+    table: str
+    check: str
+    ds: str | None
+    severity: str
+    description: str
+
+
+@dataclass
+class Report:
+    """What a build did."""
+
+    landing: Mapping[str, Any] = field(default_factory=dict)
+    days: list[str] = field(default_factory=list)
+    bad_days: str = ""
+    """Days not published in full, with the reason, one a line."""
+    failures: list[CheckFailure] = field(default_factory=list)
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Days that have events but are no partition (before the first day, or not yet come), with their rows."""
+    outdated: int = 0
+    """Days built with other settings or by another version, which this build did not touch."""
+
+    @property
+    def failed_errors(self) -> list[CheckFailure]:
+        """The failed checks of severity ERROR."""
+        return [failure for failure in self.failures if failure.severity == "ERROR"]
+
+
+def build(
+    settings: Settings,
+    first: dt.date | None = None,
+    last: dt.date | None = None,
+    *,
+    landing_progress: FileProgress | None = None,
+    day_progress: Progress | None = None,
+) -> Report:
+    """Land new files, then build the days whose inputs changed, or all days of a range that have events.
+
+    One run for landing, one for each contiguous range of days.
+    """
+    report = Report()
+    with open_instance(settings) as instance:
+        landed = _run(definitions(settings, landing_progress=landing_progress), instance, LANDING_KEYS)
+        if not landed.success:
+            raise LandingError(_why(landed).strip())
+        report.failures += _failures(landed)
+        for event in landed.get_asset_materialization_events():
+            materialization = event.step_materialization_data.materialization
+            if materialization.asset_key == LANDING_KEYS[0]:
+                report.landing = {name: value.value for name, value in materialization.metadata.items()}
+        # Older days than any before may have landed, and the first partition follows them.
+        partitions = daily_partitions(settings)
+        known = set(partitions.get_partition_keys())
+        days = wanted_days(settings, first, last)
+        report.waiting = {ds: rows for ds, rows in _rows_by_day(settings).items() if ds not in known}
+        for group in contiguous([ds for ds in days if ds in known]):
+            tags = {"dagster/asset_partition_range_start": group[0], "dagster/asset_partition_range_end": group[-1]}
+            result = _run(definitions(settings, day_progress), instance, daily_keys(), tags)
+            report.failures += _failures(result)
+            report.days += group
+            if not result.success:
+                report.bad_days += _why(result)
+        report.outdated = sum(
+            1 for ds in _rows_by_day(settings) if outdated(Warehouse(settings.warehouse), DAILY, settings, ds)
+        )
+    return report
+
+
+def wanted_days(settings: Settings, first: dt.date | None, last: dt.date | None) -> list[str]:
+    """The days to build: those of the range that have events, or without a range those that are not up to date."""
+    landed = ledger.read(settings.warehouse)
+    if first or last:
+        start = (first or first_day(settings)).isoformat()
+        end = (last or dt.datetime.now(dt.UTC).date()).isoformat()
+        return [ds for ds in landed.by_day if start <= ds <= end]
+    warehouse = Warehouse(settings.warehouse)
+    return [ds for ds in landed.by_day if not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]
+
+
+def contiguous(days: Iterable[str]) -> list[list[str]]:
+    """Sorted days in groups without a gap."""
+    groups: list[list[str]] = []
+    for ds in sorted(days):
+        if groups and dt.date.fromisoformat(ds) - dt.date.fromisoformat(groups[-1][-1]) == dt.timedelta(days=1):
+            groups[-1].append(ds)
+        else:
+            groups.append([ds])
+    return groups
+
+
+def _run(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    keys: Sequence[dg.AssetKey],
+    tags: Mapping[str, str] | None = None,
+) -> dg.ExecuteInProcessResult:
+    job = defs.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        run_config=QUIET, instance=instance, asset_selection=list(keys), raise_on_error=False, tags=dict(tags or {}),
+    )  # fmt: skip
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> list[CheckFailure]:
+    return [
+        CheckFailure(
+            ".".join(evaluation.asset_key.path), evaluation.check_name, evaluation.partition,
+            evaluation.severity.value, evaluation.description or "",
+        )
+        for evaluation in result.get_asset_check_evaluations()
+        if not evaluation.passed
+    ]  # fmt: skip
+
+
+def _why(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.get_step_failure_events():
+        error = event.step_failure_data.error
+        user = event.step_failure_data.user_failure_data
+        if user and user.description:
+            return user.description + "\n"
+        if error:
+            cause = error.cause or error
+            return f"{cause.message.strip()}\n"
+    return "the run failed; see it in the UI\n"
+
+
+def _rows_by_day(settings: Settings) -> dict[str, int]:
+    landed = ledger.read(settings.warehouse)
+    return {ds: sum(entry.segments[ds].rows for entry in entries) for ds, entries in landed.by_day.items()}

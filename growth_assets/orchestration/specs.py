@@ -1,0 +1,121 @@
+"""From table declarations to Dagster's specs: assets, columns, checks, freshness policies."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from datetime import timedelta
+
+import dagster as dg
+from dagster._utils.warnings import PreviewWarning
+
+from growth_assets.checks.verdict import check_names
+from growth_assets.contracts.contract import Contract
+from growth_assets.contracts.table import Table
+from growth_assets.settings import Settings
+from growth_assets.warehouse.catalogue import SQL_TYPES
+from growth_assets.warehouse.partitions import Warehouse
+from growth_assets.warehouse.versions import code_version
+
+OWNER = "team:growth"
+
+GROUPS = {"raw": "raw", "fct": "core", "agg": "core", "metric": "metrics"}
+"""Kind of table to asset group."""
+
+
+def asset_key(name: str) -> dg.AssetKey:
+    """`core.fct_website_events` to the key core/fct_website_events."""
+    return dg.AssetKey(name.split("."))
+
+
+def table_name(key: dg.AssetKey) -> str:
+    """The key core/fct_website_events to `core.fct_website_events`."""
+    return ".".join(key.path)
+
+
+def asset_spec(
+    table: Table, settings: Settings, partitions: dg.PartitionsDefinition[str] | None, made_by: Table | None = None
+) -> dg.AssetSpec:
+    """The asset of one table. `made_by` is the table whose pass makes it, where it has no function of its own."""
+    contract = table.contract(settings)
+    return dg.AssetSpec(
+        key=asset_key(table.name),
+        deps=[asset_key(name) for name in table.upstream],
+        description=table.description,
+        group_name=GROUPS[table.kind],
+        kinds={"polars", "parquet", *(("guardrail",) if table.guardrail else ())},
+        owners=[OWNER],
+        tags={"layer": table.kind, **({"guardrail": "true"} if table.guardrail else {})},
+        code_version=code_version(made_by or table, settings),
+        partitions_def=partitions,
+        skippable=True,
+        freshness_policy=freshness_policy(table, settings),
+        metadata={
+            "dagster/column_schema": column_schema(contract),
+            "dagster/table_name": table.name,
+            "dagster/uri": Warehouse(settings.warehouse).folder(table).as_uri(),
+        },
+    )
+
+
+def column_schema(contract: Contract) -> dg.TableSchema:
+    """Columns with their DuckDB types, descriptions and row rules."""
+    rules: dict[str, list[str]] = {}
+    for rule in contract.row_rules:
+        rules.setdefault(rule.column, []).append(rule.description)
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name,
+                SQL_TYPES[contract.dtypes[name]],
+                description=each.description,
+                constraints=dg.TableColumnConstraints(nullable=bool(each.nullable), other=rules.get(name, [])),
+            )
+            for name, each in contract.columns.items()
+        ]
+    )
+
+
+def freshness_policy(table: Table, settings: Settings) -> dg.FreshnessPolicy | None:
+    """When a metric counts as late; stricter for guardrails."""
+    if table.kind != "metric":
+        return None
+    hours = settings.freshness
+    warn, fail = (
+        (hours.guardrail_warn_hours, hours.guardrail_fail_hours)
+        if table.guardrail
+        else (hours.metric_warn_hours, hours.metric_fail_hours)
+    )
+    return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=fail), warn_window=timedelta(hours=warn))
+
+
+def check_specs(
+    tables: Sequence[Table], settings: Settings, partitions: dg.PartitionsDefinition[str]
+) -> list[dg.AssetCheckSpec]:
+    """The checks of the tables, evaluated for each day."""
+    descriptions: dict[tuple[str, str], str] = {}
+    for table in tables:
+        contract = table.contract(settings)
+        for rule in (*contract.row_rules, *contract.frame_rules):
+            descriptions[table.name, rule.name] = rule.description
+    with warnings.catch_warnings():
+        # Partitioned check specs are a preview in this Dagster; without them a day's result would not stand on its day.
+        warnings.simplefilter("ignore", PreviewWarning)
+        return [
+            dg.AssetCheckSpec(
+                name,
+                asset=asset_key(table.name),
+                description=descriptions.get((table.name, name), _SHARED[name] if name in _SHARED else name),
+                partitions_def=partitions,
+            )
+            for table in tables
+            for name in check_names(table)
+        ]
+
+
+_SHARED = {
+    "contract": "Types, and all rules of the contract that have no check of their own",
+    "conservation": "No row is lost: the upstream's rows are this table's, those put aside and those dropped",
+}
+
+

@@ -1,0 +1,1 @@
+"""The raw tables: what was received, as received. One file a table."""

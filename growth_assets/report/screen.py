@@ -1,0 +1,33 @@
+"""Answers as tables on a terminal."""
+
+from __future__ import annotations
+
+import polars as pl
+from rich.markup import escape
+from rich.table import Table
+
+
+def rich_table(frame: pl.DataFrame) -> Table:
+    """The frame as a table: names without their prefix, whole numbers grouped, shares in percent."""
+    table = Table(show_edge=False, pad_edge=False)
+    for name, dtype in frame.schema.items():
+        table.add_column(heading(name), justify="right" if dtype.is_numeric() else "left")
+    for row in frame.iter_rows():
+        table.add_row(*(cell(value, name) for value, name in zip(row, frame.columns, strict=True)))
+    return table
+
+
+def heading(name: str) -> str:
+    """`m_website_hits` to `website hits`."""
+    return name.removeprefix("m_").removeprefix("dim_").replace("_", " ")
+
+
+def cell(value: object, name: str) -> str:
+    """A value as people read it; text from the web is escaped."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.2%}" if "rate" in name or "share" in name else f"{value:,.1f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return escape(str(value))

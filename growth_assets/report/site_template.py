@@ -1,0 +1,76 @@
+"""The commented `site.toml` that `growth-assets init` writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from growth_assets.settings import BUILT_IN_ACTIONS, Freshness, Settings
+
+TEMPLATE = """\
+# Settings of this site. Lines that begin with # show the default or an example.
+# A variable GROWTH_<KEY> overrides a key, such as GROWTH_SALT for salt.
+
+# Your sites. Links between them are internal traffic; the first one is the host of log files that name none.
+hostnames = {hostnames}
+
+# The first daily partition (UTC). Default: the oldest day that has landed.
+# first_day = 2026-01-01
+
+# A secret in front of the visitor key, so that nobody can trace visitor ids back to addresses by trying them all.
+# Better set it as GROWTH_SALT than here. Changing it gives every visitor a new id: build all days again.
+# salt = ""
+
+# What visitors can do; events that name another action are put aside in raw.quarantined_events.
+# actions = {actions}
+
+# Which of these count as a website hit.
+# hit_actions = {hit_actions}
+
+# Your own GeoLite2, GeoIP2 or DB-IP file, for countries or cities, relative to this file's folder.
+# Default: the database in the package, made from the registries' delegations.
+# country_database = "GeoLite2-Country.mmdb"
+
+# A day of which a larger share of rows breaks one rule is not published, and its check fails.
+# max_quarantined_share = {max_quarantined_share}
+
+# The least number of events of a day.
+# min_total_events = {min_total_events}
+
+# After how many hours without a new materialization a metric warns and fails; guardrails are watched more closely.
+# [freshness]
+{freshness}
+
+# Which files in landing/ belong together. Without a [[sources]] all files are taken for what they look like:
+# NDJSON, CSV or Parquet with native events, or combined, vhost_combined or common access logs; plain, gz, bz2, xz or zst.
+# [[sources]]
+# name = "shop"
+# files = "shop/*.log*"          # below landing/; a file belongs to the first source that matches
+# format = "auto"                # or ndjson, csv, parquet, combined, vhost_combined, common
+# hostname = "shop.example.com"  # host of events that name none
+# encoding = "utf-8"             # bytes that do not fit are kept, visibly, as \\xNN
+# utc_offset = "+00:00"          # of times that carry no offset; without it such lines are rejected
+
+# Which action a request in an access log is. The first match wins; after yours come the built-in rules:
+# errors, POST /signup, POST /login, POST /bootcamp (purchase), static files, redirects, GET (page_view).
+# Each of method, path (without query) and status is a regular expression for the whole value.
+# [[action_rules]]
+# action = "purchase"
+# method = "POST"
+# path = "/checkout/complete"
+# status = "2..|3.."
+"""
+
+
+def site_toml(hostnames: Sequence[str]) -> str:
+    """The file's text; `hostnames` are the site's own."""
+    defaults = {name: each.default for name, each in Settings.model_fields.items()}
+    freshness = Freshness()
+    return TEMPLATE.format(
+        hostnames=json.dumps(list(hostnames)),
+        actions=json.dumps(list(BUILT_IN_ACTIONS)),
+        hit_actions=json.dumps(list(defaults["hit_actions"])),
+        max_quarantined_share=defaults["max_quarantined_share"],
+        min_total_events=defaults["min_total_events"],
+        freshness="\n".join(f"# {name} = {value:g}" for name, value in freshness.model_dump().items()),
+    )

@@ -1,0 +1,106 @@
+"""The DuckDB catalogue: one view a table, over the published Parquet files.
+
+No rows live in it, so it is small, is made in a moment and can be made again. It is made beside itself and swapped in
+by one rename, and only where a view differs: a process that has the old one open goes on reading the same Parquet
+files through it. The views name absolute paths; after the folder was moved, the next build makes them anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from growth_assets.contracts.columns import MAP
+from growth_assets.contracts.contract import Contract
+from growth_assets.contracts.table import Table
+from growth_assets.warehouse import durable, locks
+from growth_assets.warehouse.partitions import PART, Warehouse
+
+Connection = duckdb.DuckDBPyConnection
+
+Connect = Callable[[Path], AbstractContextManager[Connection]]
+
+SQL_TYPES: dict[pl.DataType, str] = {
+    pl.Int64(): "BIGINT",
+    pl.Int32(): "INTEGER",
+    pl.String(): "VARCHAR",
+    pl.Boolean(): "BOOLEAN",
+    pl.Float64(): "DOUBLE",
+    pl.Datetime("us"): "TIMESTAMP",
+    MAP: "MAP(VARCHAR, VARCHAR)",
+}
+"""Polars type to DuckDB type, for every type a contract uses."""
+
+
+def quoted(identifier: str) -> str:
+    """An SQL identifier, quoted."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _verbatim(folder: Path) -> str:
+    """The folder as a glob pattern that matches it alone."""
+    return re.sub(r"([\[*?])", r"[\1]", str(folder))
+
+
+def view_sql(warehouse: Warehouse, table: Table, contract: Contract) -> str:
+    """The statement that makes the view of `table`: its columns in order, with its types."""
+    name = f"{quoted(table.schema)}.{quoted(table.short_name)}"
+    types = {column: SQL_TYPES[dtype] for column, dtype in contract.dtypes.items()}
+    folder = warehouse.folder(table)
+    pattern = f"{_verbatim(folder)}/{f'*/{PART}' if table.partitioned else '*.parquet'}"
+    if not any(folder.glob("*/" + PART if table.partitioned else "*.parquet")):
+        # read_parquet refuses a pattern without files; the view is swapped when the first partition is there.
+        empty = ", ".join(f"NULL::{sql} AS {quoted(column)}" for column, sql in types.items())
+        return f"CREATE VIEW {name} AS SELECT {empty} WHERE false"
+    select = ", ".join(quoted(column) for column in types)
+    options = "hive_partitioning = true, hive_types = {'ds': VARCHAR}" if table.partitioned else "hive_partitioning = false"
+    return f"CREATE VIEW {name} AS SELECT {select} FROM read_parquet({literal(pattern)}, {options})"
+
+
+def refresh(
+    path: Path, warehouse: Warehouse, tables: Iterable[Table], contracts: Mapping[str, Contract], connect: Connect
+) -> bool:
+    """Bring the catalogue at `path` up to date with the tables; True where it was made anew.
+
+    A damaged or deleted catalogue is made anew as well. `connect` opens a DuckDB file (dagster-duckdb's resource).
+    """
+    wanted = [view_sql(warehouse, table, contracts[table.name]) for table in tables]
+    made_from = path.with_name(f"_{path.name}.json")
+    with locks.exclusive(path.parent / "_locks" / "catalogue.lock"):
+        recorded = durable.read_json(made_from)
+        if path.exists() and recorded == {"views": wanted, "size": path.stat().st_size}:
+            return False
+        staged = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            with connect(staged) as connection:
+                for schema in sorted({table.schema for table in tables}):
+                    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+                for statement in wanted:
+                    connection.execute(statement)
+            durable.put_in_place(staged, path)
+        finally:
+            for leftover in path.parent.glob(f"{staged.name}*"):
+                leftover.unlink(missing_ok=True)
+        durable.write_json(made_from, {"views": wanted, "size": path.stat().st_size})
+    return True
+
+
+CatalogueError = duckdb.Error
+
+
+def query(path: Path, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
+    """The result of one statement on the catalogue, opened for reading alone; values are bound, never pasted."""
+    with duckdb.connect(path, read_only=True) as connection:
+        return connection.execute(sql, list(parameters)).pl()

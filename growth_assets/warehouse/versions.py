@@ -1,0 +1,40 @@
+"""Code versions: what the rows of a table depend on beside its inputs, as one short string."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from growth_assets.contracts.table import Table
+from growth_assets.settings import Settings
+from growth_assets.warehouse import durable
+
+
+def code_version(table: Table, settings: Settings) -> str:
+    """The table's own version, then a digest of the settings and rule packages its rows depend on."""
+    used = {name: _plain(getattr(settings, name)) for name in table.settings_used}
+    packages = {name: version(name) for name in table.packages}
+    if not used and not packages:
+        return table.version
+    return f"{table.version}-{durable.digest_of([used, packages])[:12]}"
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any setting
+    if isinstance(value, SecretStr):
+        return _slow_digest(value.get_secret_value())
+    if isinstance(value, Path):
+        return durable.sha256_of(value) if value.exists() else str(value)
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value.model_dump() if hasattr(value, "model_dump") else value
+
+
+@lru_cache(maxsize=8)
+def _slow_digest(secret: str) -> str:
+    # A code version is shown in the UI: it must not let anyone try salts by the million.
+    return hashlib.scrypt(secret.encode(), salt=b"growth_assets", n=2**14, r=8, p=1).hex()[:12] if secret else ""
