@@ -1,7 +1,7 @@
 """Robots: user agents that are no person's browser, by their own word.
 
-Two lists together, since either alone misses many: user-agents' rule (ua-parser's device family "Spider") and the
-patterns of crawler-user-agents. Robots that dress up as browsers are not found here.
+Two lists together, since either alone misses many: user-agents' rule (ua-parser's device family "Spider")
+and the patterns of crawler-user-agents. Robots that dress up as browsers are not found here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from functools import cache
 
 import polars as pl
-from crawleruseragents import CRAWLER_USER_AGENTS_DATA
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # type: ignore[import-untyped]
 from polars.exceptions import ComputeError
 
 from growth_assets.enrich.device import LONGEST, parse
@@ -20,9 +20,9 @@ from growth_assets.enrich.distinct import map_distinct_values
 def is_bot(user_agents: pl.Series) -> pl.Series:
     """Whether each user agent names itself a robot; Boolean, never null.
 
-    Null is False: the event did not say, as a purchase reported by a server does not. An empty or blank user agent,
-    and the `-` of an access log, is True: every browser sends one, and Cloudflare and AWStats count its absence as a
-    robot too.
+    Null is False: the event did not say, as a purchase reported by a server does not. An empty or blank
+    user agent, and the `-` of an access log, is True: every browser sends one, and Cloudflare and AWStats
+    count its absence as a robot too.
     """
     return devices_and_bots(user_agents)["is_bot"].alias(user_agents.name)
 
@@ -62,7 +62,7 @@ def _facts(user_agents: pl.Series) -> pl.Series:
 
 @cache
 def _patterns(patterns: tuple[str, ...]) -> tuple[str, re.Pattern[str] | None]:
-    """One alternation for Rust's engine, and one for Python's of those that Rust's cannot compile (None: none)."""
+    """One alternation for Rust's engine; one for Python's of what Rust's cannot compile, or None."""
     whole = _alternation(patterns)
     if _compiles(whole):
         return whole, None

@@ -1,8 +1,9 @@
 """The device: which brand a user agent speaks for, and whether it names itself a robot.
 
-Rules are ua-parser's, the ones that user-agents reads too, run by its Rust engine (100 times as fast). That engine
-widens bounded repetitions such as `.{0,100}`, so that it also finds a robot's name further on in a long user agent
-than user-agents does; on 1,493 user agents of real logs and browser lists four differ, all of them robots.
+Rules are ua-parser's, the ones that user-agents reads too, run by its Rust engine (100 times as fast). That
+engine widens bounded repetitions such as `.{0,100}`, so that it also finds a robot's name further on in a
+long user agent than user-agents does; on 1,493 user agents of real logs and browser lists four differ, all
+of them robots.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ UNKNOWN = "unknown"
 """The brand where there is none to be told, such as that of most desktops."""
 
 LONGEST = 8190
-"""Characters of a user agent that are looked at: Apache's limit for a header line, so browsers never get there."""
+"""Characters of a user agent that are looked at: Apache's limit for a header line."""
 
 
 def brands(user_agents: pl.Series) -> pl.Series:
@@ -36,8 +37,8 @@ def parse(user_agents: pl.Series) -> pl.DataFrame:
     """Brand and robot flag of each user agent, every one parsed: hand in distinct ones.
 
     Returns:
-        `brand` (String, `unknown` where there is none) and `spider` (Boolean, ua-parser's device family "Spider",
-        which is what user-agents calls a bot); neither is ever null.
+        `brand` (String, `unknown` where there is none) and `spider` (Boolean, ua-parser's device family
+        "Spider", which is what user-agents calls a bot); neither is ever null.
     """
     extract = _extractor().extract
     brand: list[str] = []

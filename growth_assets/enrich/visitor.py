@@ -1,4 +1,4 @@
-"""The visitor: one address with one user agent, as a number that is the same on every machine and in every run."""
+"""The visitor: one address with one user agent, as a number that is the same on every machine."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from growth_assets.enrich.distinct import map_distinct
 def visitor_ids(addresses: pl.Series, user_agents: pl.Series, salt: str) -> pl.Series:
     """The logged_out_user_id of each event: a hash of its IP address and device information.
 
-    The signed first 64 bits of MurmurHash3 x64-128 over `salt|address|user agent` in UTF-8. A missing user agent
-    counts as an empty one.
+    The signed first 64 bits of MurmurHash3 x64-128 over `salt|address|user agent` in UTF-8. A missing user
+    agent counts as an empty one.
 
     Args:
         addresses: IP addresses as received.
