@@ -1,4 +1,4 @@
-"""Combined access logs, as Apache and nginx write them, one file a host. And the ways in which a line breaks."""
+"""Combined access logs, as Apache and nginx write them, one file a host; and how their lines break."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from growth_assets.simulate import pages
 from growth_assets.simulate.dice import Ints
 from growth_assets.simulate.events import Events
 from growth_assets.simulate.lines import (
-    addresses, as_text, fixed_width, fragments, joined_lines, put_clock, put_day,
-)  # fmt: skip
+    addresses,
+    as_text,
+    fixed_width,
+    fragments,
+    joined_lines,
+    put_clock,
+    put_day,
+)
 from growth_assets.simulate.rhythm import DAY_MS
 from growth_assets.simulate.vocabulary import Vocabulary, day_name
 
@@ -26,7 +32,8 @@ class AccessLog:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._requests = [
-            f' "{each.method} {each.path} HTTP/1.1" {each.status} {each.size or "-"} ' for each in pages.REQUESTS
+            f' "{each.method} {each.path} HTTP/1.1" {each.status} {each.size or "-"} '
+            for each in pages.REQUESTS
         ]
         self._referrers = [f'"{text or "-"}" ' for text in vocabulary.referrers]
         self._agents = [f'"{name}"\n' for name in vocabulary.agents]
@@ -71,7 +78,9 @@ _REST = b' "GET / HTTP/1.1" 200 512 "-" "Mozilla/5.0"\n'
 BROKEN: tuple[Callable[[str, int], bytes], ...] = (
     _half,
     _half,
-    lambda ds, number: f"{ds} 12:00:00 [error] {number}#0: upstream timed out while reading response\n".encode(),
+    lambda ds, number: (
+        f"{ds} 12:00:00 [error] {number}#0: upstream timed out while reading response\n".encode()
+    ),
     lambda _ds, _number: b"192.0.2.1 - -" + _REST,
     lambda _ds, _number: b"192.0.2.1 - - [-]" + _REST,
     lambda ds, _number: f"192.0.2.1 - - [{_stamp(ds)}]".encode() + _REST,

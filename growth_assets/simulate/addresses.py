@@ -1,7 +1,7 @@
 """The addresses of people: IPv4 blocks of their country, as the packaged country database has them.
 
-`address_blocks.csv` holds the largest blocks of each country of the demo world, taken from the database once, so
-that a world's bytes do not change with the database. A test holds the two against each other.
+`address_blocks.csv` holds the largest blocks of each country of the demo world, taken from the database once,
+so that a world's bytes do not change with the database. A test holds the two against each other.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ import numpy as np
 from growth_assets.simulate.dice import Ints, Words, mixed
 
 BLOCKS_A_COUNTRY = 12
+_LARGEST = 10
+"""Prefix length: what is larger than a /10 belongs to armies, clouds and first comers, not to visitors."""
+_NETWORK = 24
+"""Prefix length of the unit of a draw."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,8 @@ def largest_blocks(database: Path, countries: Iterable[str]) -> list[tuple[str, 
     found: dict[str, set[ipaddress.IPv4Network]] = {country: set() for country in wanted}
     with maxminddb.open_database(database) as reader:
         for network, country in _records(reader):
-            # /24 is the unit of a draw; a block that is not public throughout has no country to the pipeline.
-            if country in found and network.prefixlen <= 24 and network.is_global:
+            # A block that is not public has no country to the pipeline.
+            if country in found and _LARGEST <= network.prefixlen <= _NETWORK and network.is_global:
                 found[country].add(network)
     return [
         (country, str(network))
@@ -94,7 +98,10 @@ def largest_blocks(database: Path, countries: Iterable[str]) -> list[tuple[str, 
 
 def write_blocks(database: Path, path: Path, countries: Iterable[str]) -> None:
     """Renew `address_blocks.csv` after a new country database; this changes the bytes of every world."""
-    lines = ["country,network", *(f"{country},{network}" for country, network in largest_blocks(database, countries))]
+    lines = [
+        "country,network",
+        *(f"{country},{network}" for country, network in largest_blocks(database, countries)),
+    ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

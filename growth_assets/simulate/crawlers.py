@@ -1,4 +1,4 @@
-"""Machines that read the sites: crawlers with the names they give themselves, from networks like their own."""
+"""Machines that read the sites: crawlers, by the names they give themselves, from networks like theirs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ CRAWLERS: tuple[tuple[str, str, int], ...] = (
     ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "66.249.66.0", 30),
     (
         "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, like Gecko) "
-        "Chrome/134.0.6998.165 Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+        "Chrome/134.0.6998.165 Mobile Safari/537.36 (compatible; Googlebot/2.1; "
+        "+http://www.google.com/bot.html)",
         "66.249.79.0",
         15,
     ),
@@ -27,21 +28,37 @@ CRAWLERS: tuple[tuple[str, str, int], ...] = (
     ("Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)", "54.36.148.0", 10),
     ("Mozilla/5.0 (compatible; SemrushBot/7~bl; +http://www.semrush.com/bot.html)", "185.191.171.0", 8),
     (
-        "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
+        "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; "
+        "+https://openai.com/gptbot)",
         "20.171.207.0",
         8,
     ),
     ("Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)", "5.255.231.0", 5),
     ("Mozilla/5.0 (compatible; MJ12bot/v1.4.8; http://mj12bot.com/)", "51.222.253.0", 4),
-    ("Mozilla/5.0 (compatible; DotBot/1.2; +https://opensiteexplorer.org/dotbot; help@moz.com)", "216.244.66.0", 3),
-    ("LinkedInBot/1.0 (compatible; Mozilla/5.0; Apache-HttpClient +http://www.linkedin.com)", "108.174.5.0", 2),
+    (
+        "Mozilla/5.0 (compatible; DotBot/1.2; +https://opensiteexplorer.org/dotbot; help@moz.com)",
+        "216.244.66.0",
+        3,
+    ),
+    (
+        "LinkedInBot/1.0 (compatible; Mozilla/5.0; Apache-HttpClient +http://www.linkedin.com)",
+        "108.174.5.0",
+        2,
+    ),
     ("facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)", "69.63.184.0", 1),
 )
 """User agent, a network of 256 addresses, and share."""
 
 
 def crawls_of_day(
-    dice: Dice, first_agent: int, first_number: int, midnight: int, wanted: int, hosts: int, *, access_log: bool
+    dice: Dice,
+    *,
+    first_agent: int,
+    first_number: int,
+    midnight: int,
+    wanted: int,
+    hosts: int,
+    access_log: bool,
 ) -> Events:
     """`wanted` events of crawlers: any page at any hour, without a referrer.
 

@@ -49,7 +49,7 @@ def scaled(words: Words, bound: int | Ints) -> Ints:
 
 
 def mixed(numbers: npt.ArrayLike, lane: int) -> Words:
-    """A well spread word for each number, another for each lane (the finish of SplitMix64); never two alike."""
+    """A well spread word for each number, another for each lane (SplitMix64's finish); never two alike."""
     with np.errstate(over="ignore"):
         step = np.uint64((lane * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) & (2**64 - 1))
         word = np.asarray(numbers).astype(np.uint64) + step

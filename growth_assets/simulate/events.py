@@ -62,8 +62,5 @@ class Visits:
 def joined(parts: Sequence[Events]) -> Events:
     """Events one after another."""
     return Events(
-        **{
-            each.name: np.concatenate([getattr(part, each.name) for part in parts])
-            for each in fields(Events)
-        }
+        **{each.name: np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Events)}
     )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeVar
 
 import numpy as np
 
 from growth_assets.simulate.dice import Ints
 from growth_assets.simulate.events import Events
+
+_Made = TypeVar("_Made")
 
 Format = Literal["ndjson", "parquet", "combined"]
 Lines = Callable[[Events], tuple[memoryview, Ints]]
@@ -55,7 +57,7 @@ def require_own(landing: Path, own: set[str]) -> None:
 
 
 def part_of(name: str) -> str:
-    """What a file is called while it is written; readers of a landing folder skip names with a leading dot."""
+    """What a file is called while it is written; readers of a landing folder skip names with a dot."""
     return f".{name}.part"
 
 
@@ -68,27 +70,24 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_lines(path: Path, lines: Lines, events: Events, broken: list[tuple[int, bytes]]) -> None:
     """Write good lines in order, and the broken ones each before the good line at its position."""
-    with path.open("wb") as file, ThreadPoolExecutor(2) as pool:
-        waiting = []
-        firsts = range(0, len(events), SLICE)
-        for first, (text, begins) in _ahead(pool, lines, events, firsts):
-            waiting = [each for each in broken if first <= each[0] < first + SLICE]
-            _write_slice(file, text, begins, [(at - first, line) for at, line in waiting])
+    with path.open("wb") as file:
+        for first, (text, begins) in made_ahead(lines, events, SLICE):
+            here = [(at - first, line) for at, line in broken if first <= at < first + SLICE]
+            _write_slice(file, text, begins, here)
 
 
-def _ahead(
-    pool: ThreadPoolExecutor, lines: Lines, events: Events, firsts: range
-) -> Iterator[tuple[int, tuple[memoryview, Ints]]]:
-    """Slices in order, the next two being made while one is written."""
-    running = []
-    for first in firsts:
-        at = np.arange(first, min(first + SLICE, len(events)), dtype=np.int64)
-        running.append((first, pool.submit(lines, events.take(at))))
-        if len(running) == 3:
-            done, future = running.pop(0)
+def made_ahead(make: Callable[[Events], _Made], events: Events, size: int) -> Iterator[tuple[int, _Made]]:
+    """What `make` makes of each `size` events, in order; the next two are made while one is used."""
+    with ThreadPoolExecutor(2) as pool:
+        running: list[tuple[int, Future[_Made]]] = []
+        for first in range(0, len(events), size):
+            at = np.arange(first, min(first + size, len(events)), dtype=np.int64)
+            running.append((first, pool.submit(make, events.take(at))))
+            if len(running) == 3:
+                done, future = running.pop(0)
+                yield done, future.result()
+        for done, future in running:
             yield done, future.result()
-    for done, future in running:
-        yield done, future.result()
 
 
 def _write_slice(file: BinaryIO, text: memoryview, begins: Ints, broken: list[tuple[int, bytes]]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from growth_assets.simulate import pages, referrers
-from growth_assets.simulate.dice import Dice, Flags, Ints, lottery
+from growth_assets.simulate.dice import Dice, Ints, lottery
 from growth_assets.simulate.events import Events, Visits
 from growth_assets.simulate.people import Accounts, Crowd
 from growth_assets.simulate.rhythm import DAY_MS, start_times
@@ -40,7 +40,7 @@ class _Plan:
 
 
 def visits_of_day(
-    dice: Dice, crowd: Crowd, accounts: Accounts, day: int, midnight: int, wanted: int, *, access_log: bool
+    dice: Dice, crowd: Crowd, accounts: Accounts, *, day: int, midnight: int, wanted: int, access_log: bool
 ) -> tuple[Events, Visits]:
     """Exactly `wanted` events of people on a day, in visits.
 
@@ -51,7 +51,8 @@ def visits_of_day(
         day: days since the world began.
         midnight: the day's begin in milliseconds since 1970.
         wanted: how many events.
-        access_log: a web server's log sees files, errors and redirects, but neither clicks nor minutes watched.
+        access_log: a web server's log sees files, errors and redirects, but neither clicks nor minutes
+        watched.
     """
     plan = _planned(dice, crowd, accounts, day, wanted)
     visits = len(plan.person)
@@ -135,7 +136,9 @@ def _planned(dice: Dice, crowd: Crowd, accounts: Accounts, day: int, wanted: int
         length[last] = wanted - (reached[last] - length[last])
     by_weight = lottery(host_weights(crowd.hosts))
     own = dice.chance(enough, _OWN_HOST)
-    host = np.where(own, crowd.preferred_host(person, by_weight), by_weight[dice.below(enough, len(by_weight))])
+    host = np.where(
+        own, crowd.preferred_host(person, by_weight), by_weight[dice.below(enough, len(by_weight))]
+    )
     kept = slice(0, last + 1)
     return _Plan(person[kept], crowd.country(person[kept]), host[kept], kind[kept], length[kept])
 
@@ -172,7 +175,11 @@ def _strolled(dice: Dice, size: int, *, access_log: bool) -> Ints:
     table: list[int] = []
     for requests, share in steps:
         # Pages by their weights, all else evenly; every group fills its share of the table.
-        even = [requests[number] for number in lottery(pages.PAGE_WEIGHTS)] if requests == pages.PAGES else requests
+        even = (
+            [requests[number] for number in lottery(pages.PAGE_WEIGHTS)]
+            if requests == pages.PAGES
+            else requests
+        )
         table += [even[at * len(even) // (share * 84)] for at in range(share * 84)]
     return np.asarray(np.asarray(table, dtype=np.int64)[dice.below(size, len(table))])
 

@@ -1,7 +1,7 @@
 """Text lines out of columns of numbers, many at once: fixed-width heads by numpy, the rest from fragments.
 
-A line is made of few different fragments, each written and escaped once, so that ten million lines are looked up and
-joined, not formatted.
+A line is made of few different fragments, each written and escaped once, so that ten million lines are looked
+up and joined, not formatted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from growth_assets.simulate.dice import Ints
 Bytes = npt.NDArray[np.uint8]
 
 _HEX = np.frombuffer("".join(f"{value:02x}" for value in range(256)).encode(), dtype=np.uint8).reshape(256, 2)
-_DIGITS = np.frombuffer("".join(f"{value:03d}" for value in range(1000)).encode(), dtype=np.uint8).reshape(1000, 3)
+_DIGITS = np.frombuffer("".join(f"{value:03d}" for value in range(1000)).encode(), dtype=np.uint8).reshape(
+    1000, 3
+)
 _HIGH_OCTETS = pl.Series([f"{value >> 8}.{value & 255}." for value in range(65_536)])
 _LOW_OCTETS = pl.Series([f"{value >> 8}.{value & 255}" for value in range(65_536)])
 

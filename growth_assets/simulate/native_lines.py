@@ -12,8 +12,16 @@ from growth_assets.simulate import pages
 from growth_assets.simulate.dice import Ints, mixed
 from growth_assets.simulate.events import Events
 from growth_assets.simulate.lines import (
-    addresses, as_text, fixed_width, fragments, joined_lines, put_clock, put_day, put_digits, put_hex,
-)  # fmt: skip
+    addresses,
+    as_text,
+    fixed_width,
+    fragments,
+    joined_lines,
+    put_clock,
+    put_day,
+    put_digits,
+    put_hex,
+)
 from growth_assets.simulate.rhythm import DAY_MS
 from growth_assets.simulate.vocabulary import Vocabulary, day_name
 
@@ -101,7 +109,7 @@ def _no_time(ds: str, number: int) -> bytes:
     return _line(event)
 
 
-def _garbage(ds: str, number: int) -> bytes:
+def _garbage(_ds: str, number: int) -> bytes:
     octets = (number * 2_654_435_761 + 97 * at * at + at for at in range(24))
     # No line feed or carriage return, which would make two lines of one; 0xFF makes it no UTF-8.
     return b"\xff\xfe" + bytes(octet % 256 for octet in octets).translate(None, b"\r\n") + b"\n"
@@ -118,4 +126,5 @@ BROKEN: tuple[Callable[[str, int], bytes], ...] = (
     lambda _ds, number: _line([number, "page_view"]),
     _garbage,
 )
-"""Half an object, no JSON, no time, null for a time, a time without an offset, no such time, no object, no text."""
+"""Half an object, no JSON, no time, null for it, a time without an offset, no such time, no object, no
+text."""

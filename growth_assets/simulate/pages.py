@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Request:
-    """One thing a visitor does. `path` may carry a query; `status` and `size` are seen in access logs only."""
+    """One thing a visitor does. `path` may carry a query; `status` and `size` show in access logs only."""
 
     action: str
     path: str
@@ -81,7 +81,9 @@ PURCHASES = _listed(
 )
 WATCHED = _listed(
     *(
-        Request("watch_video", f"/courses/{name}", properties={"video": name, "seconds": str(40 + 35 * number)})
+        Request(
+            "watch_video", f"/courses/{name}", properties={"video": name, "seconds": str(40 + 35 * number)}
+        )
         for number, name in enumerate(_VIDEOS)
     )
 )

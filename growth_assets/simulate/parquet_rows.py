@@ -1,4 +1,4 @@
-"""Native events as a Parquet file: the columns of a JSON line, with a time that is a time. A broken row has none."""
+"""Native events as a Parquet file: the columns of a JSON line; a broken row is one without a time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from growth_assets.simulate import pages
 from growth_assets.simulate.events import Events
+from growth_assets.simulate.files import made_ahead
 from growth_assets.simulate.lines import addresses, as_text, fixed_width, put_hex
 from growth_assets.simulate.native_lines import event_ids
 from growth_assets.simulate.vocabulary import Vocabulary
@@ -43,12 +44,15 @@ class ParquetRows:
         hosts = vocabulary.hostnames
         self._hosts = _words(list(hosts))
         self._actions = _words(list(pages.ACTIONS))
-        self._action_of = np.asarray([pages.ACTIONS.index(each.action) for each in pages.REQUESTS], dtype=np.int32)
+        self._action_of = np.asarray(
+            [pages.ACTIONS.index(each.action) for each in pages.REQUESTS], dtype=np.int32
+        )
         self._urls = _words([f"https://{host}{each.path}" for host in hosts for each in pages.REQUESTS])
         self._referrers = _words(vocabulary.referrers)
         self._agents = _words(vocabulary.agents)
         self._properties = pa.array(
-            [list(each.properties.items()) or None for each in pages.REQUESTS], SCHEMA.field("properties").type
+            [list(each.properties.items()) or None for each in pages.REQUESTS],
+            SCHEMA.field("properties").type,
         )
 
     def write(self, path: Path, events: Events, broken: int) -> None:
@@ -62,9 +66,8 @@ class ParquetRows:
             use_dictionary=[name for name in SCHEMA.names if SCHEMA.field(name).type == _WORD],
             store_schema=False,
         ) as writer:
-            for first in range(0, len(events), ROW_GROUP):
-                at = np.arange(first, min(first + ROW_GROUP, len(events)), dtype=np.int64)
-                writer.write_batch(self._batch(events.take(at)))
+            for _, batch in made_ahead(self._batch, events, ROW_GROUP):
+                writer.write_batch(batch)
             if broken:
                 writer.write_batch(self._broken(broken))
 

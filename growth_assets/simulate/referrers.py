@@ -55,7 +55,11 @@ ORIGINS = (
     Origin(
         "other",
         4,
-        ("https://blog.example.org/reading-list", "https://learn.example.net/resources", "https://example.com/"),
+        (
+            "https://blog.example.org/reading-list",
+            "https://learn.example.net/resources",
+            "https://example.com/",
+        ),
     ),
     # A link on a sister site: the first event of a visit, and yet internal.
     Origin("internal", 2, ("",)),
@@ -65,9 +69,7 @@ NAMES = tuple(origin.name for origin in ORIGINS)
 INTERNAL = NAMES.index("internal")
 OUTSIDE = tuple(referrer for origin in ORIGINS[:INTERNAL] for referrer in origin.referrers)
 """Referrers outside our sites, by their number; number 0 is none."""
-SOURCE_OF = tuple(
-    number for number, origin in enumerate(ORIGINS[:INTERNAL]) for _ in origin.referrers
-)
+SOURCE_OF = tuple(number for number, origin in enumerate(ORIGINS[:INTERNAL]) for _ in origin.referrers)
 """For each outside referrer the position of its source in NAMES."""
 FIRST_REFERRER = tuple(
     sum(len(earlier.referrers) for earlier in ORIGINS[:number]) for number in range(len(ORIGINS))

@@ -23,8 +23,8 @@ _NOISE = 101  # a day is up to 5 % more or less than its weekday says
 def day_sizes(days: int, events_per_day: int, seed: int, first_day: dt.date) -> list[int]:
     """Good, distinct events of each day.
 
-    `events_per_day` is the mean over the first week (over all days, where there are fewer), so that a day has the
-    same size however many weeks follow it.
+    `events_per_day` is the mean over the first week (over all days, where there are fewer), so that a day has
+    the same size however many weeks follow it.
     """
     growth = 1.0
     weights: list[float] = []

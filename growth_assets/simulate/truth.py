@@ -51,7 +51,7 @@ class Numbers:
 
 @dataclass
 class Group:
-    """Numbers over all hosts, and of each: a visitor of two hosts is one of `overall`, so hosts do not add up."""
+    """Numbers over all hosts, and of each. A visitor of two hosts is one overall, so hosts do not add up."""
 
     overall: Numbers
     hosts: dict[str, Numbers]

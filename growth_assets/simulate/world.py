@@ -19,8 +19,13 @@ from growth_assets.simulate.dice import Dice
 from growth_assets.simulate.events import Events, Visits, joined
 from growth_assets.simulate.faults import BROKEN_PER_MILLION, Delivery, broken_lines, delivered, in_order
 from growth_assets.simulate.files import (
-    Format, SimulateError, file_names, require_own, write_lines, write_whole,
-)  # fmt: skip
+    Format,
+    SimulateError,
+    file_names,
+    require_own,
+    write_lines,
+    write_whole,
+)
 from growth_assets.simulate.journeys import visits_of_day
 from growth_assets.simulate.native_lines import NativeLines
 from growth_assets.simulate.parquet_rows import ParquetRows
@@ -53,20 +58,20 @@ def simulate(
 ) -> Truth:
     """Invent the traffic of some sites, and know the truth about it.
 
-    Writes `folder/landing/`, one file a day (in the combined format one a day and host, since its lines name no
-    host), and `folder/truth.json`. The same arguments give the same bytes on any machine, with any number of
-    threads (Parquet: with the same release of pyarrow). A day is the same however many days follow; only the last
-    day's file differs, which takes in all that would have come later. Memory is one day's.
+    Writes `folder/landing/`, one file a day (in the combined format one a day and host, since its lines name
+    no host), and `folder/truth.json`. The same arguments give the same bytes on any machine, with any number
+    of threads (Parquet: with the same release of pyarrow). A day is the same however many days follow; only
+    the last day's file differs, which takes in all that would have come later. Memory is one day's.
 
     Args:
         folder: where; made if it does not exist.
         days: how many days.
-        events_per_day: good, distinct events of people and crawlers a day, in the mean of the first week (or of all
-            days, where there are fewer); weekends have half of a working day, and every week 1.5 % more. Broken
-            lines and second copies come on top.
+        events_per_day: good, distinct events of people and crawlers a day, in the mean of the first week (or
+            of all days, where there are fewer); weekends have half of a working day, and every week 1.5 %
+            more. Broken lines and second copies come on top.
         seed: another seed is another world.
-        file_format: native events as `ndjson` or `parquet`, or access logs in the `combined` format. The latter has
-            neither event ids nor actions of its own, and no line comes twice in it.
+        file_format: native events as `ndjson` or `parquet`, or access logs in the `combined` format. The
+            latter has neither event ids nor actions of its own, and no line comes twice in it.
         first_day: the first UTC day.
         hostnames: the sites; the first has most of the traffic.
         people: how many know the sites in the first week, about a fifth of whom come on a day. Default:
@@ -77,15 +82,20 @@ def simulate(
     Raises:
         SimulateError: an argument makes no sense, or the landing folder holds files of others.
     """
-    _require_sense(days, events_per_day, seed, hostnames, people, user_agents)
+    _require_sense(
+        hostnames,
+        days=days,
+        events_per_day=events_per_day,
+        seed=seed,
+        people=people,
+        user_agents=user_agents,
+    )
     landing = folder / "landing"
     calendar = [first_day + dt.timedelta(days=day) for day in range(days)]
     require_own(landing, {name for day in calendar for name in file_names(file_format, day, hostnames)})
     landing.mkdir(parents=True, exist_ok=True)
 
-    world = _World(
-        Vocabulary(seed, hostnames, browsers(user_agents)), file_format, people or events_per_day
-    )
+    world = _World(Vocabulary(seed, hostnames, browsers(user_agents)), file_format, people or events_per_day)
     counter = Counter(hostnames)
     files: list[File] = []
     on_the_way: dict[int, list[Delivery]] = {}
@@ -144,18 +154,18 @@ class _World:
             Dice(seed, day, _FOR_VISITS),
             self.crowd,
             self.accounts,
-            day,
-            midnight(date),
-            size - crawls,
+            day=day,
+            midnight=midnight(date),
+            wanted=size - crawls,
             access_log=access_log,
         )
         crawled = crawls_of_day(
             Dice(seed, day, _FOR_CRAWLERS),
-            self.vocabulary.first_crawler,
-            (day << 36) + size - crawls,
-            midnight(date),
-            crawls,
-            len(self.vocabulary.hostnames),
+            first_agent=self.vocabulary.first_crawler,
+            first_number=(day << 36) + size - crawls,
+            midnight=midnight(date),
+            wanted=crawls,
+            hosts=len(self.vocabulary.hostnames),
             access_log=access_log,
         )
         return joined([events, crawled]), visits
@@ -170,7 +180,9 @@ class _World:
             for host, name in enumerate(names)
         ]
 
-    def _write(self, landing: Path, name: str, which: tuple[int, int], date: dt.date, delivery: Delivery) -> File:
+    def _write(
+        self, landing: Path, name: str, which: tuple[int, int], date: dt.date, delivery: Delivery
+    ) -> File:
         good = len(delivery.events)
         if self.file_format == "parquet":
             broken = int(good * BROKEN_PER_MILLION / 1_000_000 + 0.5)
@@ -186,23 +198,17 @@ class _World:
         return File(name, good + broken, good, broken, late, copies)
 
 
-def _require_sense(
-    days: int,
-    events_per_day: int,
-    seed: int,
-    hostnames: tuple[str, ...],
-    people: int | None,
-    user_agents: int | None,
-) -> None:
+def _require_sense(hostnames: tuple[str, ...], **numbers: int | None) -> None:
     # 2**32 positions of a day, and 2**28 days, have a place in an event's number.
-    for name, value, least, most in (
-        ("days", days, 1, 3_660),
-        ("events_per_day", events_per_day, 10, 1_000_000_000),
-        ("seed", seed, 0, 2**63 - 1),
-        ("people", people, 10, 1_000_000_000),
-        ("user_agents", user_agents, 2, 1_000_000),
-        ("hostnames", len(hostnames), 1, 50),
+    for name, least, most in (
+        ("days", 1, 3_660),
+        ("events_per_day", 10, 1_000_000_000),
+        ("seed", 0, 2**63 - 1),
+        ("people", 10, 1_000_000_000),
+        ("user_agents", 2, 1_000_000),
+        ("hostnames", 1, 50),
     ):
+        value = len(hostnames) if name == "hostnames" else numbers[name]
         if value is not None and not least <= value <= most:
             raise SimulateError(f"{name} must be from {least:,} to {most:,}, not {value:,}")
     for host in hostnames:
