@@ -1,0 +1,51 @@
+"""What a reader hands out: some events, the lines it rejected, and the count that both must add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from growth_assets.contracts.columns import RECEIVED, REJECTED
+from growth_assets.sources.reasons import Reason
+
+TEXT_LIMIT = 1_000
+"""How many characters of a rejected line are kept."""
+
+Rejection = tuple[int, Reason, str]
+"""Line number, reason, text of any length."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive lines of a file, brought to events and rejected lines; both in line order.
+
+    Raises:
+        ValueError: lines were lost or invented, or a frame has not its declared columns: a defect of a reader.
+    """
+
+    events: pl.DataFrame
+    """The columns of RECEIVED."""
+    rejected: pl.DataFrame
+    """The columns of REJECTED."""
+    lines: int
+    """Lines (records of a CSV file, rows of a Parquet file) that were read; headers do not count."""
+
+    def __post_init__(self) -> None:
+        if self.lines != self.events.height + self.rejected.height:
+            raise ValueError(f"{self.lines} lines gave {self.events.height} events, {self.rejected.height} rejected")
+        for frame, columns in ((self.events, RECEIVED), (self.rejected, REJECTED)):
+            if list(frame.schema.items()) != list(columns.items()):
+                raise ValueError(f"expected {columns}, got {dict(frame.schema)}")
+
+
+def rejected_frame(rejections: Iterable[Rejection]) -> pl.DataFrame:
+    """The frame of rejected lines, in line order, with bounded text."""
+    rows = sorted((number, str(reason), text[:TEXT_LIMIT]) for number, reason, text in rejections)
+    return pl.DataFrame(rows, schema=REJECTED, orient="row")
+
+
+def only_rejected(rejections: list[Rejection]) -> Batch:
+    """A batch without an event."""
+    return Batch(pl.DataFrame(schema=RECEIVED), rejected_frame(rejections), len(rejections))

@@ -1,0 +1,185 @@
+"""The decompressed bytes of a file, piece by piece, whatever it was packed with and whatever its name says.
+
+Compression is known by its magic bytes. Members and frames that follow each other are one file, zero bytes after
+the last are padding. A file that is corrupt or ends early gives all bytes before the damage, and then DamagedError.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import zstandard
+
+from growth_assets.sources.errors import DamagedError, SourceError
+
+PLAIN_PIECE = 1 << 20
+PIECE = 1 << 18
+"""The most that one decompression call gives out; keeps a decompression bomb from filling the memory."""
+MEMORY_LIMIT = 256 << 20
+"""The most that an xz or zstd file may ask for as its window."""
+
+
+class _Member(Protocol):
+    """One gzip member, bz2 or xz stream, or zstd frame."""
+
+    @property
+    def finished(self) -> bool: ...
+
+    @property
+    def left(self) -> bytes:
+        """Input after the end of the member."""
+        ...
+
+    def feed(self, data: bytes) -> Iterator[bytes]: ...
+
+
+class _Gzip:
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(wbits=31)
+
+    @property
+    def finished(self) -> bool:
+        return self._inflate.eof
+
+    @property
+    def left(self) -> bytes:
+        return self._inflate.unused_data
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data and not self._inflate.eof:
+            before = self._inflate.copy()
+            try:
+                piece = self._inflate.decompress(data, PIECE)
+            except zlib.error:
+                # The call that fails keeps what it had done: ask again in small steps, up to the damage.
+                self._inflate = before
+                while step := self._inflate.decompress(data, 64):
+                    data = self._inflate.unconsumed_tail
+                    yield step
+                raise
+            data = self._inflate.unconsumed_tail
+            yield piece
+        # Input can be used up while output is still held back by the limit.
+        while not self._inflate.eof and (piece := self._inflate.decompress(b"", PIECE)):
+            yield piece
+
+
+class _Limited:
+    """bz2 and xz, whose decompressors work alike."""
+
+    def __init__(self, make: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]) -> None:
+        self._stream = make()
+
+    @property
+    def finished(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def left(self) -> bytes:
+        return self._stream.unused_data
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        yield self._stream.decompress(data, PIECE)
+        while not self._stream.eof and not self._stream.needs_input:
+            yield self._stream.decompress(b"", PIECE)
+
+
+class _Zstd:
+    def __init__(self) -> None:
+        self._frame = zstandard.ZstdDecompressor(max_window_size=MEMORY_LIMIT).decompressobj()
+
+    @property
+    def finished(self) -> bool:
+        return self._frame.eof
+
+    @property
+    def left(self) -> bytes:
+        return self._frame.unused_data
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        yield self._frame.decompress(data)
+
+
+# Input a call: 1 KiB of zstd can become 32 MiB, since this decompressor cannot limit its output.
+_PACKED: tuple[tuple[str, bytes, Callable[[], _Member], int], ...] = (
+    ("gzip", b"\x1f\x8b", _Gzip, 1 << 16),
+    ("bzip2", b"BZh", lambda: _Limited(bz2.BZ2Decompressor), 1 << 14),
+    ("xz", b"\xfd7zXZ\x00", lambda: _Limited(lambda: lzma.LZMADecompressor(memlimit=MEMORY_LIMIT)), 1 << 14),
+    ("zstd", b"\x28\xb5\x2f\xfd", _Zstd, 1 << 10),
+)
+_ZSTD_SKIPPABLE = tuple(bytes([0x50 + low]) + b"\x2a\x4d\x18" for low in range(16))
+_ERRORS = (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError, zstandard.ZstdError)
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """The decompressed bytes of `path` in order, in non-empty pieces of bounded size.
+
+    Raises:
+        SourceError: the file cannot be opened, or is damaged before its first byte.
+        DamagedError: after the last good byte of a damaged file.
+    """
+    try:
+        with path.open("rb") as file:
+            yield from _from_file(file, path)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def packed_with(path: Path) -> str | None:
+    """What the file is compressed with; None when it is not."""
+    with path.open("rb") as file:
+        return _packed_with(file.read(8))
+
+
+def _packed_with(head: bytes) -> str | None:
+    if head.startswith(_ZSTD_SKIPPABLE):
+        return "zstd"
+    return next((name for name, magic, *_ in _PACKED if head.startswith(magic)), None)
+
+
+def _from_file(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    head = file.read(8)
+    packed = _packed_with(head)
+    for name, _, make, step in _PACKED:
+        if name == packed:
+            started = False
+            try:
+                for piece in _members(head, file, make, step):
+                    started = True
+                    yield piece
+            except DamagedError as error:
+                message = f"{path}: damaged {name} data: {error}"
+                if not started:
+                    raise SourceError(f"{message}. Bring the file again, or remove it.") from error
+                raise DamagedError(message) from error
+            return
+    while head:
+        yield head
+        head = file.read(PLAIN_PIECE)
+
+
+def _members(head: bytes, file: BinaryIO, make: Callable[[], _Member], step: int) -> Iterator[bytes]:
+    data, member = head, make()
+    while True:
+        try:
+            for piece in member.feed(data):
+                if piece:
+                    yield piece
+        except _ERRORS as error:
+            raise DamagedError(str(error)) from error
+        data = member.left if member.finished else b""
+        if member.finished:
+            while not data.strip(b"\x00"):  # padding, or more members
+                data = file.read(step)
+                if not data:
+                    return
+            data, member = data.lstrip(b"\x00"), make()
+        else:
+            data = file.read(step)
+            if not data:
+                raise DamagedError("the file ends in the middle of the data")

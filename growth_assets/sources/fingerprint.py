@@ -1,0 +1,81 @@
+"""Which content a file has: the SHA-256 of its decompressed bytes, and of its beginnings.
+
+A file that was renamed, rotated or packed again keeps its fingerprint. A file that grew is known by a beginning of
+it that has the fingerprint of the file as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from growth_assets.sources import decompressed
+from growth_assets.sources.errors import DamagedError
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """The content of a file."""
+
+    sha256: str
+    """Of all decompressed bytes, in hexadecimal; of a damaged file, of those before the damage."""
+    length: int
+    """Decompressed bytes."""
+    prefixes: Mapping[int, str] = field(default_factory=dict)
+    """Length to SHA-256 of that many first bytes, for the lengths asked for that the file reaches."""
+    damage: str | None = None
+    """What is wrong with the compressed data; None when nothing is."""
+
+
+class Hasher:
+    """Takes the bytes of a file as they pass by."""
+
+    def __init__(self, prefix_lengths: Collection[int] = ()) -> None:
+        self._hash = hashlib.sha256()
+        self._length = 0
+        self._wanted = sorted({length for length in prefix_lengths if length >= 0}, reverse=True)
+        self._prefixes: dict[int, str] = {}
+        self.damage: str | None = None
+
+    def watch(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """The same pieces; they are hashed before they are handed on."""
+        try:
+            for piece in pieces:
+                self._update(piece)
+                yield piece
+        except DamagedError as error:
+            self.damage = str(error)
+            raise
+
+    def _update(self, piece: bytes) -> None:
+        view = memoryview(piece)
+        while self._wanted and self._wanted[-1] <= self._length + len(view):
+            length = self._wanted.pop()
+            cut = length - self._length
+            self._hash.update(view[:cut])
+            self._length, view = length, view[cut:]
+            self._prefixes[length] = self._hash.copy().hexdigest()
+        self._hash.update(view)
+        self._length += len(view)
+
+    def result(self) -> Fingerprint:
+        """The fingerprint of all bytes so far."""
+        self._update(b"")
+        return Fingerprint(self._hash.hexdigest(), self._length, dict(self._prefixes), self.damage)
+
+
+def fingerprint(path: Path, prefix_lengths: Collection[int] = ()) -> Fingerprint:
+    """The fingerprint of the file at `path`, without parsing it.
+
+    Raises:
+        SourceError: the file cannot be opened, or is damaged before its first byte.
+    """
+    hasher = Hasher(prefix_lengths)
+    try:
+        for _ in hasher.watch(decompressed.pieces(path)):
+            pass
+    except DamagedError:
+        pass  # told in the result
+    return hasher.result()

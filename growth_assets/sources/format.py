@@ -1,0 +1,50 @@
+"""What a wire format gives: a name, how to recognise it, and a parser of its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from growth_assets.sources.batch import Batch
+from growth_assets.sources.text import Lines
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a parser has to know beside the file's bytes."""
+
+    file: str
+    """The file's name, for messages."""
+    default_hostname: str | None = None
+    utc_offset: str | None = None
+
+
+class Parser(Protocol):
+    """Reads one file's lines, in order. May keep what it learned from earlier lines."""
+
+    def parse(self, lines: Lines) -> Batch:
+        """The events and rejected lines of all records that are complete by now."""
+        ...
+
+    def flush(self) -> Batch | None:
+        """What is left when the file ends, or when a line follows that was skipped; None when nothing is."""
+        ...
+
+
+@dataclass(frozen=True)
+class TextFormat:
+    """A format made of lines."""
+
+    name: str
+    share: Callable[[Sequence[str]], float]
+    """How much of a file's first lines (not blank, at least one) is in this format, from 0 to 1."""
+    parser: Callable[[Context], Parser]
+    """A parser for one file."""
+    looks_like: str
+    """What `share` looks for, in words, for the message when no format fits."""
+
+
+def share_of(lines: Sequence[str], fits: Callable[[str], bool]) -> float:
+    """Share of lines for which `fits` is true."""
+    return sum(map(fits, lines)) / len(lines)

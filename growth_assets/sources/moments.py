@@ -1,0 +1,137 @@
+"""Times as text, brought to naive UTC microseconds.
+
+Finer digits are cut off. An offset is required in the text or by the source's `utc_offset`. A leap second (:60) is
+a bad time: no clock that writes such files shows it, and to move it would be to invent a time. An epoch number is a
+bad time too: its unit (seconds, milliseconds ...) cannot be seen in it.
+
+Each form has two readers: one for a column, which gives null where it is not sure, and an exact one for a text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import polars as pl
+
+from growth_assets.sources.reasons import Reason
+
+Moment = tuple[dt.datetime, bool]
+"""The time, and whether its text had a fraction of a second."""
+
+_ISO = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s?([Zz]|UTC|[+-]\d\d(?::?\d\d)?)?", re.ASCII
+)
+_LOG = re.compile(r"(\d\d)/([A-Za-z]{3})/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\s*([+-]\d{4}))?", re.ASCII)
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), start=1
+    )
+}
+_OFFSET = r"[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9]"
+_ISO_HEAD = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
+_EARLIEST, _LATEST = dt.datetime(1, 1, 3), dt.datetime(9999, 12, 29)  # noqa: DTZ001 - naive UTC
+"""Between these no offset leads out of the years 1 to 9999."""
+
+
+def iso(text: str, utc_offset: str | None) -> Moment | Reason:
+    """An ISO 8601 date and time, as in 2026-05-17T10:05:03.123+02:00; a space may stand for the T."""
+    found = _ISO.fullmatch(text.strip())
+    if not found:
+        return Reason.BAD_TIME
+    *fields, second, fraction, offset = found.groups()
+    micro = int((fraction or "")[:6].ljust(6, "0"))
+    offset = {"Z": "+00:00", "z": "+00:00", "UTC": "+00:00"}.get(offset, offset)
+    numbers = [int(number) for number in (*fields, second or "0")]
+    return _moment(numbers, micro, offset or utc_offset, subsecond=fraction is not None)
+
+
+def log(text: str, utc_offset: str | None) -> Moment | Reason:
+    """The time of an access-log line, as in 17/May/2015:10:05:03 +0200."""
+    found = _LOG.fullmatch(text.strip())
+    if not found or found[2].lower() not in _MONTHS:
+        return Reason.BAD_TIME
+    day, month, year, *clock, offset = found.groups()
+    numbers = [int(year), _MONTHS[month.lower()], int(day), *map(int, clock)]
+    return _moment(numbers, 0, offset or utc_offset, subsecond=False)
+
+
+def offset_minutes(offset: str) -> int | None:
+    """Minutes east of UTC of +HH, +HHMM or +HH:MM; None for one that cannot be."""
+    digits = offset[1:].replace(":", "").ljust(4, "0")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:
+        return None
+    return (hours * 60 + minutes) * (-1 if offset[0] == "-" else 1)
+
+
+def _moment(numbers: list[int], micro: int, offset: str | None, *, subsecond: bool) -> Moment | Reason:
+    try:
+        local = dt.datetime(*numbers, microsecond=micro)  # type: ignore[misc,arg-type]  # noqa: DTZ001
+        if offset is None:
+            return Reason.TIME_WITHOUT_OFFSET
+        minutes = offset_minutes(offset)
+        if minutes is None:
+            return Reason.BAD_TIME
+        return local - dt.timedelta(minutes=minutes), subsecond
+    except (ValueError, OverflowError):
+        return Reason.BAD_TIME
+
+
+def iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
+    """Times and subsecond flags of a column; null where only `iso` can tell."""
+    frame = pl.DataFrame({"text": texts})
+    text = pl.col("text")
+    if utc_offset is not None and offset_minutes(utc_offset) is not None:
+        naive = text.str.contains(_ISO_HEAD + r"(?:\.[0-9]+)?$")
+        frame = frame.with_columns(pl.when(naive).then(text + utc_offset).otherwise(text).alias("text"))
+    frame = frame.select(
+        pl.when(text.str.contains(_ISO_HEAD + rf"(?:\.[0-9]+)?(?:Z|{_OFFSET})$")).then(text).alias("text")
+    )
+    fraction = text.str.slice(19, 1) == "."
+    head = text.str.slice(0, 19)
+    local = head.str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False)
+    if frame.select((text.str.slice(10, 1) == " ").any()).item():
+        local = pl.coalesce(local, head.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False))
+    frame = frame.select(
+        local.alias("local"),
+        fraction.alias("subsecond"),
+        pl.when(text.str.ends_with("Z")).then(pl.lit("Z")).otherwise(text.str.tail(6)).alias("offset"),
+        pl.when(fraction).then(text.str.slice(20, 6)).alias("fraction"),
+    )
+    if frame["subsecond"].any():
+        digits = pl.col("fraction").str.extract("^([0-9]+)", 1).str.pad_end(6, "0")
+        frame = frame.with_columns(
+            local=pl.col("local") + pl.duration(microseconds=digits.cast(pl.Int64).fill_null(0))
+        )
+    return _utc(frame)
+
+
+def log_columns(clocks: pl.Series, offsets: pl.Series) -> pl.Series:
+    """Times of the columns 17/May/2015:10:05:03 and +0200; null where only `log` can tell."""
+    offset = pl.col("offset")
+    frame = pl.DataFrame({"clock": clocks, "offset": offsets}).select(
+        pl.when(offset.str.contains(rf"^{_OFFSET}$") & ~pl.col("clock").str.ends_with(":60"))
+        .then(pl.col("clock"))
+        .str.to_datetime("%d/%b/%Y:%H:%M:%S", strict=False)
+        .alias("local"),
+        offset,
+        pl.lit(value=False).alias("subsecond"),
+    )
+    return _utc(frame)[0]
+
+
+def _utc(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """`local` less `offset`, whose last characters are Z or an offset."""
+    minutes: dict[str, int | None] = {}
+    for text in frame["offset"].unique().drop_nulls():
+        sign = max(text.find("+"), text.find("-"))
+        minutes[text] = offset_minutes(text[sign:]) if sign >= 0 else 0
+    local = pl.col("local")
+    if any(minutes.values()):
+        shift = pl.col("offset").replace_strict(minutes, default=None, return_dtype=pl.Int64)
+        local -= pl.duration(minutes=shift)
+    utc = pl.when(local.is_between(_EARLIEST, _LATEST)).then(local).cast(pl.Datetime("us"))
+    done = frame.select(utc=utc, subsecond=pl.when(utc.is_not_null()).then(pl.col("subsecond")))
+    return done["utc"], done["subsecond"]

@@ -1,0 +1,227 @@
+"""The native event: the keys that NDJSON, CSV and Parquet files share, and how they become received events.
+
+Keys: event_id, event_time, hostname, action_type, url, referrer, ip, user_agent, user_id, properties. Text is kept as
+received, numbers with their digits; an empty text in one of these keys says nothing and becomes null. All other keys
+go to other_properties (see `properties`): a null there says nothing and is left out, an object or list is kept as
+JSON text. Keys of `properties` go in as they are, nulls too; when it is no object, it goes in whole under its own
+name. A text that holds a JSON object counts as that object.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from growth_assets.contracts.columns import MAP, RECEIVED
+from growth_assets.sources import moments
+from growth_assets.sources.batch import Batch, Rejection, rejected_frame
+from growth_assets.sources.format import Context
+from growth_assets.sources.properties import extended, maps, named_apart
+from growth_assets.sources.reasons import Reason
+
+SCALARS = ("event_id", "hostname", "action_type", "url", "referrer", "ip", "user_agent", "user_id")
+KEYS = ("event_time", *SCALARS, "properties")
+
+Row = tuple[Any, ...]
+"""The values of RECEIVED, in order."""
+
+
+class Number(str):
+    """A JSON number, with its digits as received."""
+
+    __slots__ = ()
+
+
+class Object(list[tuple[str, Any]]):
+    """A JSON object: its pairs as received, names given twice too."""
+
+    __slots__ = ()
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=Object, parse_float=Number, parse_int=Number, parse_constant=_refuse
+)
+
+
+def from_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """A JSON text: Object, list, str, Number, bool or None.
+
+    Raises:
+        ValueError: not JSON (NaN and Infinity are not), or nested deeper than anything sensible.
+    """
+    try:
+        return _DECODER.decode(text.strip(" \t\r\n"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def to_text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    """A value as text: text and numbers as received, objects and lists as JSON."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return clean(value)
+    return clean(_to_json(value))
+
+
+def clean(text: str) -> str:
+    """`text`, with half surrogate pairs, which no UTF-8 can hold, shown as `\\udXXX`."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text
+
+
+def _to_json(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    if isinstance(value, Number):
+        return str(value)
+    if isinstance(value, Object):
+        return "{" + ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {_to_json(each)}" for name, each in value) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_to_json, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _property_pairs(value: Any) -> Iterable[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str) and not isinstance(value, Number) and value.startswith("{"):
+        try:
+            held = from_json(value)
+        except ValueError:
+            held = None
+        if isinstance(held, Object):
+            value = held
+    if value is None or value == "":
+        return []
+    return value if isinstance(value, Object) else [("properties", value)]
+
+
+def event(pairs: Iterable[tuple[str, Any]], context: Context, line_number: int) -> Row | Reason:
+    """One event from its keys and values, exactly; of a key given twice the first is the event's, none is lost."""
+    own: dict[str, Any] = {}
+    unknown: list[tuple[str, str | None]] = []
+    for name, value in pairs:
+        if value is None:
+            continue
+        if name in KEYS and name not in own:
+            own[name] = value
+        else:
+            unknown.append((clean(name), to_text(value)))
+    if own.get("event_time", "") == "":
+        return Reason.NO_TIME
+    found = moments.iso(to_text(own["event_time"]) or "", context.utc_offset)
+    if isinstance(found, Reason):
+        return found
+    scalar: dict[str, str | None] = {name: to_text(own.get(name)) or None for name in SCALARS}
+    pairs_of_properties = [(clean(name), to_text(value)) for name, value in _property_pairs(own.get("properties"))]
+    unknown.sort(key=lambda pair: pair[0])
+    return row(
+        scalar | {"hostname": scalar["hostname"] or context.default_hostname},
+        found,
+        named_apart([*pairs_of_properties, *unknown]),
+        line_number,
+    )
+
+
+def row(
+    values: Mapping[str, Any], moment: tuple[dt.datetime, bool], other: Mapping[str, str | None], line_number: int
+) -> Row:
+    """The values of RECEIVED in order; those not given are null."""
+    every = {
+        **values,
+        "event_timestamp": moment[0],
+        "subsecond_clock": moment[1],
+        "other_properties": other,
+        "line_number": line_number,
+    }
+    return tuple(every.get(name) for name in RECEIVED)
+
+
+def frame_of(rows: Sequence[Row]) -> pl.DataFrame:
+    """Rows to a frame with the columns of RECEIVED."""
+    columns = dict(zip(RECEIVED, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(RECEIVED, ())
+    return pl.DataFrame(
+        [
+            maps(columns[name]).alias(name) if dtype == MAP else pl.Series(name, columns[name], dtype, strict=True)
+            for name, dtype in RECEIVED.items()
+        ]
+    )
+
+
+def merged(parts: Sequence[pl.DataFrame], rejections: Sequence[Rejection]) -> Batch:
+    """One batch of frames of events and of rejections, in line order."""
+    filled = [part for part in parts if part.height] or [frame_of([])]
+    events = filled[0] if len(filled) == 1 else pl.concat(filled).sort("line_number", maintain_order=True)
+    return Batch(events, rejected_frame(rejections), events.height + len(rejections))
+
+
+def fast_events(frame: pl.DataFrame, context: Context) -> tuple[pl.DataFrame, pl.Series]:
+    """Events of a frame of text columns, and a mask of the rows for which only `event` can tell.
+
+    Args:
+        frame: the columns KEYS and line_number, then unknown keys; all String but line_number (Int64) and
+            properties (JSON text, or a map).
+        context: of the file.
+
+    Returns:
+        Events of the rows that are sure, and for all rows whether they are not among them.
+    """
+    extra = sorted(set(frame.columns) - {*KEYS, "line_number"})
+    timestamp, subsecond = moments.iso_column(frame["event_time"], context.utc_offset)
+    bags, sure = decoded_maps(frame["properties"]) if frame["properties"].dtype == pl.String else (
+        frame["properties"], pl.repeat(value=True, n=frame.height, eager=True)
+    )  # fmt: skip
+    odd = timestamp.is_null() | ~sure
+    for name in extra:
+        taken = bags.to_frame("m").select(pl.col("m").map.contains_key(name).fill_null(value=False))["m"]
+        odd = odd | (taken & frame[name].is_not_null())
+    bags = extended(bags, {name: frame[name] for name in extra})
+    default = pl.lit(context.default_hostname, dtype=pl.String)
+    texts = [pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in SCALARS]
+    events = frame.select(*texts, "line_number").with_columns(
+        pl.col("hostname").fill_null(default),
+        event_timestamp=timestamp,
+        subsecond_clock=subsecond,
+        other_properties=bags,
+        method=pl.lit(None, dtype=pl.String),
+        status=pl.lit(None, dtype=pl.Int32),
+    )
+    return events.select(*RECEIVED).filter(~odd), odd
+
+
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_PAIR = rf"{_STRING}\s*:\s*(?:{_STRING}|true|false|null|-?[0-9][0-9.eE+-]*)\s*"
+_FLAT = rf"^\{{\s*(?:{_PAIR}(?:,\s*{_PAIR})*)?\}}\s*$"
+_MOST_KEYS = 32
+"""Beyond this many keys Polars' JSON reader gives a map's entries in an order that changes from run to run."""
+
+
+def decoded_maps(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """JSON objects of scalars as maps, and a mask of the rows where that could be done (null and "" are empty)."""
+    nothing = texts.is_null() | (texts == "")
+    sure = (nothing | texts.str.starts_with("{")).fill_null(value=True)
+    bags = _decode(texts, sure)
+    if bags is None:
+        # One nested value makes Polars refuse the column.
+        sure = sure & texts.str.contains(_FLAT).fill_null(value=True) | nothing.fill_null(value=True)
+        bags = _decode(texts, sure)
+    if bags is None:
+        return pl.Series("m", [None] * len(texts), dtype=MAP), nothing.fill_null(value=True)
+    many = bags.to_frame("m").select((pl.col("m").map.len() > _MOST_KEYS).fill_null(value=False))["m"]
+    return bags, sure & ~many
+
+
+def _decode(texts: pl.Series, sure: pl.Series) -> pl.Series | None:
+    held = texts if sure.all() else texts.to_frame("t").select(pl.when(sure).then(pl.col("t")))["t"]
+    try:
+        return held.str.json_decode(MAP)
+    except pl.exceptions.ComputeError:
+        return None

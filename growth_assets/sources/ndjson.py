@@ -1,0 +1,177 @@
+"""Native events as newline-delimited JSON: one object a line.
+
+Clean lines are read by Polars, which is fast and forgiving: it drops keys it was not told of, takes the last of two
+equal names, rewrites 1.50 as 1.5. So each line it reads must prove that nothing of it was lost: the number of its
+`":` is that of the keys found. A line that cannot is read a second time, exactly.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from growth_assets.sources import native
+from growth_assets.sources.batch import Batch, Rejection
+from growth_assets.sources.format import Context, TextFormat, share_of
+from growth_assets.sources.native import Object
+from growth_assets.sources.reasons import Reason
+from growth_assets.sources.text import Lines
+
+_MOST_EXTRA = 64
+"""So many unknown keys are learned, to be read as columns of their own."""
+_SAMPLE = 200
+_BISECT_TO = 64
+_LINE, _BAG, _FLAT = "line_number of line", "line_number of bag", "line_number of flat"
+
+# Numbers that Polars may write in another way than they were received, surrogates (it takes halves for a NUL), and
+# white space before a colon, which would hide a key from the count.
+_UNSURE = (
+    r"[:\[,][ \t\r]*-?(?:[0-9]+\.[0-9]*0[ \t\r,}\]]|[0-9][0-9.]*[eE]|[0-9]{20}|[0-9]{11,}\.[0-9]|[0-9]{7,}\.[0-9]{5}"
+    r"|[0-9]\.[0-9]{9}|[0-9]{2,}\.[0-9]{9}|0\.0000)|[:\[,][ \t\r]*-0[ \t\r,}\]]"
+    r'|\\u[dD]|"[ \t\r]+:'
+)
+
+
+class NdjsonParser:
+    """Reads the lines of one file; learns its unknown keys, and whether it has broken lines."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._extra: tuple[str, ...] = ()
+        self._validate = False
+        self._started = False
+
+    def parse(self, lines: Lines) -> Batch:
+        """The events and rejected lines of `lines`."""
+        if not self._started:
+            self._started = True
+            for line in lines.text.head(_SAMPLE):
+                self._exact(line, 0)
+        good, read = self._read(lines)
+        if read is None:
+            slow, parts = np.arange(lines.height), []
+        else:
+            frame = read.with_columns(line_number=pl.Series(good + lines.first_line, dtype=pl.Int64))
+            text = lines.text if len(good) == lines.height else lines.text.gather(good)
+            bags, odd = self._unproven(frame, text)
+            events, _ = native.fast_events(frame.with_columns(properties=bags).filter(~odd), self._context)
+            parts = [events]
+            fast = events["line_number"].to_numpy() - lines.first_line
+            slow = np.setdiff1d(np.arange(lines.height), fast, assume_unique=True) if (
+                len(fast) < lines.height
+            ) else np.empty(0, np.int64)  # fmt: skip
+        rows: list[native.Row] = []
+        rejections: list[Rejection] = []
+        for position, line in zip(slow.tolist(), lines.text.gather(slow), strict=True):
+            number = lines.first_line + position
+            known = Reason.NOT_UTF8 if position in lines.undecodable else self._exact(line, number)
+            if isinstance(known, Reason):
+                rejections.append((number, known, line.rstrip("\r\n")))
+            else:
+                rows.append(known)
+        return native.merged([*parts, native.frame_of(rows)], rejections)
+
+    def flush(self) -> None:
+        """A line never waits for the next."""
+
+    def _exact(self, line: str, number: int) -> native.Row | Reason:
+        if not line.strip():
+            return Reason.BLANK_LINE
+        try:
+            value = native.from_json(line)
+        except ValueError:
+            return Reason.NOT_JSON
+        if not isinstance(value, Object):
+            return Reason.NOT_AN_OBJECT
+        for name, _ in value:
+            if name not in native.KEYS and name not in self._extra and len(self._extra) < _MOST_EXTRA:
+                if not name.startswith("line_number") and native.clean(name) == name:
+                    self._extra = (*self._extra, name)
+        return native.event(value, self._context, number)
+
+    def _read(self, lines: Lines) -> tuple[np.ndarray, pl.DataFrame | None]:
+        """Positions of the lines that Polars reads, and what it makes of them."""
+        every = np.arange(lines.height)
+        if not self._validate and not lines.undecodable:
+            read = self._polars(lines.data)
+            if read is not None and read.height == lines.height:
+                return every, read
+        self._validate = True
+        valid = _valid(lines)
+        return self._bisected(lines.text, np.flatnonzero(valid))
+
+    def _bisected(self, text: pl.Series, good: np.ndarray) -> tuple[np.ndarray, pl.DataFrame | None]:
+        read = self._polars("".join(text.gather(good)).encode()) if len(good) else None
+        if read is not None and read.height == len(good):
+            return good, read
+        if len(good) <= _BISECT_TO:
+            return good[:0], None
+        halves = [self._bisected(text, half) for half in np.array_split(good, 2)]
+        frames = [frame for _, frame in halves if frame is not None]
+        return np.concatenate([kept for kept, _ in halves]), pl.concat(frames) if frames else None
+
+    def _polars(self, data: bytes) -> pl.DataFrame | None:
+        schema = dict.fromkeys((*native.KEYS, *self._extra), pl.String)
+        try:
+            return pl.read_ndjson(io.BytesIO(data), schema=schema)
+        except pl.exceptions.ComputeError:
+            return None
+
+    def _unproven(self, frame: pl.DataFrame, text: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """The properties as maps, and the rows of which something may have been lost or changed."""
+        bags, flat = native.decoded_maps(frame["properties"])
+        names = [*native.KEYS, *self._extra]
+        scalars = [name for name in names if name != "properties"]
+        checked = (
+            frame.lazy()
+            .with_columns(text.alias(_LINE), bags.alias(_BAG), flat.alias(_FLAT))
+            .select(
+                missing=pl.col(_LINE).str.count_matches('":', literal=True).cast(pl.Int64)
+                - pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in names)
+                - pl.col(_BAG).map.len().fill_null(0).cast(pl.Int64),
+                odd=~pl.col(_FLAT)
+                | pl.col(_LINE).str.contains(_UNSURE)
+                | pl.any_horizontal(pl.col(name).str.contains(r"^[\[{]").fill_null(value=False) for name in scalars),
+            )
+            .collect()
+        )
+        missing = checked["missing"]
+        some = (missing != 0).arg_true()
+        if len(some):
+            # Most often a key was given as null: it stands in the line and says nothing.
+            nulls = rf'"(?:{"|".join(re.escape(name) for name in names)})":[ \t\r]*null'
+            given = text.gather(some).str.count_matches(nulls).cast(pl.Int64)
+            inside = frame["properties"].gather(some).str.count_matches(nulls).fill_null(0).cast(pl.Int64)
+            missing = missing.scatter(some, missing.gather(some) - given + inside)
+        return bags, checked["odd"] | (missing != 0)
+
+
+def _valid(lines: Lines) -> np.ndarray:
+    """Lines that are JSON to DuckDB and begin with a brace; a few of them Polars may still refuse."""
+    frame = lines.text.to_frame("line")  # noqa: F841 - DuckDB finds it by its name
+    with duckdb.connect() as connection:
+        valid = connection.sql(
+            "SELECT json_valid(line) AND ltrim(line, chr(32) || chr(9)) LIKE '{%' AS valid FROM frame"
+        ).pl()["valid"]
+    result = valid.fill_null(value=False).to_numpy().copy()
+    result[list(lines.undecodable)] = False
+    return result
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(native.from_json(line), Object)
+    except ValueError:
+        return False
+
+
+def _share(lines: Sequence[str]) -> float:
+    return share_of(lines, _is_object)
+
+
+FORMAT = TextFormat("ndjson", _share, NdjsonParser, "a JSON object a line")

@@ -1,0 +1,149 @@
+"""Native events as Parquet: one row an event, columns named as the keys of a native event.
+
+Columns may be typed: a timestamp with a zone is converted to UTC, one without needs the source's utc_offset.
+`properties` may be a map, a struct, or JSON text. Lists, structs and maps elsewhere become JSON text, bytes that are
+not UTF-8 are shown as `\\xNN`. The line number is the number of the row, from 1.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from growth_assets.contracts.columns import MAP
+from growth_assets.sources import native
+from growth_assets.sources.batch import Batch, Rejection
+from growth_assets.sources.errors import SourceError
+from growth_assets.sources.format import Context
+from growth_assets.sources.native import KEYS, Object, Row
+from growth_assets.sources.reasons import Reason
+
+BATCH_ROWS = 150_000
+
+
+def batches(path: Path, context: Context, rows: int = BATCH_ROWS) -> Iterator[Batch]:
+    """The events of the file, some rows at a time.
+
+    Raises:
+        SourceError: the file is corrupt, has a type that cannot be shown as text, or has no column event_time.
+    """
+    first = 1
+    for frame in _frames(path, rows):
+        if "event_time" not in frame.columns:
+            raise SourceError(
+                f"{path}: this Parquet file has no column event_time. Rename its time column, or set another `format` "
+                "for the source in site.toml."
+            )
+        yield _batch(frame, context, first)
+        first += frame.height
+
+
+def _frames(path: Path, rows: int) -> Iterator[pl.DataFrame]:
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=rows):
+                batch.validate(full=True)  # else corrupt lengths and text would reach Polars unchecked
+                frame = pl.from_arrow(batch.rename_columns(_unique(batch.schema.names)))
+                assert isinstance(frame, pl.DataFrame)  # noqa: S101 - for the type checker
+                yield frame
+    except (pa.ArrowException, OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise SourceError(
+            f"{path}: this Parquet file cannot be read: {error}. Bring the file again, or keep it out of `files`."
+        ) from error
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Column names with a number where one is given twice."""
+    result: list[str] = []
+    for name in names:
+        free, number = name, 1
+        while free in result:
+            number += 1
+            free = f"{name}#{number}"
+        result.append(free)
+    return result
+
+
+def _batch(frame: pl.DataFrame, context: Context, first: int) -> Batch:
+    texts = {name: _text(frame[name]) for name in frame.columns if name not in {"event_time", "properties"}}
+    texts["event_time"] = _time(frame["event_time"])
+    if "properties" in frame.columns:
+        texts["properties"] = _properties(frame["properties"])
+    if "line_number" in texts:
+        # Its name is taken below: such files are read row by row.
+        events, odd = native.frame_of([]), range(frame.height)
+    else:
+        absent = {name: pl.Series(name, [None] * frame.height, dtype=pl.String) for name in KEYS if name not in texts}
+        numbers = pl.Series("line_number", range(first, first + frame.height), dtype=pl.Int64)
+        columns = [column.alias(name) for name, column in (texts | absent).items()]
+        events, unsure = native.fast_events(pl.DataFrame([*columns, numbers]), context)
+        odd = unsure.arg_true().to_list()
+    rows: list[Row] = []
+    rejections: list[Rejection] = []
+    for position in odd:
+        pairs = [(name, _value(column[position])) for name, column in texts.items()]
+        found = native.event(pairs, context, first + position)
+        if isinstance(found, Reason):
+            rejections.append((first + position, found, native.to_text(_value(frame.row(position, named=True))) or ""))
+        else:
+            rows.append(found)
+    return native.merged([events, native.frame_of(rows)], rejections)
+
+
+def _time(column: pl.Series) -> pl.Series:
+    """Times as ISO 8601 text, so that typed and written times are read alike."""
+    if not isinstance(column.dtype, pl.Datetime):
+        return _text(column)
+    zone = "" if column.dtype.time_zone is None else "Z"
+    utc = column if not zone else column.dt.convert_time_zone("UTC")
+    form = "%Y-%m-%dT%H:%M:%S"
+    whole = utc.dt.truncate("1s") == utc
+    return utc.to_frame("t").select(
+        pl.when(whole).then(pl.col("t").dt.to_string(form + zone)).otherwise(
+            pl.col("t").dt.to_string(form + "%.9f" + zone)
+        )
+    )["t"]  # fmt: skip
+
+
+def _text(column: pl.Series) -> pl.Series:
+    if column.dtype == pl.String:
+        return column
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        return pl.Series(column.name, [native.to_text(_value(each)) for each in column], dtype=pl.String)
+    return column.cast(pl.String)
+
+
+def _properties(column: pl.Series) -> pl.Series:
+    """A map, or JSON text; a null field of a struct says nothing."""
+    if column.dtype in (MAP, pl.String):
+        return column
+    if isinstance(column.dtype, pl.Struct):
+        values = [
+            None if each is None else _value({name: value for name, value in each.items() if value is not None})
+            for each in column.to_list()
+        ]
+        return pl.Series(column.name, [native.to_text(value) for value in values], dtype=pl.String)
+    return _text(column)
+
+
+def _value(value: Any) -> Any:  # noqa: ANN401, PLR0911 - any value of a Parquet file
+    """A value of a row as a JSON value."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, pl.Series):
+        value = value.to_list()
+    if isinstance(value, dict):
+        return Object((name, _value(each)) for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return [_value(each) for each in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    return native.Number(value)
