@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mmdb_writer import MMDBWriter
-from netaddr import IPRange, IPSet  # type: ignore[import-untyped]
+from netaddr import IPRange, IPSet
 
 PACKAGE = "@ip-location-db/asn-country"
 VERSION = "2.3.2026061719"
