@@ -13,7 +13,7 @@ from growth_assets.simulate.rhythm import DAY_MS
 
 LATE_PER_MILLION = 8_000
 TWICE_PER_MILLION = 4_000
-BROKEN_PER_MILLION = 500
+BROKEN_PER_MILLION = 1_000
 DELAYS = (1, 1, 1, 1, 1, 1, 2, 2, 3)
 """Days by which a late line is late, each as likely as another."""
 
@@ -94,6 +94,11 @@ def _delivery(events: Events, midnight: int) -> Delivery:
     return Delivery(events, events.when - midnight, never, never)
 
 
+def how_many_broken(lines: int) -> int:
+    """Broken lines in a file of so many good ones: at least one, where it can stand between two others."""
+    return max(1, lines * BROKEN_PER_MILLION // 1_000_000) if lines > 1 else 0
+
+
 def broken_lines(
     dice: Dice, lines: int, make: tuple[Callable[[str, int], bytes], ...], ds: str
 ) -> list[tuple[int, bytes]]:
@@ -105,8 +110,8 @@ def broken_lines(
         make: ways to break a line, each given the day and a number.
         ds: the file's day.
     """
-    count = int(lines * BROKEN_PER_MILLION / 1_000_000 + 0.5)
-    if lines < 2 or count == 0:
+    count = how_many_broken(lines)
+    if count == 0:
         return []
     at = np.sort(1 + dice.below(count, lines - 1))
     ways = dice.below(count, len(make))

@@ -18,8 +18,8 @@ LENGTHS = ((1, 24), (2, 18), (3, 15), (4, 12), (5, 9), (6, 7), (7, 5), (8, 4), (
 # A visit that ends as it began, and those with something decided. `more` events are added to the length.
 BROWSE, SIGN_UP, SIGN_UP_AND_IN, SIGN_UP_AND_BUY, LOG_IN, LOG_IN_AND_BUY = range(6)
 _MORE = np.asarray([0, 2, 4, 5, 2, 4], dtype=np.int64)
-_STRANGER = (9690, 140, 155, 15, 0, 0)  # of ten thousand visits of people without an account
-_MEMBER = (6500, 0, 0, 0, 3465, 35)  # and of those with one
+_STRANGER = (9668, 150, 167, 15, 0, 0)  # of ten thousand visits of people without an account
+_MEMBER = (6500, 0, 0, 0, 3476, 24)  # and of those with one
 
 _OWN_HOST = 850_000  # of a million visits go to the host that the person prefers
 _TAGGED = 350_000  # of a million visits from a source with campaigns carry its tags

@@ -47,7 +47,11 @@ class ParquetRows:
         self._action_of = np.asarray(
             [pages.ACTIONS.index(each.action) for each in pages.REQUESTS], dtype=np.int32
         )
-        self._urls = _words([f"https://{host}{each.path}" for host in hosts for each in pages.REQUESTS])
+        # A page and the form on it have one address; a dictionary must not hold a word twice.
+        urls = [f"https://{host}{each.path}" for host in hosts for each in pages.REQUESTS]
+        distinct = {url: number for number, url in enumerate(dict.fromkeys(urls))}
+        self._url_of = np.asarray([distinct[url] for url in urls], dtype=np.int32)
+        self._urls = _words(list(distinct))
         self._referrers = _words(vocabulary.referrers)
         self._agents = _words(vocabulary.agents)
         self._properties = pa.array(
@@ -79,6 +83,7 @@ class ParquetRows:
         known, user = np.unique(events.user, return_inverse=True)
         users = pl.Series([None if each == 0 else str(each) for each in known.tolist()], dtype=pl.String)
         request = events.request.astype(np.int32)
+        place = events.host.astype(np.int32) * len(pages.REQUESTS) + request
         referrer = events.referrer.astype(np.int32)
         return pa.record_batch(
             [
@@ -86,9 +91,7 @@ class ParquetRows:
                 pa.array(events.when, pa.int64()).cast(SCHEMA.field("event_time").type),
                 pa.DictionaryArray.from_arrays(events.host.astype(np.int32), self._hosts),
                 pa.DictionaryArray.from_arrays(self._action_of[request], self._actions),
-                pa.DictionaryArray.from_arrays(
-                    events.host.astype(np.int32) * len(pages.REQUESTS) + request, self._urls
-                ),
+                pa.DictionaryArray.from_arrays(self._url_of[place], self._urls),
                 pa.DictionaryArray.from_arrays(pa.array(referrer, mask=referrer == 0), self._referrers),
                 ip.to_arrow(compat_level=pl.CompatLevel.oldest()),
                 pa.DictionaryArray.from_arrays(events.agent.astype(np.int32), self._agents),

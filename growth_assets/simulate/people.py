@@ -91,9 +91,10 @@ class Crowd:
             1 + np.asarray(lottery((55, 33, 12)))[(self._word(person, 3) % np.uint64(100)).astype(np.int64)]
         )
         device = np.where(dice.chance(len(person), 700_000), 0, dice.below(len(person), 2**20) * owned >> 20)
-        office_size = max(1, self.size // 300)
+        # As many offices in each country, so that those of large countries are large.
+        offices = max(1, self.size // 1_000)
         in_office = (device == 1) & (self._word(person, 4) % np.uint64(100) < np.uint64(25))
-        office = (self._word(person, 5) % np.uint64(office_size)).astype(np.int64) * len(CODES) + country
+        office = (self._word(person, 5) % np.uint64(offices)).astype(np.int64) * len(CODES) + country
         place = np.where(
             in_office, mixed(office, self.seed + 6), self._word(person, 10 + 2**20) + _lane(device)
         )

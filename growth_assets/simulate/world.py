@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from growth_assets.simulate.browsers import browsers
 from growth_assets.simulate.crawlers import SHARE_PER_MILLION, crawls_of_day
 from growth_assets.simulate.dice import Dice
 from growth_assets.simulate.events import Events, Visits, joined
-from growth_assets.simulate.faults import BROKEN_PER_MILLION, Delivery, broken_lines, delivered, in_order
+from growth_assets.simulate.faults import Delivery, broken_lines, delivered, how_many_broken, in_order
 from growth_assets.simulate.files import (
     Format,
     SimulateError,
@@ -83,6 +84,7 @@ def simulate(
         SimulateError: an argument makes no sense, or the landing folder holds files of others.
     """
     _require_sense(
+        file_format,
         hostnames,
         days=days,
         events_per_day=events_per_day,
@@ -185,7 +187,7 @@ class _World:
     ) -> File:
         good = len(delivery.events)
         if self.file_format == "parquet":
-            broken = int(good * BROKEN_PER_MILLION / 1_000_000 + 0.5)
+            broken = how_many_broken(good)
             write_whole(landing / name, lambda part: self.rows.write(part, delivery.events, broken))
         else:
             ways = access_log.BROKEN if self.file_format == "combined" else native_lines.BROKEN
@@ -198,7 +200,9 @@ class _World:
         return File(name, good + broken, good, broken, late, copies)
 
 
-def _require_sense(hostnames: tuple[str, ...], **numbers: int | None) -> None:
+def _require_sense(file_format: str, hostnames: tuple[str, ...], **numbers: int | None) -> None:
+    if file_format not in get_args(Format):
+        raise SimulateError(f"file_format must be one of {', '.join(get_args(Format))}, not {file_format}")
     # 2**32 positions of a day, and 2**28 days, have a place in an event's number.
     for name, least, most in (
         ("days", 1, 3_660),
