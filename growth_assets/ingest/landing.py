@@ -18,9 +18,10 @@ from growth_assets.ingest.fan_out import fan_out, staging_folder
 from growth_assets.ingest.files import LandingFile, Unreadable, landing_files
 from growth_assets.ingest.ledger import Entry, Ledger
 from growth_assets.settings import Settings
-from growth_assets.sources.errors import SourceError
+from growth_assets.sources import decompressed
+from growth_assets.sources.errors import DamagedError, SourceError
+from growth_assets.sources.reader import read
 from growth_assets.sources.fingerprint import fingerprint
-from growth_assets.sources.reader import head_of, open_source
 from growth_assets.warehouse import durable, locks
 
 HEAD = 4096
@@ -82,6 +83,19 @@ def reading_of(settings: Settings, file: LandingFile) -> str:
     return durable.digest_of([READER_VERSION, source, settings.default_hostname(file.source)])
 
 
+def first_bytes(path: Path, length: int) -> bytes:
+    """The first decompressed bytes of a file, at most `length`."""
+    head = b""
+    try:
+        for piece in decompressed.pieces(path):
+            head += piece
+            if len(head) >= length:
+                break
+    except DamagedError:
+        pass  # what came before the damage is its beginning
+    return head[:length]
+
+
 def _tidy(warehouse: Path, landed: Ledger) -> None:
     """Finish what a process that died left half done: nothing that does not count stays visible."""
     with ledger.held(warehouse):
@@ -117,7 +131,7 @@ class _Look:
                 self.landed.known += 1
                 self._seen(file, print_)
                 return
-        alike = self._alike(head_of(file.path, HEAD))
+        alike = self._alike(first_bytes(file.path, HEAD))
         shorter: list[Entry] = []
         if alike:
             found = fingerprint(file.path, [entry.length for entry in alike])
@@ -152,10 +166,10 @@ class _Look:
         name = min(shorter, key=lambda entry: entry.length).source_file if shorter else self._free_name(file.name)
         staged = staging_folder(self.folder)
         try:
-            source = open_source(file.path, file.source, self.settings.default_hostname(file.source))
-            result = fan_out(source.batches(), staged, file.source.name, name)
-            found = source.fingerprint()
-            head = head_of(file.path, min(HEAD, found.length))
+            reading_file = read(file.path, file.source, self.settings.default_hostname(file.source))
+            result = fan_out(iter(reading_file), staged, file.source.name, name)
+            found = reading_file.fingerprint
+            head = first_bytes(file.path, min(HEAD, found.length))
             replaces = {entry.id for entry in shorter} | {each for entry in shorter for each in entry.replaces}
             entry = Entry(
                 fingerprint=found.sha256,
@@ -164,7 +178,7 @@ class _Look:
                 head_length=len(head),
                 source=file.source.name,
                 source_file=name,
-                format=source.format,
+                format=reading_file.format or "empty",
                 reading=reading,
                 lines=result.lines,
                 events=result.events,

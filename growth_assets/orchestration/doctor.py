@@ -12,12 +12,13 @@ import dagster as dg
 from growth_assets.enrich.country import CountryDatabaseError, open_database
 from growth_assets.engines.local import outdated, up_to_date
 from growth_assets.ingest import ledger
+from growth_assets.ingest.landing import first_bytes
 from growth_assets.ingest.files import Unreadable, landing_files
 from growth_assets.orchestration.graph import first_day
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.settings import SITE_FILE, Settings
 from growth_assets.sources.errors import SourceError
-from growth_assets.sources.reader import open_source
+from growth_assets.sources.detect import HEAD_BYTES, detect
 from growth_assets.tables import DAILY, TABLES
 from growth_assets.warehouse.catalogue import CatalogueError, query
 from growth_assets.warehouse.partitions import Warehouse
@@ -71,12 +72,15 @@ def _landing(settings: Settings) -> Iterator[Finding]:
             yield Finding(f"landing/{file.name}", False, file.error)
             continue
         try:
-            source = open_source(file.path, file.source, settings.default_hostname(file.source))
+            kind: str = file.source.format
+            if kind == "auto":
+                head = first_bytes(file.path, HEAD_BYTES)
+                kind = detect(head, file.path) if head else "empty"
         except (SourceError, OSError) as error:
             yield Finding(f"landing/{file.name}", False, str(error))
             continue
         if count <= 20:
-            yield Finding(f"landing/{file.name}", True, f"{source.format}, source {file.source.name}")
+            yield Finding(f"landing/{file.name}", True, f"{kind}, source {file.source.name}")
     if count > 20:
         yield Finding("landing", True, f"{count} files in all")
     if not count:

@@ -1,0 +1,56 @@
+# `make demo` and `make test` do all the set-up; `make ui` opens Dagster on the demo.
+PYTHON ?= python3
+VENV ?= .venv
+DATA ?= data
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo ui test lint types unit answers build clean lock help
+
+help:
+	@echo "make demo   a demo world built through Dagster, and its answers"
+	@echo "make ui     Dagster on the demo, http://127.0.0.1:3000"
+	@echo "make test   everything that is checked: format, lint, types, imports, tests"
+	@echo "make lock   resolve both lock files anew"
+	@echo "make clean  remove the demo's data and the virtual environment"
+
+$(INSTALLED): requirements.bootstrap.lock requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.bootstrap.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/growth-assets simulate --data $(DATA)
+	$(BIN)/growth-assets build --data $(DATA)
+	$(BIN)/growth-assets answers --data $(DATA)
+	@echo "Look at it in Dagster: make ui"
+	@echo "Your own logs: growth-assets init my-site, as the README shows"
+
+ui: $(INSTALLED)
+	$(BIN)/growth-assets ui --data $(DATA)
+
+test: lint types unit
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --config setup.cfg
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+unit: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov=growth_assets --cov-report=term:skip-covered $(PYTEST)
+
+lock: $(INSTALLED)
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+		--custom-compile-command "make lock" --group dev --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+		--custom-compile-command "make lock" --group pyproject.toml:bootstrap --output-file requirements.bootstrap.lock
+
+clean:
+	rm -rf $(VENV) $(DATA)/landing $(DATA)/warehouse $(DATA)/dagster_home $(DATA)/truth.json
