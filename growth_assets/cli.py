@@ -156,11 +156,12 @@ def _tell(report: Report, settings: site.Settings) -> None:
     elif not report.days:
         print_("Every day is up to date.")
     else:
-        bad = len(report.bad_days.strip().splitlines())
-        print_(f"Built {len(report.days)} days, {report.days[0]} to {report.days[-1]}.")
-        if bad:
-            err.print("[bold red]Not published in full:[/]", highlight=False)
-            err.print(escape(report.bad_days.strip()), soft_wrap=True, highlight=False)
+        good = len(report.days) - len(report.bad_days)
+        print_(f"Built {good} of {len(report.days)} days, {report.days[0]} to {report.days[-1]}.")
+        for ds, why in list(report.bad_days.items())[:20]:
+            err.print(f"[bold red]{ds} not published in full:[/] {escape(why)}", soft_wrap=True, highlight=False)
+        if len(report.bad_days) > 20:
+            err.print(f"... and {len(report.bad_days) - 20} more days; see the run in the UI.")
     for failure in report.failures[:20]:
         style = "bold red" if failure.severity == "ERROR" else "yellow"
         where = f" on {failure.ds}" if failure.ds else ""

@@ -8,7 +8,7 @@ a visitor can have several of, within country and brand, and summed over these.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 import polars as pl
@@ -53,6 +53,7 @@ def roll_up(
     own = [name for name in dimensions if name in ADDITIVE]
     several = [name for name in dimensions if name not in ADDITIVE]
     flags = {**counts, **visitors}
+    types = events.select(dimensions).collect_schema()
     # One row for each visitor and group: all that follows reads this and not the events again.
     finest = (
         events.select(visitor, *dimensions, *(expression.alias(name) for name, expression in flags.items()))
@@ -83,7 +84,7 @@ def roll_up(
             if own or kept
             else by_visitor
         )
-        parts += [_level(cells, dimensions, level, list(flags)) for level in wanted]
+        parts += [_level(cells, types, level, list(flags)) for level in wanted]
     order = {level_name(level): rank for rank, level in enumerate(levels)}
     return (
         pl.concat(parts)
@@ -97,14 +98,16 @@ def roll_up(
 
 
 def _level(
-    cells: pl.LazyFrame, dimensions: Sequence[str], level: tuple[str, ...], measures: list[str]
+    cells: pl.LazyFrame, dimensions: Mapping[str, pl.DataType], level: tuple[str, ...], measures: list[str]
 ) -> pl.LazyFrame:
-    types = cells.collect_schema()
     sums = [pl.col(name).cast(pl.Int64).sum() for name in measures]
     # SQL gives the overall row even of an empty table; so does a select without groups.
     grouped = cells.group_by(*level).agg(sums) if level else cells.select(sums)
     return grouped.select(
-        *(pl.col(n) if n in level else pl.lit(None, dtype=types.get(n, pl.String())).alias(n) for n in dimensions),
+        *(
+            pl.col(name) if name in level else pl.lit(None, dtype=dtype).alias(name)
+            for name, dtype in dimensions.items()
+        ),
         *measures,
         pl.lit(level_name(level)).alias("aggregation_level"),
     )

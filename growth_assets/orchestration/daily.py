@@ -5,8 +5,6 @@ materializations, metadata, versions and checks are logged as the day is done, s
 goes on. Ordinary asset outputs cannot do that: they would speak of the whole range.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,6 +36,9 @@ from growth_assets.warehouse.partitions import Warehouse
 Progress = Callable[[str, int, int], None]
 """Told after each day: the day, how many are done, how many there are."""
 
+BAD_DAYS = "days"
+"""Under this name a failed run tells its bad days, each with the reason."""
+
 PROGRESS_SECONDS = 5.0
 """How often a line of progress goes into the run's log; each is an event in Dagster's storage."""
 
@@ -60,17 +61,24 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
         days = sorted(context.partition_keys)
         wanted = {table_name(key) for key in context.selected_asset_keys}
         warehouse = Warehouse(settings.warehouse)
+        landed = receiving(settings)
         events = _Events(context)
         bad: dict[str, str] = {}
         started = last_told = time.monotonic()
         for done, ds in enumerate(days, start=1):
-            with warehouse.building(ds):
-                day = Day(warehouse, settings, ds, DAILY)
-                for outcome in day.build(wanted, receiving(settings)):
-                    yield from events.log(outcome)
-                    if outcome.status in {"refused", "held_up"}:
-                        bad.setdefault(ds, f"{outcome.table.name}: {outcome.reason}")
-                        context.log.warning(f"{ds}: {outcome.table.name} not published: {outcome.reason}")
+            try:
+                with warehouse.building(ds):
+                    for outcome in Day(warehouse, settings, ds, DAILY).build(wanted, landed):
+                        yield from events.log(outcome)
+                        if outcome.status in {"refused", "held_up"}:
+                            bad.setdefault(ds, f"{outcome.table.name}: {outcome.reason}")
+                            context.log.warning(f"{ds}: {outcome.table.name} not published: {outcome.reason}")
+            except dg.DagsterExecutionInterruptedError:
+                raise
+            except Exception as error:
+                # Whatever goes wrong with one day must not hold up the others; the run still ends failed and says it.
+                bad[ds] = f"{type(error).__name__}: {error}"
+                context.log.exception(f"{ds}: not built")
             progress(ds, done, len(days))
             now = time.monotonic()
             if done == 1:
@@ -83,7 +91,11 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
         refresh_catalogue(settings)
         if bad:
             listed = "\n".join(f"{ds}: {why}" for ds, why in bad.items())
-            raise dg.Failure(f"{len(bad)} of {len(days)} days not published in full:\n{listed}", allow_retries=False)
+            raise dg.Failure(
+                f"{len(bad)} of {len(days)} days not published in full:\n{listed}",
+                metadata={BAD_DAYS: dg.MetadataValue.json(bad)},
+                allow_retries=False,
+            )
         for output in context.op_execution_context.selected_output_names:
             if output in check_outputs:
                 yield dg.Output(None, output_name=output)

@@ -1,7 +1,5 @@
 """Landing as Dagster assets: the files read, and the lines that could not be."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 

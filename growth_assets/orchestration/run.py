@@ -11,7 +11,7 @@ import dagster as dg
 
 from growth_assets.engines.local import outdated, up_to_date
 from growth_assets.ingest import ledger
-from growth_assets.orchestration.daily import Progress, daily_keys
+from growth_assets.orchestration.daily import BAD_DAYS, Progress, daily_keys
 from growth_assets.orchestration.graph import daily_partitions, definitions, first_day
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.landing import LANDING_KEYS, FileProgress
@@ -44,8 +44,8 @@ class Report:
 
     landing: Mapping[str, Any] = field(default_factory=dict)
     days: list[str] = field(default_factory=list)
-    bad_days: str = ""
-    """Days not published in full, with the reason, one a line."""
+    bad_days: dict[str, str] = field(default_factory=dict)
+    """Days not published in full, with the reason."""
     failures: list[CheckFailure] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
     """Days that have events but are no partition (before the first day, or not yet come), with their rows."""
@@ -74,7 +74,7 @@ def build(
     with open_instance(settings) as instance:
         landed = _run(definitions(settings, landing_progress=landing_progress), instance, LANDING_KEYS)
         if not landed.success:
-            raise LandingError(_why(landed).strip())
+            raise LandingError(_why(landed))
         report.failures += _failures(landed)
         for event in landed.get_asset_materialization_events():
             materialization = event.step_materialization_data.materialization
@@ -91,7 +91,7 @@ def build(
             report.failures += _failures(result)
             report.days += group
             if not result.success:
-                report.bad_days += _why(result)
+                report.bad_days |= _bad_days(result) or dict.fromkeys(group, _why(result))
         report.outdated = sum(
             1 for ds in _rows_by_day(settings) if outdated(Warehouse(settings.warehouse), DAILY, settings, ds)
         )
@@ -143,16 +143,21 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[CheckFailure]:
     ]  # fmt: skip
 
 
+def _bad_days(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    for event in result.get_step_failure_events():
+        told = event.step_failure_data.user_failure_data
+        days = told.metadata.get(BAD_DAYS) if told else None
+        if days is not None and isinstance(days.value, dict):
+            return {str(ds): str(why) for ds, why in days.value.items()}
+    return {}
+
+
 def _why(result: dg.ExecuteInProcessResult) -> str:
     for event in result.get_step_failure_events():
         error = event.step_failure_data.error
-        user = event.step_failure_data.user_failure_data
-        if user and user.description:
-            return user.description + "\n"
         if error:
-            cause = error.cause or error
-            return f"{cause.message.strip()}\n"
-    return "the run failed; see it in the UI\n"
+            return (error.cause or error).message.strip()
+    return "the run failed; see it in the UI"
 
 
 def _rows_by_day(settings: Settings) -> dict[str, int]:
