@@ -17,6 +17,7 @@ from growth_assets.simulate.lines import (
     joined_lines,
     put_clock,
     put_day,
+    users,
 )
 from growth_assets.simulate.rhythm import DAY_MS
 from growth_assets.simulate.vocabulary import Vocabulary, day_name
@@ -44,12 +45,10 @@ class AccessLog:
         days, ms_of_day = np.divmod(events.when, DAY_MS)
         put_day(time, _DAY, days, {int(day): _day(int(day)) for day in np.unique(days)})
         put_clock(time, _CLOCK, ms_of_day)
-        known, user = np.unique(events.user, return_inverse=True)
-        users = [" - -" if each == 0 else f" - {each}" for each in known.tolist()]
         return joined_lines(
             [
                 *addresses(events.ip),
-                fragments(users, user),
+                users(events.user, " - {}".format, nobody=" - -"),
                 as_text(time),
                 fragments(self._requests, events.request),
                 fragments(self._referrers, events.referrer),

@@ -6,6 +6,8 @@ up and joined, not formatted.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -15,10 +17,15 @@ from growth_assets.simulate.dice import Ints
 
 Bytes = npt.NDArray[np.uint8]
 
-_HEX = np.frombuffer("".join(f"{value:02x}" for value in range(256)).encode(), dtype=np.uint8).reshape(256, 2)
-_DIGITS = np.frombuffer("".join(f"{value:03d}" for value in range(1000)).encode(), dtype=np.uint8).reshape(
-    1000, 3
-)
+
+def _table(texts: Iterable[str], rows: int) -> Bytes:
+    return np.frombuffer("".join(texts).encode(), dtype=np.uint8).reshape(rows, -1)
+
+
+# Whole answers are kept, since looking one up is faster than dividing.
+_HEX = _table((f"{value:04x}" for value in range(65_536)), 65_536)
+_CLOCK = _table((f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(86_400)), 86_400)
+_MILLIS = _table((f"{value:03d}" for value in range(1000)), 1000)
 _HIGH_OCTETS = pl.Series([f"{value >> 8}.{value & 255}." for value in range(65_536)])
 _LOW_OCTETS = pl.Series([f"{value >> 8}.{value & 255}" for value in range(65_536)])
 
@@ -30,21 +37,18 @@ def fixed_width(rows: int, template: bytes) -> Bytes:
 
 def put_hex(table: Bytes, column: int, words: npt.NDArray[np.uint64]) -> None:
     """Sixteen hexadecimal digits of each word."""
-    octets = words.astype(">u8").view(np.uint8).reshape(len(words), 8)
-    table[:, column : column + 16] = _HEX[octets].reshape(len(words), 16)
-
-
-def put_digits(table: Bytes, column: int, values: Ints, width: int) -> None:
-    """Up to three digits of each value, with leading zeros."""
-    table[:, column : column + width] = _DIGITS[values][:, 3 - width :]
+    quarters = words.astype(">u8").view(">u2").reshape(len(words), 4)
+    table[:, column : column + 16] = _HEX[quarters].reshape(len(words), 16)
 
 
 def put_clock(table: Bytes, column: int, ms_of_day: Ints) -> None:
     """The time of day as HH:MM:SS."""
-    seconds = ms_of_day // 1000
-    put_digits(table, column, seconds // 3600, 2)
-    put_digits(table, column + 3, seconds // 60 % 60, 2)
-    put_digits(table, column + 6, seconds % 60, 2)
+    table[:, column : column + 8] = _CLOCK[ms_of_day // 1000]
+
+
+def put_millis(table: Bytes, column: int, ms_of_day: Ints) -> None:
+    """Three digits of milliseconds."""
+    table[:, column : column + 3] = _MILLIS[ms_of_day % 1000]
 
 
 def put_day(table: Bytes, column: int, days: Ints, names: dict[int, str]) -> None:
@@ -72,6 +76,15 @@ def addresses(ip: npt.NDArray[np.uint32]) -> tuple[pl.Series, pl.Series]:
 def fragments(texts: list[str], at: npt.NDArray[np.unsignedinteger] | Ints) -> pl.Series:
     """One of `texts` a row."""
     return pl.Series(texts, dtype=pl.String).gather(at)
+
+
+def users(user: npt.NDArray[np.int64], text: Callable[[int], str], nobody: str | None) -> pl.Series:
+    """The text of each logged-in user, and of nobody where logged out."""
+    at = np.zeros(len(user), dtype=np.int64)
+    logged_in = np.flatnonzero(user)
+    known, which = np.unique(user[logged_in], return_inverse=True)
+    at[logged_in] = which + 1
+    return pl.Series([nobody, *(text(each) for each in known.tolist())], dtype=pl.String).gather(at)
 
 
 def joined_lines(parts: list[pl.Series]) -> tuple[memoryview, Ints]:

@@ -19,8 +19,9 @@ from growth_assets.simulate.lines import (
     joined_lines,
     put_clock,
     put_day,
-    put_digits,
     put_hex,
+    put_millis,
+    users,
 )
 from growth_assets.simulate.rhythm import DAY_MS
 from growth_assets.simulate.vocabulary import Vocabulary, day_name
@@ -54,10 +55,8 @@ class NativeLines:
         days, ms_of_day = np.divmod(events.when, DAY_MS)
         put_day(head, _DAY, days, {int(day): day_name(int(day)).isoformat() for day in np.unique(days)})
         put_clock(head, _CLOCK, ms_of_day)
-        put_digits(head, _MILLIS, ms_of_day % 1000, 3)
+        put_millis(head, _MILLIS, ms_of_day)
         place = events.host.astype(np.int64) * len(pages.REQUESTS) + events.request
-        known, user = np.unique(events.user, return_inverse=True)
-        users = ["" if each == 0 else f',"user_id":"{each}"' for each in known.tolist()]
         return joined_lines(
             [
                 as_text(head),
@@ -65,7 +64,7 @@ class NativeLines:
                 fragments(self._referrers, events.referrer),
                 *addresses(events.ip),
                 fragments(self._agents, events.agent),
-                fragments(users, user),
+                users(events.user, ',"user_id":"{}"'.format, nobody=""),
                 fragments(self._ends, events.request),
             ]
         )

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from growth_assets.simulate import pages
 from growth_assets.simulate.events import Events
 from growth_assets.simulate.files import made_ahead
-from growth_assets.simulate.lines import addresses, as_text, fixed_width, put_hex
+from growth_assets.simulate.lines import addresses, as_text, fixed_width, put_hex, users
 from growth_assets.simulate.native_lines import event_ids
 from growth_assets.simulate.vocabulary import Vocabulary
 
@@ -80,8 +80,6 @@ class ParquetRows:
         put_hex(ids, 0, event_ids(self._seed, events))
         high, low = addresses(events.ip)
         ip = pl.DataFrame({"high": high, "low": low}).select(pl.concat_str("high", "low")).to_series()
-        known, user = np.unique(events.user, return_inverse=True)
-        users = pl.Series([None if each == 0 else str(each) for each in known.tolist()], dtype=pl.String)
         request = events.request.astype(np.int32)
         place = events.host.astype(np.int32) * len(pages.REQUESTS) + request
         referrer = events.referrer.astype(np.int32)
@@ -95,7 +93,7 @@ class ParquetRows:
                 pa.DictionaryArray.from_arrays(pa.array(referrer, mask=referrer == 0), self._referrers),
                 ip.to_arrow(compat_level=pl.CompatLevel.oldest()),
                 pa.DictionaryArray.from_arrays(events.agent.astype(np.int32), self._agents),
-                users.gather(user).to_arrow(compat_level=pl.CompatLevel.oldest()),
+                users(events.user, str, nobody=None).to_arrow(compat_level=pl.CompatLevel.oldest()),
                 self._properties.take(pa.array(request)),
             ],
             schema=SCHEMA,
