@@ -22,7 +22,8 @@ class Batch:
     """Consecutive lines of a file, brought to events and rejected lines; both in line order.
 
     Raises:
-        ValueError: lines were lost or invented, or a frame has not its declared columns: a defect of a reader.
+        ValueError: lines were lost or invented, or a frame has not its declared columns: a defect of a
+        reader.
     """
 
     events: pl.DataFrame
@@ -34,7 +35,9 @@ class Batch:
 
     def __post_init__(self) -> None:
         if self.lines != self.events.height + self.rejected.height:
-            raise ValueError(f"{self.lines} lines gave {self.events.height} events, {self.rejected.height} rejected")
+            raise ValueError(
+                f"{self.lines} lines gave {self.events.height} events, {self.rejected.height} rejected"
+            )
         for frame, columns in ((self.events, RECEIVED), (self.rejected, REJECTED)):
             if list(frame.schema.items()) != list(columns.items()):
                 raise ValueError(f"expected {columns}, got {dict(frame.schema)}")

@@ -11,5 +11,7 @@ COMBINED = LogLayout(
     "combined", (*_COMMON, "referrer", "user_agent"), 'the same and "referrer" "user agent"'
 ).format
 VHOST_COMBINED = LogLayout(
-    "vhost_combined", ("vhost", *_COMMON, "referrer", "user_agent"), "host:port (or host) before a combined line"
+    "vhost_combined",
+    ("vhost", *_COMMON, "referrer", "user_agent"),
+    "host:port (or host) before a combined line",
 ).format

@@ -1,7 +1,8 @@
 """The decompressed bytes of a file, piece by piece, whatever it was packed with and whatever its name says.
 
-Compression is known by its magic bytes. Members and frames that follow each other are one file, zero bytes after
-the last are padding. A file that is corrupt or ends early gives all bytes before the damage, and then DamagedError.
+Compression is known by its magic bytes. Members and frames that follow each other are one file, zero bytes
+after the last are padding. A file that is corrupt or ends early gives all bytes before the damage, and then
+DamagedError.
 """
 
 from __future__ import annotations
@@ -102,7 +103,9 @@ class _Zstd:
         return self._frame.unused_data
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        yield self._frame.decompress(data)
+        out = self._frame.decompress(data)
+        for start in range(0, len(out), PIECE):
+            yield out[start : start + PIECE]
 
 
 # Input a call: 1 KiB of zstd can become 32 MiB, since this decompressor cannot limit its output.

@@ -1,8 +1,9 @@
-"""Native events as CSV with a header: quoted fields, line breaks inside quotes, comma, semicolon or tab between.
+"""Native events as CSV with a header: quoted fields, line breaks inside quotes, comma, semicolon or tab.
 
-A record begins on a line of its own and goes on as long as a quote is open. A record of several lines that cannot be
-read is given up at its first line alone, and the next line begins a record again: a stray quote costs one line, not
-the rest of the file. An empty field says nothing. Lines are counted as records; the header is not one.
+A record begins on a line of its own and goes on as long as a quote is open. A record of several lines that
+cannot be read is given up at its first line alone, and the next line begins a record again: a stray quote
+costs one line, not the rest of the file. An empty field says nothing. Lines are counted as records; the
+header is not one.
 """
 
 from __future__ import annotations
@@ -113,8 +114,9 @@ class CsvParser:
         header = header_of(line)
         if header is None:
             raise SourceError(
-                f"{self._context.file}: the first line of this CSV file does not name the column event_time. Give it "
-                "a header with event_time and the other columns, or set another `format` for the source in site.toml."
+                f"{self._context.file}: the first line of this CSV file does not name the column event_time. "
+                "Give it a header with event_time and the other columns, or set another `format` for the "
+                "source in site.toml."
             )
         self._names, self._delimiter = header
         count = len(self._names)
@@ -137,7 +139,9 @@ class CsvParser:
         if frame.height != len(positions):
             raise ValueError(f"{self._context.file}: {len(positions)} records gave {frame.height} rows")
         empty = [pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in self._names]
-        absent = [pl.lit(None, dtype=pl.String).alias(name) for name in native.KEYS if name not in self._names]
+        absent = [
+            pl.lit(None, dtype=pl.String).alias(name) for name in native.KEYS if name not in self._names
+        ]
         numbers = pl.Series("line_number", positions + lines.first_line, dtype=pl.Int64)
         events, odd = native.fast_events(frame.select(*empty, *absent).with_columns(numbers), self._context)
         for position in positions[odd.to_numpy()].tolist():

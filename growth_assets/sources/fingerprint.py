@@ -1,7 +1,7 @@
 """Which content a file has: the SHA-256 of its decompressed bytes, and of its beginnings.
 
-A file that was renamed, rotated or packed again keeps its fingerprint. A file that grew is known by a beginning of
-it that has the fingerprint of the file as it was.
+A file that was renamed, rotated or packed again keeps its fingerprint. A file that grew is known by a
+beginning of it that has the fingerprint of the file as it was.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The formats there are. A new one is a file with its `TextFormat`, and its line here and in `settings.Source`."""
+"""The formats there are.
+
+A new one is a file with its `TextFormat`, its line here, and its name in `settings.Source.format`.
+"""
 
 from __future__ import annotations
 

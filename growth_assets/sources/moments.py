@@ -1,10 +1,11 @@
 """Times as text, brought to naive UTC microseconds.
 
-Finer digits are cut off. An offset is required in the text or by the source's `utc_offset`. A leap second (:60) is
-a bad time: no clock that writes such files shows it, and to move it would be to invent a time. An epoch number is a
-bad time too: its unit (seconds, milliseconds ...) cannot be seen in it.
+Finer digits are cut off. An offset is required in the text or by the source's `utc_offset`. A leap second
+(:60) is a bad time: no clock that writes such files shows it, and to move it would be to invent a time. An
+epoch number is a bad time too: its unit (seconds, milliseconds ...) cannot be seen in it.
 
-Each form has two readers: one for a column, which gives null where it is not sure, and an exact one for a text.
+Each form has two readers: one for a column, which gives null where it is not sure, and an exact one for a
+text.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ Moment = tuple[dt.datetime, bool]
 """The time, and whether its text had a fraction of a second."""
 
 _ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s?([Zz]|UTC|[+-]\d\d(?::?\d\d)?)?", re.ASCII
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s?([Zz]|UTC|[+-]\d\d(?::?\d\d)?)?",
+    re.ASCII,
 )
 _LOG = re.compile(r"(\d\d)/([A-Za-z]{3})/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\s*([+-]\d{4}))?", re.ASCII)
 _MONTHS = {

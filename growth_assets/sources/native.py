@@ -1,16 +1,15 @@
 """The native event: the keys that NDJSON, CSV and Parquet files share, and how they become received events.
 
-Keys: event_id, event_time, hostname, action_type, url, referrer, ip, user_agent, user_id, properties. Text is kept as
-received, numbers with their digits; an empty text in one of these keys says nothing and becomes null. All other keys
-go to other_properties (see `properties`): a null there says nothing and is left out, an object or list is kept as
-JSON text. Keys of `properties` go in as they are, nulls too; when it is no object, it goes in whole under its own
-name. A text that holds a JSON object counts as that object.
+Keys: event_id, event_time, hostname, action_type, url, referrer, ip, user_agent, user_id, properties. Text is
+kept as received, numbers with their digits; an empty text in one of these keys says nothing and becomes null.
+All other keys go to other_properties (see `properties`): a null there says nothing and is left out, an object
+or list is kept as JSON text. Keys of `properties` go in as they are, nulls too; when it is no object, it goes
+in whole under its own name. A text that holds a JSON object counts as that object.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from growth_assets.contracts.columns import MAP, RECEIVED
 from growth_assets.sources import moments
 from growth_assets.sources.batch import Batch, Rejection, rejected_frame
 from growth_assets.sources.format import Context
+from growth_assets.sources.json_values import Number, Object, clean, from_json, to_text
 from growth_assets.sources.properties import extended, maps, named_apart
 from growth_assets.sources.reasons import Reason
 
@@ -28,67 +28,6 @@ KEYS = ("event_time", *SCALARS, "properties")
 
 Row = tuple[Any, ...]
 """The values of RECEIVED, in order."""
-
-
-class Number(str):
-    """A JSON number, with its digits as received."""
-
-    __slots__ = ()
-
-
-class Object(list[tuple[str, Any]]):
-    """A JSON object: its pairs as received, names given twice too."""
-
-    __slots__ = ()
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=Object, parse_float=Number, parse_int=Number, parse_constant=_refuse
-)
-
-
-def from_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
-    """A JSON text: Object, list, str, Number, bool or None.
-
-    Raises:
-        ValueError: not JSON (NaN and Infinity are not), or nested deeper than anything sensible.
-    """
-    try:
-        return _DECODER.decode(text.strip(" \t\r\n"))
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
-
-def to_text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
-    """A value as text: text and numbers as received, objects and lists as JSON."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return clean(value)
-    return clean(_to_json(value))
-
-
-def clean(text: str) -> str:
-    """`text`, with half surrogate pairs, which no UTF-8 can hold, shown as `\\udXXX`."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return text
-
-
-def _to_json(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    if isinstance(value, Number):
-        return str(value)
-    if isinstance(value, Object):
-        return "{" + ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {_to_json(each)}" for name, each in value) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_to_json, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _property_pairs(value: Any) -> Iterable[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
@@ -105,7 +44,7 @@ def _property_pairs(value: Any) -> Iterable[tuple[str, Any]]:  # noqa: ANN401 - 
 
 
 def event(pairs: Iterable[tuple[str, Any]], context: Context, line_number: int) -> Row | Reason:
-    """One event from its keys and values, exactly; of a key given twice the first is the event's, none is lost."""
+    """One event from its keys and values, exactly; of a key given twice the first is the event's."""
     own: dict[str, Any] = {}
     unknown: list[tuple[str, str | None]] = []
     for name, value in pairs:
@@ -121,7 +60,9 @@ def event(pairs: Iterable[tuple[str, Any]], context: Context, line_number: int) 
     if isinstance(found, Reason):
         return found
     scalar: dict[str, str | None] = {name: to_text(own.get(name)) or None for name in SCALARS}
-    pairs_of_properties = [(clean(name), to_text(value)) for name, value in _property_pairs(own.get("properties"))]
+    pairs_of_properties = [
+        (clean(name), to_text(value)) for name, value in _property_pairs(own.get("properties"))
+    ]
     unknown.sort(key=lambda pair: pair[0])
     return row(
         scalar | {"hostname": scalar["hostname"] or context.default_hostname},
@@ -132,7 +73,10 @@ def event(pairs: Iterable[tuple[str, Any]], context: Context, line_number: int) 
 
 
 def row(
-    values: Mapping[str, Any], moment: tuple[dt.datetime, bool], other: Mapping[str, str | None], line_number: int
+    values: Mapping[str, Any],
+    moment: tuple[dt.datetime, bool],
+    other: Mapping[str, str | None],
+    line_number: int,
 ) -> Row:
     """The values of RECEIVED in order; those not given are null."""
     every = {
@@ -147,10 +91,14 @@ def row(
 
 def frame_of(rows: Sequence[Row]) -> pl.DataFrame:
     """Rows to a frame with the columns of RECEIVED."""
-    columns = dict(zip(RECEIVED, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(RECEIVED, ())
+    columns = (
+        dict(zip(RECEIVED, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(RECEIVED, ())
+    )
     return pl.DataFrame(
         [
-            maps(columns[name]).alias(name) if dtype == MAP else pl.Series(name, columns[name], dtype, strict=True)
+            maps(columns[name]).alias(name)
+            if dtype == MAP
+            else pl.Series(name, columns[name], dtype, strict=True)
             for name, dtype in RECEIVED.items()
         ]
     )
@@ -201,11 +149,12 @@ _STRING = r'"(?:[^"\\]|\\.)*"'
 _PAIR = rf"{_STRING}\s*:\s*(?:{_STRING}|true|false|null|-?[0-9][0-9.eE+-]*)\s*"
 _FLAT = rf"^\{{\s*(?:{_PAIR}(?:,\s*{_PAIR})*)?\}}\s*$"
 _MOST_KEYS = 32
-"""Beyond this many keys Polars' JSON reader gives a map's entries in an order that changes from run to run."""
+"""Beyond this many keys Polars' JSON reader gives a map's entries in an order that changes from run to
+run."""
 
 
 def decoded_maps(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """JSON objects of scalars as maps, and a mask of the rows where that could be done (null and "" are empty)."""
+    """JSON objects of scalars as maps (null and "" as empty), and where that could be done."""
     nothing = texts.is_null() | (texts == "")
     sure = (nothing | texts.str.starts_with("{")).fill_null(value=True)
     bags = _decode(texts, sure)

@@ -1,8 +1,8 @@
 """Native events as Parquet: one row an event, columns named as the keys of a native event.
 
 Columns may be typed: a timestamp with a zone is converted to UTC, one without needs the source's utc_offset.
-`properties` may be a map, a struct, or JSON text. Lists, structs and maps elsewhere become JSON text, bytes that are
-not UTF-8 are shown as `\\xNN`. The line number is the number of the row, from 1.
+`properties` may be a map, a struct, or JSON text. Lists, structs and maps elsewhere become JSON text, bytes
+that are not UTF-8 are shown as hex. The line number is the number of the row, from 1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from growth_assets.sources import native
 from growth_assets.sources.batch import Batch, Rejection
 from growth_assets.sources.errors import SourceError
 from growth_assets.sources.format import Context
-from growth_assets.sources.native import KEYS, Object, Row
+from growth_assets.sources.json_values import Number, Object, to_text
+from growth_assets.sources.native import KEYS, Row
 from growth_assets.sources.reasons import Reason
 
 BATCH_ROWS = 150_000
@@ -31,14 +32,15 @@ def batches(path: Path, context: Context, rows: int = BATCH_ROWS) -> Iterator[Ba
     """The events of the file, some rows at a time.
 
     Raises:
-        SourceError: the file is corrupt, has a type that cannot be shown as text, or has no column event_time.
+        SourceError: the file is corrupt, has a type that cannot be shown as text, or has no column
+        event_time.
     """
     first = 1
     for frame in _frames(path, rows):
         if "event_time" not in frame.columns:
             raise SourceError(
-                f"{path}: this Parquet file has no column event_time. Rename its time column, or set another `format` "
-                "for the source in site.toml."
+                f"{path}: this Parquet file has no column event_time. Rename its time column, or set another "
+                "`format` for the source in site.toml."
             )
         yield _batch(frame, context, first)
         first += frame.height
@@ -52,9 +54,16 @@ def _frames(path: Path, rows: int) -> Iterator[pl.DataFrame]:
                 frame = pl.from_arrow(batch.rename_columns(_unique(batch.schema.names)))
                 assert isinstance(frame, pl.DataFrame)  # noqa: S101 - for the type checker
                 yield frame
-    except (pa.ArrowException, OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+    ) as error:
         raise SourceError(
-            f"{path}: this Parquet file cannot be read: {error}. Bring the file again, or keep it out of `files`."
+            f"{path}: this Parquet file cannot be read: {error}. Bring the file again, or keep it out of "
+            "`files` of its source in site.toml."
         ) from error
 
 
@@ -77,9 +86,13 @@ def _batch(frame: pl.DataFrame, context: Context, first: int) -> Batch:
         texts["properties"] = _properties(frame["properties"])
     if "line_number" in texts:
         # Its name is taken below: such files are read row by row.
-        events, odd = native.frame_of([]), range(frame.height)
+        events, odd = native.frame_of([]), list(range(frame.height))
     else:
-        absent = {name: pl.Series(name, [None] * frame.height, dtype=pl.String) for name in KEYS if name not in texts}
+        absent = {
+            name: pl.Series(name, [None] * frame.height, dtype=pl.String)
+            for name in KEYS
+            if name not in texts
+        }
         numbers = pl.Series("line_number", range(first, first + frame.height), dtype=pl.Int64)
         columns = [column.alias(name) for name, column in (texts | absent).items()]
         events, unsure = native.fast_events(pl.DataFrame([*columns, numbers]), context)
@@ -90,7 +103,9 @@ def _batch(frame: pl.DataFrame, context: Context, first: int) -> Batch:
         pairs = [(name, _value(column[position])) for name, column in texts.items()]
         found = native.event(pairs, context, first + position)
         if isinstance(found, Reason):
-            rejections.append((first + position, found, native.to_text(_value(frame.row(position, named=True))) or ""))
+            rejections.append(
+                (first + position, found, to_text(_value(frame.row(position, named=True))) or "")
+            )
         else:
             rows.append(found)
     return native.merged([events, native.frame_of(rows)], rejections)
@@ -115,7 +130,7 @@ def _text(column: pl.Series) -> pl.Series:
     if column.dtype == pl.String:
         return column
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-        return pl.Series(column.name, [native.to_text(_value(each)) for each in column], dtype=pl.String)
+        return pl.Series(column.name, [to_text(_value(each)) for each in column], dtype=pl.String)
     return column.cast(pl.String)
 
 
@@ -125,14 +140,16 @@ def _properties(column: pl.Series) -> pl.Series:
         return column
     if isinstance(column.dtype, pl.Struct):
         values = [
-            None if each is None else _value({name: value for name, value in each.items() if value is not None})
+            None
+            if each is None
+            else _value({name: value for name, value in each.items() if value is not None})
             for each in column.to_list()
         ]
-        return pl.Series(column.name, [native.to_text(value) for value in values], dtype=pl.String)
+        return pl.Series(column.name, [to_text(value) for value in values], dtype=pl.String)
     return _text(column)
 
 
-def _value(value: Any) -> Any:  # noqa: ANN401, PLR0911 - any value of a Parquet file
+def _value(value: Any) -> Any:  # noqa: ANN401 - any value of a Parquet file
     """A value of a row as a JSON value."""
     if value is None or isinstance(value, str | bool):
         return value
@@ -146,4 +163,4 @@ def _value(value: Any) -> Any:  # noqa: ANN401, PLR0911 - any value of a Parquet
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()
-    return native.Number(value)
+    return Number(value)

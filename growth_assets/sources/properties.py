@@ -1,7 +1,8 @@
 """other_properties: whatever an event says that has no column of its own, as a map of text to text.
 
-Nothing is lost when two things have the same name: properties come first, then unknown keys in the order of their
-names; the first keeps its name, the next are called `name#2`, `name#3`. The map is never null, it may be empty.
+Nothing is lost when two things have the same name: properties come first, then unknown keys in the order of
+their names; the first keeps its name, the next are called `name#2`, `name#3`. The map is never null, it may
+be empty.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -59,7 +59,7 @@ class Reading:
             raise ValueError(f"{self._path}: read all batches before asking for the fingerprint")
         return self._hasher.result()
 
-    def _read(self) -> Iterator[Batch]:
+    def _read(self) -> Generator[Batch, None, None]:
         pieces = self._hasher.watch(decompressed.pieces(self._path))
         head, pieces = _head(pieces)
         if head:
@@ -75,7 +75,9 @@ class Reading:
         except DamagedError as error:
             raise SourceError(str(error)) from error
         if decompressed.packed_with(self._path):
-            raise SourceError(f"{self._path}: a Parquet file that is compressed as a whole. Unpack it before landing.")
+            raise SourceError(
+                f"{self._path}: a Parquet file that is compressed as a whole. Unpack it before landing."
+            )
         yield from parquet.batches(self._path, self._context)
 
     def _text(self, text_format: TextFormat, pieces: Iterator[bytes]) -> Iterator[Batch]:
@@ -126,13 +128,13 @@ def _head(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
             if size >= HEAD_BYTES:
                 break
     except DamagedError as error:
-        return b"".join(held), chain(held, _raising(error))
+        return b"".join(held), _then(held, error)
     return b"".join(held)[:HEAD_BYTES], chain(held, pieces)
 
 
-def _raising(error: DamagedError) -> Iterator[bytes]:
+def _then(held: list[bytes], error: DamagedError) -> Iterator[bytes]:
+    yield from held
     raise error
-    yield b""
 
 
 def _ahead(items: Iterator[Chunk | Unread]) -> Iterator[Chunk | Unread]:

@@ -1,4 +1,4 @@
-"""The text of lines: bytes decoded in the source's encoding, with what does not fit it kept visible as `\\xNN`."""
+"""The text of lines: bytes decoded in the source's encoding; those that do not fit it are shown as hex."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def canonical_encoding(name: str) -> str:
         fits = False
     if not fits:
         raise SourceError(
-            f"encoding {name!r} is not supported: its line ends are not single bytes. Convert the files to utf-8, and "
-            "remove `encoding` from the source in site.toml."
+            f"encoding {name!r} is not supported: it has no plain ASCII in it. Convert the files to utf-8, "
+            "and remove `encoding` from the source in site.toml."
         )
     return codec
 
 
 def lines_of(chunk: Chunk, encoding: str) -> Lines:
-    """Decode a chunk. Bytes that do not fit are shown as `\\xNN` and counted."""
+    r"""Decode a chunk. Bytes that do not fit are shown as `\xNN` and counted."""
     data = chunk.data
     try:
         if encoding != "utf-8":

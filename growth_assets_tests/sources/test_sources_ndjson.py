@@ -1,0 +1,226 @@
+"""NDJSON: hand-written lines with hand-written answers, and generated objects against json.loads."""
+
+# ruff: noqa: DTZ001 - times are naive UTC
+
+import datetime as dt
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+AT = '"event_time":"2026-05-17T10:05:03Z"'
+SCALARS = ["event_id", "hostname", "action_type", "url", "referrer", "ip", "user_agent", "user_id"]
+
+
+def only(read_bytes, line, **options):
+    whole = read_bytes(line.encode() + b"\n", format="ndjson", **options)
+    assert whole.rejected == []
+    (event,) = whole.events
+    return event
+
+
+def test_every_column_of_a_full_event(read_bytes):
+    line = (
+        '{"event_id":"e1","event_time":"2026-05-17T12:05:03.25+02:00","hostname":"www.xx.com","action_type":"signup",'
+        '"url":"https://www.xx.com/a?b=1","referrer":"https://lnkd.in/x","ip":"93.184.216.34",'
+        '"user_agent":"Mozilla/5.0","user_id":42,"properties":{"plan":"pro","n":3,"ok":true,"none":null},"zone":"eu"}'
+    )
+    assert only(read_bytes, line) == {
+        "event_id": "e1",
+        "event_timestamp": dt.datetime(2026, 5, 17, 10, 5, 3, 250_000),
+        "subsecond_clock": True,
+        "hostname": "www.xx.com",
+        "action_type": "signup",
+        "method": None,
+        "url": "https://www.xx.com/a?b=1",
+        "status": None,
+        "referrer": "https://lnkd.in/x",
+        "ip": "93.184.216.34",
+        "user_agent": "Mozilla/5.0",
+        "user_id": "42",
+        "other_properties": [("plan", "pro"), ("n", "3"), ("ok", "true"), ("none", None), ("zone", "eu")],
+        "line_number": 1,
+    }
+
+
+def test_what_is_not_said_is_null_and_the_host_is_the_sources(read_bytes):
+    event = only(read_bytes, "{" + AT + ',"user_id":null,"url":"","hostname":""}')
+    assert event["hostname"] == "www.default.com"
+    assert event["other_properties"] == []
+    assert [event[name] for name in SCALARS if name != "hostname"] == [None] * 7
+
+
+@pytest.mark.parametrize(
+    ("rest", "other"),
+    [
+        ('"b":1,"a":2', [("a", "2"), ("b", "1")]),
+        ('"a":null', []),
+        ('"a":""', [("a", "")]),
+        ('"a":{"x":[1, 2.50]}', [("a", '{"x": [1, 2.50]}')]),
+        ('"properties":{"a":[1,{"b":null}]}', [("a", '[1, {"b": null}]')]),
+        ('"properties":{"a":1},"a":2', [("a", "1"), ("a#2", "2")]),
+        ('"properties":{"a":1,"a":2},"a":3', [("a", "1"), ("a#2", "2"), ("a#3", "3")]),
+        ('"properties":"{\\"a\\":1}"', [("a", "1")]),
+        ('"properties":"text"', [("properties", "text")]),
+        ('"properties":[1]', [("properties", "[1]")]),
+        ('"properties":7', [("properties", "7")]),
+        ('"properties":null', []),
+        (
+            '"properties":{"a":1.50,"b":1e3,"c":12345678901234567890.5}',
+            [("a", "1.50"), ("b", "1e3"), ("c", "12345678901234567890.5")],
+        ),
+        ('"properties":{"a":"\\ud800"}', [("a", "\\ud800")]),
+        ('"properties":{"a":"\\ud83d\\ude00 \\u0000"}', [("a", "\U0001f600 \x00")]),
+        ('"properties" :{"a":1},"b" :2', [("a", "1"), ("b", "2")]),
+        ('"properties":{"a":"\\u0022:"},"b":1', [("a", '":'), ("b", "1")]),
+        ('"properties":{"user_id":null},"b":1', [("user_id", None), ("b", "1")]),
+        ('"properties":{"x":"\\":\\":"},"b":1', [("x", '":":'), ("b", "1")]),
+        ('"":"empty name"', [("", "empty name")]),
+        (
+            '"line_number":9,"status":200,"event_timestamp":1',
+            [("event_timestamp", "1"), ("line_number", "9"), ("status", "200")],
+        ),
+    ],
+)
+def test_other_properties(read_bytes, rest, other):
+    assert only(read_bytes, "{" + AT + "," + rest + "}")["other_properties"] == other
+
+
+def test_of_a_key_given_twice_the_first_counts_and_the_second_is_kept(read_bytes):
+    event = only(read_bytes, "{" + AT + ',"ip":"1.1.1.1","ip":"2.2.2.2"}')
+    assert (event["ip"], event["other_properties"]) == ("1.1.1.1", [("ip", "2.2.2.2")])
+
+
+def test_more_than_32_properties_keep_their_order(read_bytes):
+    names = [f"p{number}" for number in range(100)]
+    properties = json.dumps(dict.fromkeys(names, "x"))
+    event = only(read_bytes, "{" + AT + ',"properties":' + properties + "}")
+    assert [name for name, _ in event["other_properties"]] == names
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("", "blank_line"),
+        (" \t", "blank_line"),
+        ("{", "not_json"),
+        ("oops", "not_json"),
+        ("[" * 100_000, "not_json"),
+        ("{" + AT + ',"a":NaN}', "not_json"),
+        ("{" + AT + ",}", "not_json"),
+        ("{" + AT + "}{" + AT + "}", "not_json"),
+        ("[1]", "not_an_object"),
+        ("null", "not_an_object"),
+        ('"x"', "not_an_object"),
+        ("{}", "no_time"),
+        ('{"event_time":null}', "no_time"),
+        ('{"event_time":""}', "no_time"),
+        ('{"event_time":1700000000}', "bad_time"),
+        ('{"event_time":"yesterday"}', "bad_time"),
+        ('{"event_time":"2026-02-30T00:00:00Z"}', "bad_time"),
+        ('{"event_time":"2026-05-17T10:05:03"}', "time_without_offset"),
+        ('{"event_time":{"a":1}}', "bad_time"),
+    ],
+)
+def test_a_bad_line_between_good_ones_is_rejected_alone(read_bytes, line, reason):
+    good = "{" + AT + "}"
+    whole = read_bytes("\n".join([good, line, good]).encode(), format="ndjson")
+    assert whole.rejected == [{"line_number": 2, "reason": reason, "text": line[:1000]}]
+    assert [event["line_number"] for event in whole.events] == [1, 3]
+
+
+def test_bytes_that_are_not_utf8_are_rejected_and_shown(read_bytes):
+    whole = read_bytes(b"{" + AT.encode() + b',"a":"\xff\xc3"}\n{' + AT.encode() + b"}", format="ndjson")
+    assert whole.reasons == [(1, "not_utf8")]
+    assert whole.rejected[0]["text"].endswith('"a":"\\xff\\xc3"}')
+    assert len(whole.events) == 1
+
+
+def test_latin_1_is_decoded_when_the_source_says_so(read_bytes):
+    line = "{" + AT + ',"a":"é"}'
+    whole = read_bytes(line.encode("latin-1"), format="ndjson", encoding="latin-1")
+    assert whole.events[0]["other_properties"] == [("a", "é")]
+
+
+def test_byte_order_mark_and_windows_line_ends(read_bytes):
+    good = ("{" + AT + "}").encode()
+    whole = read_bytes(b"\xef\xbb\xbf" + good + b"\r\n" + good + b"\r\n")
+    assert (len(whole.events), whole.rejected, whole.format) == (2, [], "ndjson")
+
+
+def test_one_broken_line_in_a_thousand_costs_no_other(read_bytes):
+    lines = [
+        json.dumps({"event_time": "2026-05-17T10:05:03Z", "ip": f"1.1.1.{i % 250}", "n": i})
+        for i in range(5000)
+    ]
+    lines[17] = lines[17][:-1]
+    lines[2500] = (
+        '{"event_time":"2026-05-17T10:05:03Z","a":1,}'  # DuckDB takes this for valid, Polars does not
+    )
+    lines[4999] = "{" + "x" * 2000
+    whole = read_bytes("\n".join(lines).encode())
+    assert whole.reasons == [(18, "not_json"), (2501, "not_json"), (5000, "not_json")]
+    assert [(event["ip"], event["other_properties"]) for event in whole.events] == [
+        (f"1.1.1.{i % 250}", [("n", str(i))]) for i in range(5000) if i not in {17, 2500, 4999}
+    ]
+    assert [len(row["text"]) for row in whole.rejected][-1] == 1000
+
+
+SIMPLE = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
+    st.decimals(allow_nan=False, allow_infinity=False, places=3).map(float),
+)
+VALUE = st.recursive(
+    SIMPLE,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=4,
+)
+NAME = st.one_of(st.text(max_size=4), st.sampled_from(["ip", "user_id", 'a":b', "properties"]))
+OBJECT = st.fixed_dictionaries(
+    {"event_time": st.just("2026-05-17T10:05:03Z")},
+    optional={
+        **dict.fromkeys(SCALARS, SIMPLE),
+        "properties": st.dictionaries(NAME, SIMPLE, max_size=4) | st.dictionaries(NAME, VALUE, max_size=3),
+        "extra": VALUE,
+        "q": SIMPLE,
+    },
+)
+
+
+def as_text(value):
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+@given(
+    objects=st.lists(OBJECT, min_size=1, max_size=12),
+    separators=st.sampled_from([(",", ":"), (", ", ": "), (" ,", " :")]),
+    ascii_only=st.booleans(),
+    repeat=st.sampled_from([1, 1, 40]),
+)
+@settings(max_examples=40, deadline=None)
+def test_generated_objects_are_what_json_loads_makes_of_them(
+    read_bytes, objects, separators, ascii_only, repeat
+):
+    lines = [json.dumps(each, separators=separators, ensure_ascii=ascii_only) for each in objects] * repeat
+    whole = read_bytes("\n".join(lines).encode(), format="ndjson")
+    assert whole.rejected == []
+    for line, event in zip(lines, whole.events, strict=True):
+        received = json.loads(line)
+        for name in SCALARS:
+            expected = as_text(received.pop(name, None)) or None
+            assert event[name] == (expected or ("www.default.com" if name == "hostname" else None)), name
+        other = [(name, as_text(value)) for name, value in received.pop("properties", {}).items()]
+        assert received.pop("event_time")
+        for name in sorted(received):
+            if received[name] is not None:
+                taken = name in dict(other)
+                other.append((f"{name}#2" if taken else name, as_text(received[name])))
+        assert event["other_properties"] == other
+        assert event["event_timestamp"] == dt.datetime(2026, 5, 17, 10, 5, 3)

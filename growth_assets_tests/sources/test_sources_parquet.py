@@ -1,0 +1,137 @@
+"""Parquet: typed columns become what text would have said; corrupt files are refused."""
+
+# ruff: noqa: DTZ001 - times are naive UTC
+
+import datetime as dt
+import decimal
+import io
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from growth_assets.contracts.columns import MAP
+from growth_assets.sources.errors import SourceError
+
+WHEN = dt.datetime(2026, 5, 17, 10, 5, 3)
+
+
+def packed(columns, **options):
+    out = io.BytesIO()
+    (columns if isinstance(columns, pl.DataFrame) else pl.DataFrame(columns)).write_parquet(out, **options)
+    return out.getvalue()
+
+
+def test_typed_columns(read_bytes):
+    frame = pl.DataFrame(
+        {
+            "event_time": pl.Series([WHEN, WHEN + dt.timedelta(milliseconds=250)]).dt.replace_time_zone(
+                "Europe/Berlin"
+            ),
+            "ip": ["1.2.3.4", None],
+            "user_id": [42, None],
+            "hostname": ["www.xx.com", ""],
+            "properties": pl.Series([{"a": "1", "b": None}, None], dtype=MAP),
+            "price": [decimal.Decimal("1.50"), None],
+            "tags": [["a", "b"], None],
+            "more": [{"x": 1, "y": None}, {"x": 2, "y": [dt.date(2026, 1, 1)]}],
+            "raw": [b"ab\xff", None],
+            "day": [dt.date(2026, 1, 2), None],
+            "yes": [True, None],
+        }
+    )
+    whole = read_bytes(packed(frame))
+    assert (whole.format, whole.lines, whole.rejected) == ("parquet", 2, [])
+    first, second = whole.events
+    assert (first["event_timestamp"], first["subsecond_clock"]) == (WHEN - dt.timedelta(hours=2), False)
+    assert second["event_timestamp"] == WHEN - dt.timedelta(hours=2) + dt.timedelta(milliseconds=250)
+    assert second["subsecond_clock"]
+    assert (first["user_id"], first["ip"], first["hostname"]) == ("42", "1.2.3.4", "www.xx.com")
+    assert (second["user_id"], second["ip"], second["hostname"]) == (None, None, "www.default.com")
+    assert first["other_properties"] == [
+        ("a", "1"),
+        ("b", None),
+        ("day", "2026-01-02"),
+        ("more", '{"x": 1, "y": null}'),
+        ("price", "1.50"),
+        ("raw", "ab\\xff"),
+        ("tags", '["a", "b"]'),
+        ("yes", "true"),
+    ]
+    assert second["other_properties"] == [("more", '{"x": 2, "y": ["2026-01-01"]}')]
+    assert [first["line_number"], second["line_number"]] == [1, 2]
+
+
+def test_properties_as_struct_and_as_text(read_bytes):
+    times = [WHEN.isoformat() + "Z"] * 2
+    struct = read_bytes(
+        packed({"event_time": times, "properties": [{"a": 1, "b": None}, {"a": None, "b": [1]}]})
+    )
+    assert [event["other_properties"] for event in struct.events] == [[("a", "1")], [("b", "[1]")]]
+    text = read_bytes(packed({"event_time": times, "properties": ['{"a":1}', "no object"]}))
+    assert [event["other_properties"] for event in text.events] == [
+        [("a", "1")],
+        [("properties", "no object")],
+    ]
+
+
+def test_times_without_a_zone_need_the_sources_offset(read_bytes):
+    data = packed({"event_time": [WHEN, None]})
+    whole = read_bytes(data)
+    assert whole.reasons == [(1, "time_without_offset"), (2, "no_time")]
+    whole = read_bytes(data, utc_offset="+02:00")
+    assert whole.events[0]["event_timestamp"] == WHEN - dt.timedelta(hours=2)
+
+
+def test_nanoseconds_are_cut_off(read_bytes):
+    stamps = pl.Series([1_700_000_000_123_456_789], dtype=pl.Int64).cast(pl.Datetime("ns", "UTC"))
+    (event,) = read_bytes(packed({"event_time": stamps})).events
+    assert event["event_timestamp"] == dt.datetime(2023, 11, 14, 22, 13, 20, 123_456)
+
+
+def test_numbers_are_no_time(read_bytes):
+    assert read_bytes(packed({"event_time": [1_700_000_000]})).reasons == [(1, "bad_time")]
+
+
+def test_a_column_named_line_number_is_kept(read_bytes):
+    (event,) = read_bytes(packed({"event_time": [WHEN.isoformat() + "Z"], "line_number": [77]})).events
+    assert (event["line_number"], event["other_properties"]) == (1, [("line_number", "77")])
+
+
+def test_rows_are_numbered_over_batches_and_the_fingerprint_is_the_files(read_bytes):
+    data = packed(
+        {"event_time": [WHEN.isoformat() + "Z"] * 40_000, "ip": [str(n) for n in range(40_000)]},
+        row_group_size=7_000,
+    )
+    whole = read_bytes(data)
+    assert whole.lines == 40_000
+    assert all(event["ip"] == str(event["line_number"] - 1) for event in whole.events)
+    assert whole.fingerprint.length == len(data)
+
+
+def test_without_event_time_or_packed_as_a_whole_it_is_refused(read_bytes, pack):
+    with pytest.raises(SourceError, match="no column event_time"):
+        read_bytes(packed({"time": [WHEN]}))
+    with pytest.raises(SourceError, match="Unpack"):
+        read_bytes(pack["gz"](packed({"event_time": [WHEN]})))
+
+
+GOOD = packed({"event_time": [WHEN.isoformat() + "Z"] * 50, "n": range(50), "m": [{"a": 1, "b": [1]}] * 50})
+
+
+@given(
+    places=st.lists(st.tuples(st.integers(4, len(GOOD) - 1), st.integers(0, 255)), max_size=3),
+    cut=st.integers(0, len(GOOD)),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_corrupt_file_is_read_or_refused(read_bytes, places, cut):
+    data = bytearray(GOOD)
+    for place, value in places:
+        data[place] = value
+    for attempt in (bytes(data), bytes(data[:cut])):
+        try:
+            whole = read_bytes(attempt, format="parquet")
+        except SourceError:
+            continue
+        assert whole.lines == len(whole.events) + len(whole.rejected)
