@@ -27,17 +27,6 @@ _END = r"(?::[0-9]*)?(?:[/?#\\]|" + _BLANK + r"\Z)"
 _AUTHORITY = re.compile(rf"{_BLANK}(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#\\]*@)?([^/?#\\@\s]*?){_END}")
 # Some trackers send a bare host. It has a dot and no user part: mailto:a@b.c and about:blank are none.
 _BARE_HOST = re.compile(rf"{_BLANK}((?:[^/?#\\@:.\s]+\.)+[^/?#\\@:.\s]+\.?){_END}")
-_UTM_SOURCE = 100
-"""Characters of a utm_source that are kept."""
-
-_LONGEST_URL = 8190
-"""Characters of a URL that are looked at: Apache's limit for a request line."""
-
-_BLANK = r"[\x00-\x20]*"
-_END = r"(?::[0-9]*)?(?:[?#\\]|" + _BLANK + r"\Z)"
-_AUTHORITY = re.compile(rf"{_BLANK}(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^?#\\]*@)?([^?#\\@\s]*?){_END}")
-# Some trackers send a bare host. It has a dot and no user part: mailto:a@b.c and about:blank are none.
-_BARE_HOST = re.compile(rf"{_BLANK}((?:[^?#\\@:.\s]+\.)+[^?#\\@:.\s]+\.?){_END}")
 _UTM_SOURCE = r"^[^#]*?[?&;]utm_source=([^&;#]*)"
 
 
@@ -47,8 +36,8 @@ def referrer_hosts(referrers: pl.Series) -> pl.Series:
     An Android app gives its package name, such as `com.linkedin.android`. Null where there is no referrer,
     `-`, or text without a host in it (`/page`, `https:///`, `about:blank`).
     """
-    # Cut behind the host in bulk, so that only distinct `https://host` are left to look into. Positions are in
-    # bytes and lengths in characters, so what is not ASCII keeps some of its path, which does no harm.
+    # Cut behind the host in bulk, so that only distinct `https://host` are left to look into. Positions are
+    # in bytes and lengths in characters, so what is not ASCII keeps some of its path, which does no harm.
     text = pl.col("text")
     slashes = text.str.find("//", literal=True)
     end = slashes + 2 + text.str.slice(slashes + 2).str.find("/", literal=True)
