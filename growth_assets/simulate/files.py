@@ -19,8 +19,8 @@ _Made = TypeVar("_Made")
 Format = Literal["ndjson", "parquet", "combined"]
 Lines = Callable[[Events], tuple[memoryview, Ints]]
 
-SLICE = 250_000
-"""Events rendered at a time: 80 MB of text, several times in memory while it is made."""
+SLICE = 65_536
+"""Events rendered at a time, 25 MB of text. Measured: 250,000 took 15 % more processor time and more memory."""
 
 
 class SimulateError(Exception):
