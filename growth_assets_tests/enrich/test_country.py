@@ -268,7 +268,7 @@ def tried(path):
 result = {path.name: tried(path) for path in sorted(Path(sys.argv[1]).glob("*.mmdb"))}
 whole, flip = Path(sys.argv[2]).read_bytes(), random.Random(5)
 target = Path(sys.argv[3]) / "flipped.mmdb"
-for number in range(150):
+for number in range(100):
     content = bytearray(whole)
     for _ in range(20):
         content[flip.randrange(len(content))] = flip.randrange(256)
@@ -290,7 +290,7 @@ def test_no_damage_crashes_hangs_or_invents_a_country(maxmind, tmp_path):
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     outcomes = json.loads(done.stdout)
-    assert len(outcomes) > 160
+    assert len(outcomes) > 115
     for name, outcome in outcomes.items():
         if isinstance(outcome, str):
             assert ".mmdb: " in outcome, name
@@ -298,7 +298,7 @@ def test_no_damage_crashes_hangs_or_invents_a_country(maxmind, tmp_path):
             assert set(outcome) <= COUNTRY_CODES | {"ZZ"}, name
         else:
             assert set(outcome) == {"ZZ"}, name
-    assert sum(isinstance(outcome, str) for outcome in outcomes.values()) > 60
+    assert sum(isinstance(outcome, str) for outcome in outcomes.values()) > 40
 
 
 def test_every_file_of_the_bad_data_is_refused(maxmind):

@@ -104,7 +104,7 @@ def test_agrees_with_the_standard_library_on_well_formed_urls(name, port, rest):
     assert referrer_hosts(strings(url)).to_list() == [urlsplit(f"https://{name}:{port}/").hostname]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text(max_size=40)), max_size=8))
 def test_any_text_is_survived(texts):
     hosts = referrer_hosts(strings(*texts))
@@ -323,3 +323,12 @@ def test_hosts_of_the_public_lists(shared):
     found = named_sources(hosts, nothing, nothing)
     wrong = [(host, ours, name) for (host, ours), name in zip(pairs, found, strict=True) if ours != name]
     assert wrong == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(st.text(max_size=12), st.text(".a-[]:", max_size=8)), max_size=6))
+def test_event_hosts_of_any_kind_are_survived(texts):
+    nothing = strings(*[None] * len(texts))
+    named = named_sources(strings(*["linkedin.com"] * len(texts)), nothing, strings(*texts))
+    assert set(named) <= {"LinkedIn"}
+    assert registrable_domains(strings(*texts)).null_count() == 0
