@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from growth_assets import reference
 from growth_assets.contracts.columns import MAP, MICROSECONDS
 from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_empty, not_null, unique_key
 from growth_assets.contracts.table import Balance, Built, Table
@@ -125,7 +126,8 @@ TABLE = Table(
         "dim_action_type_enumerated",
     ),
     balance=Balance(raw.TABLE.name, ("core.fct_website_events", "raw.quarantined_events"), ("duplicates",)),
-    settings_used=("actions", "action_rules", "hostnames", "country_database", "salt"),
+    settings_used=("actions", "action_rules", "hostnames", "salt"),
+    files=lambda settings: (settings.country_database or reference.COUNTRY_DATABASE, reference.SOURCES),
     packages=("ua-parser-builtins", "user-agents", "crawler-user-agents", "publicsuffixlist", "mmh3"),
     kind="fct",
 )

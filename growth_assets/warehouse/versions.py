@@ -16,19 +16,34 @@ from growth_assets.warehouse import durable
 
 
 def code_version(table: Table, settings: Settings) -> str:
-    """The table's own version, then a digest of the settings and rule packages its rows depend on."""
+    """The table's own version, then a digest of the settings, rule packages and files its rows depend on."""
     used = {name: _plain(getattr(settings, name)) for name in table.settings_used}
-    packages = {name: version(name) for name in table.packages}
-    if not used and not packages:
+    packages = {name: _version(name) for name in table.packages}
+    files = [_content(path) for path in table.files(settings)]
+    if not used and not packages and not files:
         return table.version
-    return f"{table.version}-{durable.digest_of([used, packages])[:12]}"
+    return f"{table.version}-{durable.digest_of([used, packages, files])[:12]}"
+
+
+_version = lru_cache(version)
+
+
+def _content(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:
+        return f"missing {path.name}"
+    return _content_of(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=32)
+def _content_of(path: Path, mtime_ns: int, size: int) -> str:  # noqa: ARG001 - the key of the cache
+    return durable.sha256_of(path)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any setting
     if isinstance(value, SecretStr):
         return _slow_digest(value.get_secret_value())
-    if isinstance(value, Path):
-        return durable.sha256_of(value) if value.exists() else str(value)
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     return value.model_dump() if hasattr(value, "model_dump") else value
