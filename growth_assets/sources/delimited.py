@@ -129,7 +129,7 @@ class CsvParser:
         if not len(positions):
             return native.frame_of([])
         text = lines.text.gather(positions)
-        data = lines.data if len(positions) == lines.height else "".join(text).encode("utf-8")
+        data = lines.data if len(positions) == lines.height else text.str.join("").item().encode("utf-8")
         frame = pl.read_csv(
             io.BytesIO(data),
             has_header=False,

@@ -80,6 +80,11 @@ def chunks(pieces: Iterator[bytes], size: int = CHUNK_BYTES) -> Iterator[Chunk |
     yield from cutter.last(b"".join(held), damaged=damaged)
 
 
+def newlines(data: bytes) -> npt.NDArray[np.int64]:
+    """Where the newlines are."""
+    return np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")).astype(np.int64, copy=False)
+
+
 class _Cutter:
     """Counts lines and puts aside the long ones."""
 
@@ -107,7 +112,7 @@ class _Cutter:
 
     def whole(self, data: bytes) -> Iterator[Chunk | Unread]:
         """Lines that each end with a newline."""
-        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")).astype(np.int64)
+        ends = newlines(data)
         lengths = np.diff(ends, prepend=-1) - 1
         start = 0
         for long in (*np.flatnonzero(lengths > LINE_LIMIT).tolist(), len(ends)):

@@ -142,7 +142,8 @@ def fast_events(frame: pl.DataFrame, context: Context) -> tuple[pl.DataFrame, pl
         method=pl.lit(None, dtype=pl.String),
         status=pl.lit(None, dtype=pl.Int32),
     )
-    return events.select(*RECEIVED).filter(~odd), odd
+    events = events.select(*RECEIVED)
+    return events.filter(~odd) if odd.any() else events, odd
 
 
 _STRING = r'"(?:[^"\\]|\\.)*"'

@@ -6,11 +6,12 @@ import codecs
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
 from growth_assets.sources.errors import SourceError
-from growth_assets.sources.lines import Chunk, Unread
+from growth_assets.sources.lines import Chunk, Unread, newlines
 
 _ASCII = bytes(range(128))
 _NO_TEXT = {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "utf-7"}
@@ -57,11 +58,12 @@ def canonical_encoding(name: str) -> str:
 
 def lines_of(chunk: Chunk, encoding: str) -> Lines:
     r"""Decode a chunk. Bytes that do not fit are shown as `\xNN` and counted."""
-    data = chunk.data
+    data, ends = chunk.data, chunk.ends
     try:
         if encoding != "utf-8":
             data = data.decode(encoding).encode("utf-8")
-        text = _cut(data)
+            ends = newlines(data)
+        text = _cut(data, ends)
         if len(text) == len(chunk.ends):
             return Lines(text, {}, chunk.first_line, data)
     except (pl.exceptions.ComputeError, UnicodeError):
@@ -75,8 +77,7 @@ def head_text(unread: Unread, encoding: str) -> str:
     return decoder.decode(unread.head, final=unread.whole).rstrip("\r\n")
 
 
-def _cut(data: bytes) -> pl.Series:
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+def _cut(data: bytes, ends: npt.NDArray[np.int64]) -> pl.Series:
     offsets = np.zeros(len(ends) + 1, np.int64)
     offsets[1:] = ends + 1
     array = pa.LargeBinaryArray.from_buffers(

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from growth_assets.sources import native
+
 AT = '"event_time":"2026-05-17T10:05:03Z"'
 SCALARS = ["event_id", "hostname", "action_type", "url", "referrer", "ip", "user_agent", "user_id"]
 
@@ -224,3 +226,31 @@ def test_generated_objects_are_what_json_loads_makes_of_them(
                 other.append((f"{name}#2" if taken else name, as_text(received[name])))
         assert event["other_properties"] == other
         assert event["event_timestamp"] == dt.datetime(2026, 5, 17, 10, 5, 3)
+
+
+def test_clean_lines_need_no_second_look(read_bytes, monkeypatch):
+    looks = []
+    exact = native.event
+
+    def counted(pairs, context, number):
+        looks.append(number)
+        return exact(pairs, context, number)
+
+    monkeypatch.setattr(native, "event", counted)
+    lines = [
+        json.dumps(
+            {
+                "event_time": "2026-05-17T10:05:03.1Z",
+                "user_id": None if n % 2 else n,
+                "zone": "eu",
+                "url": f"/a?{n}",
+                "properties": {"plan": "pro", "n": n, "price": 19.99},
+            },
+            separators=(",", ":") if n % 3 else None,
+        )
+        for n in range(1000)
+    ]
+    whole = read_bytes("\n".join(lines).encode())
+    assert len(whole.events) == 1000
+    assert set(looks) == {0}, "only the sample at the beginning, which has no line numbers"
+    assert whole.events[999]["other_properties"][2:] == [("price", "19.99"), ("zone", "eu")]
