@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Never
@@ -37,7 +38,10 @@ err = Console(stderr=True)
 Data = Annotated[
     Path | None,
     typer.Option(
-        "--data", envvar="GROWTH_DATA", help="Folder with site.toml, landing/ and warehouse/.", show_default="./data"
+        "--data",
+        envvar="GROWTH_DATA",
+        help="Folder with site.toml, landing/ and warehouse/.",
+        show_default="./data",
     ),
 ]
 Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD")]
@@ -58,11 +62,13 @@ def init(
     if path.exists():
         _stop(f"{path} exists already. Edit it, or name another folder.", WRONG)
     names = [name.lower() for name in hostname or ["www.example.com"]]
-    import re
 
     for name in names:
         if not re.search(site.HOSTNAME, name):
-            _stop(f"--hostname {name}: expected a host name like www.example.com, without http:// and path.", WRONG)
+            _stop(
+                f"--hostname {name}: expected a host name like www.example.com, without http:// and path.",
+                WRONG,
+            )
     (folder / "landing").mkdir(parents=True, exist_ok=True)
     path.write_text(site_toml(names), encoding="utf-8")
     out.print(f"Wrote {escape(str(path))}.", soft_wrap=True)
@@ -79,16 +85,14 @@ def simulate(
     days: Annotated[int, typer.Option(min=1, help="How many days.")] = 60,
     events_per_day: Annotated[int, typer.Option(min=1, help="Events a day in the first week.")] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help="Another seed is another world; the same gives the same bytes.")] = 1,
-    format: Annotated[  # noqa: A002 - the option's name
-        Literal["ndjson", "parquet", "combined"], typer.Option(help="What the files are.")
-    ] = "ndjson",
-    first_day: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First UTC day.")] = "2026-01-01",
+    format: Annotated[Literal["ndjson", "parquet", "combined"], typer.Option(help="What the files are.")] = "ndjson",
+    first_day: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="First UTC day.")] = None,
 ) -> None:
     """Invent the traffic of two sites into landing/, and write the truth about it to truth.json."""
-    from growth_assets.simulate import world
+    from growth_assets import simulate as world
 
     folder = site.data_folder(data)
-    start = _day(first_day, "--first-day") or world.FIRST_DAY
+    start = _day(first_day, "--first-day") or dt.date(2026, 1, 1)
     with _bar() as bar:
         task = bar.add_task("Simulating", total=days)
 
@@ -145,7 +149,10 @@ def build(
 def _tell(report: Report, settings: site.Settings) -> None:
     """What a build did, in a few lines."""
     landing = report.landing
-    print_ = lambda text: out.print(text, soft_wrap=True, highlight=False)  # noqa: E731
+
+    def print_(text: str) -> None:
+        out.print(text, soft_wrap=True, highlight=False)
+
     print_(
         f"Landed {landing.get('files_read', 0)} files ({landing.get('files_known', 0)} known already): "
         f"{landing.get('lines', 0):,} lines = {landing.get('events', 0):,} events "

@@ -92,7 +92,10 @@ class ActionRule(_Strict):
         return value
 
 
-STATIC_FILES = r".*\.(?i:css|js|mjs|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|otf|eot|mp4|webm|mp3|pdf|zip|gz|txt|xml|json|wasm)"
+STATIC_FILES = (
+    r".*\.(?i:css|js|mjs|map|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|otf|eot|mp4|webm|mp3|pdf|zip|gz|txt|xml|json"
+    r"|wasm)"
+)
 
 BUILT_IN_ACTION_RULES: tuple[ActionRule, ...] = (
     ActionRule(action="error", status="[45].."),
@@ -139,7 +142,11 @@ class Settings(BaseSettings):
     """Everything a site can set. See `growth-assets init` for the commented file."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GROWTH_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix="GROWTH_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     data: Path
@@ -167,7 +174,7 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic-settings'
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
@@ -193,8 +200,8 @@ class Settings(BaseSettings):
             )
         if not self.hit_actions:
             raise ValueError("hit_actions must name at least one action")
-        names = [source.name for source in self.sources]
-        if len(set(names)) != len(names) or not names:
+        sources = [source.name for source in self.sources]
+        if len(set(sources)) != len(sources) or not sources:
             raise ValueError("sources must be at least one, each with a name of its own")
         return self
 
@@ -269,7 +276,11 @@ def load(data: Path | None = None) -> Settings:
 
 def child_environment(settings: Settings) -> dict[str, str]:
     """The environment for a Dagster process that is to work on this data folder and its instance."""
-    return {**os.environ, "GROWTH_DATA": str(settings.data), "DAGSTER_HOME": str(settings.dagster_home.resolve())}
+    return {
+        **os.environ,
+        "GROWTH_DATA": str(settings.data),
+        "DAGSTER_HOME": str(settings.dagster_home.resolve()),
+    }
 
 
 def _describe(problem: Any, path: Path, content: dict[str, Any]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails

@@ -5,7 +5,12 @@ from __future__ import annotations
 from growth_assets.agg import website_events as agg_website_events
 from growth_assets.contracts.table import Table
 from growth_assets.fct import website_events as fct_website_events
-from growth_assets.metrics import daily_visitors, purchase_conversion_rate, signup_conversion_rate, traffic_breakdown
+from growth_assets.metrics import (
+    daily_visitors,
+    purchase_conversion_rate,
+    signup_conversion_rate,
+    traffic_breakdown,
+)
 from growth_assets.raw import quarantined_events, rejected_lines
 from growth_assets.raw import website_events as raw_website_events
 

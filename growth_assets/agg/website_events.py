@@ -12,7 +12,15 @@ from collections.abc import Mapping
 import polars as pl
 
 from growth_assets.agg.grouping_sets import OVERALL, all_sets, level_name, roll_up
-from growth_assets.contracts.contract import Contract, FrameRule, RowRule, column, columns, not_null, unique_key
+from growth_assets.contracts.contract import (
+    Contract,
+    FrameRule,
+    RowRule,
+    column,
+    columns,
+    not_null,
+    unique_key,
+)
 from growth_assets.contracts.table import Built, Table
 from growth_assets.fct import website_events as fct
 from growth_assets.settings import Settings
@@ -61,7 +69,12 @@ def contract(settings: Settings) -> Contract:
         COLUMNS,
         row_rules=(
             not_null("m_total_events"),
-            RowRule("group_not_empty", "m_total_events", pl.col("m_total_events") >= 1, "no group is without events"),
+            RowRule(
+                "group_not_empty",
+                "m_total_events",
+                pl.col("m_total_events") >= 1,
+                "no group is without events",
+            ),
             RowRule(
                 "event_hour_in_day",
                 "event_hour",
@@ -99,9 +112,8 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # n
         counts={"m_total_events": pl.lit(value=True), "m_bot_events": pl.col("is_bot")},
         visitors={"m_unique_visitors": pl.lit(value=True)},
     )
-    days = events.select(pl.col("ds").first()).collect().item()
-    frame = rolled.with_columns(pl.lit(days, dtype=pl.String).alias("ds")).select(list(COLUMNS))
-    return Built(frame.filter(pl.col("m_total_events") > 0), numbers={"events": int(rolled["m_total_events"].max() or 0)})
+    ds = events.select(pl.col("ds").first()).collect().item()
+    return Built(rolled.with_columns(pl.lit(ds, dtype=pl.String).alias("ds")).select(list(COLUMNS)))
 
 
 TABLE = Table(

@@ -98,9 +98,14 @@ class Contract:
         return {name: each.metadata["dtype"] for name, each in self.columns.items() if each.metadata}
 
     @property
-    def rule_names(self) -> tuple[str, ...]:
+    def rules(self) -> tuple[RowRule | FrameRule, ...]:
         """All rules, in the order in which they are tried."""
-        return tuple(rule.name for rule in (*self.row_rules, *self.frame_rules))
+        return (*self.row_rules, *self.frame_rules)
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """The names of all rules."""
+        return tuple(rule.name for rule in self.rules)
 
     @cached_property
     def schema(self) -> pa.DataFrameSchema:
@@ -153,10 +158,7 @@ class Contract:
                 if name not in self.rule_names:
                     raise ContractError(str(error)) from error
                 broken[name] = self._count(name, frame)
-        return [
-            Finding(rule.name, frame.height, broken.get(rule.name, 0), rule.description)
-            for rule in (*self.row_rules, *self.frame_rules)
-        ]
+        return [Finding(rule.name, frame.height, broken.get(rule.name, 0), rule.description) for rule in self.rules]
 
     def _count(self, name: str, frame: pl.DataFrame) -> int:
         for rule in self.row_rules:

@@ -55,7 +55,7 @@ class Table:
     """Settings that the rows depend on; a change of one makes what was built before outdated."""
     packages: tuple[str, ...] = ()
     """Packages whose rules the rows depend on, by distribution name."""
-    files: Callable[[Any], tuple[Path, ...]] = lambda settings: ()  # noqa: ARG005, E731 - most depend on none
+    files: Callable[[Any], tuple[Path, ...]] = lambda settings: ()  # noqa: ARG005 - most depend on none
     """Settings to files that the rows depend on, such as a database of countries."""
     headline: tuple[str, ...] = ()
     """Columns whose value on the overall row says the day in a few numbers; plotted over days."""

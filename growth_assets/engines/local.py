@@ -70,9 +70,7 @@ class Day:
     def __init__(self, warehouse: Warehouse, settings: Settings, ds: str, tables: Sequence[Table]) -> None:
         self.warehouse, self.settings, self.ds = warehouse, settings, ds
         self.by_name = {table.name: table for table in tables}
-        self.beside = {
-            table.name: [other for other in tables if other.built_with == table.name] for table in tables
-        }
+        self.beside = {table.name: [other for other in tables if other.built_with == table.name] for table in tables}
         self.frames: dict[str, pl.LazyFrame] = {}
         self.failed: dict[str, Literal["refused", "held_up", "empty"]] = {}
 
@@ -123,12 +121,15 @@ class Day:
         # Rows put aside are staged first and published first, the table's own record last: after a crash between
         # the two, the table counts as out of date.
         staged = [
-            self._audit(other, self.warehouse.stage(other, self.ds, built.beside[other.name]), built.beside[other.name], {})
+            self._audit(
+                other,
+                self.warehouse.stage(other, self.ds, built.beside[other.name]),
+                built.beside[other.name],
+                {},
+            )
             for other in self.beside[table.name]
         ]
-        staged.append(
-            self._audit(table, self.warehouse.stage(table, self.ds, built.frame), built.frame, built.numbers)
-        )
+        staged.append(self._audit(table, self.warehouse.stage(table, self.ds, built.frame), built.frame, built.numbers))
         yield from self._publish(table, staged, built, versions, started)
 
     def _audit(self, table: Table, path: Path, frame: pl.DataFrame, numbers: Mapping[str, int]) -> _Staged:
@@ -158,19 +159,18 @@ class Day:
             self.frames[each.table.name] = each.frame
             yield Outcome(
                 each.table, self.ds, record, each.verdicts, record.numbers,
-                time.perf_counter() - started if own else 0.0, headline=_headline(each.table, built.frame) if own else {},
+                seconds=time.perf_counter() - started if own else 0.0,
+                headline=_headline(each.table, built.frame) if own else {},
             )  # fmt: skip
 
-    def _refuse(
-        self, staged: list[_Staged], built: Built, blocked: list[Verdict], started: float
-    ) -> Iterator[Outcome]:
+    def _refuse(self, staged: list[_Staged], built: Built, blocked: list[Verdict], started: float) -> Iterator[Outcome]:
         failing = ", ".join(dict.fromkeys(verdict.check for verdict in blocked))
         for each in staged:
             self.failed[each.table.name] = "refused"
             kept = self.warehouse.refuse(each.table, self.ds, each.path)
             yield Outcome(
                 each.table, self.ds, None, each.verdicts, built.numbers, time.perf_counter() - started,
-                f"{failing} failed; what was published before stays", kept, "refused",
+                f"{failing} failed; what was published before stays", "refused", refused=kept,
             )  # fmt: skip
 
     def _frame(self, name: str) -> pl.LazyFrame:

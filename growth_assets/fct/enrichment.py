@@ -6,7 +6,7 @@ from functools import reduce
 
 import polars as pl
 
-from growth_assets.enrich import bot, country, referrer, visitor
+from growth_assets.enrich import bot, country, domains, referrer, visitor
 from growth_assets.settings import ActionRule, Settings
 
 URL_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|//[^/?#]*)?([^?#]*)"
@@ -35,7 +35,7 @@ def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
             ),
             country.open_database(settings.country_database).countries(typed["ip"]).alias("dim_country"),
             *bot.devices_and_bots(typed["user_agent"]),
-            referrer.registrable_domains(hosts).alias("dim_referrer_domain"),
+            domains.registrable_domains(hosts).alias("dim_referrer_domain"),
             referrer.named_sources(
                 hosts, referrer.utm_sources(typed["url"]), typed["dim_hostname"], settings.hostnames
             ).alias("dim_source"),
@@ -47,9 +47,7 @@ def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
 
 def _hostname() -> pl.Expr:
     """Host in lower case, without port, trailing dot and blanks."""
-    return (
-        pl.col("hostname").str.strip_chars().str.to_lowercase().str.replace(r":\d+$", "").str.strip_chars_end(".")
-    )
+    return pl.col("hostname").str.strip_chars().str.to_lowercase().str.replace(r":\d+$", "").str.strip_chars_end(".")
 
 
 def _with_actions(events: pl.DataFrame, rules: tuple[ActionRule, ...]) -> pl.DataFrame:

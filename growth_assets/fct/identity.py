@@ -57,6 +57,4 @@ def tell_apart(ordered: pl.DataFrame) -> pl.DataFrame:
     forward = ((time - position).cum_max() + position).over(visitor)
     # ... and where that runs into midnight, the last ones of the day move back instead.
     last = (time // DAY_MICROSECONDS + 1) * DAY_MICROSECONDS - 1 - (pl.len().over(visitor) - 1 - position)
-    return ordered.with_columns(
-        pl.min_horizontal(forward, last).cast(pl.Datetime("us")).alias("event_timestamp")
-    )
+    return ordered.with_columns(pl.min_horizontal(forward, last).cast(pl.Datetime("us")).alias("event_timestamp"))

@@ -12,7 +12,15 @@ import polars as pl
 
 from growth_assets import reference
 from growth_assets.contracts.columns import MAP, MICROSECONDS
-from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_empty, not_null, unique_key
+from growth_assets.contracts.contract import (
+    Contract,
+    RowRule,
+    column,
+    columns,
+    not_empty,
+    not_null,
+    unique_key,
+)
 from growth_assets.contracts.table import Balance, Built, Table
 from growth_assets.fct import enrichment, identity
 from growth_assets.raw import website_events as raw
@@ -32,7 +40,7 @@ COLUMNS = columns(
         ("event_id", column(pl.String(), "Id that the sender gave the event", nullable=True)),
         ("is_bot", column(pl.Boolean(), "True where the user agent is one of a program, not of a person")),
         ("dim_url_path", column(pl.String(), "Path of the URL, without host and query", nullable=True)),
-        ("dim_referrer_domain", column(pl.String(), "Registrable domain of the referrer, like linkedin.com", nullable=True)),
+        ("dim_referrer_domain", column(pl.String(), "The referrer's domain, like linkedin.com", nullable=True)),
         ("dim_source", column(pl.String(), "Where the visit came from: LinkedIn, Substack, direct, internal ...")),
     ]
 )  # fmt: skip

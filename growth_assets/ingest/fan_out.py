@@ -82,9 +82,7 @@ def fan_out(batches: Iterator[Batch], folder: Path, source: str, source_file: st
             raise failure[0] from None
         raise
     rejected.finish(folder / "rejected.parquet")
-    result.segments = {
-        path.stem.removeprefix("ds="): _segment(path) for path in sorted(segments.glob("ds=*.parquet"))
-    }
+    result.segments = {path.stem.removeprefix("ds="): _segment(path) for path in sorted(segments.glob("ds=*.parquet"))}
     return result
 
 

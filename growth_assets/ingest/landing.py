@@ -20,8 +20,8 @@ from growth_assets.ingest.ledger import Entry, Ledger
 from growth_assets.settings import Settings
 from growth_assets.sources import decompressed
 from growth_assets.sources.errors import DamagedError, SourceError
-from growth_assets.sources.reader import read
 from growth_assets.sources.fingerprint import fingerprint
+from growth_assets.sources.reader import read
 from growth_assets.warehouse import durable, locks
 
 HEAD = 4096

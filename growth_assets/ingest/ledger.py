@@ -116,7 +116,6 @@ class Ledger:
                 days.setdefault(ds, []).append(entry)
         return dict(sorted(days.items()))
 
-
     def segments(self, ds: str) -> list[Path]:
         """The segment files of a day, in order."""
         return [segment_path(self.folder, entry.id, ds) for entry in self.by_day.get(ds, [])]

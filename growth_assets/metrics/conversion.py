@@ -8,7 +8,15 @@ import pandera.polars as pa
 import polars as pl
 
 from growth_assets.agg.grouping_sets import OVERALL, level_name, roll_up
-from growth_assets.contracts.contract import Contract, FrameRule, RowRule, column, columns, not_null, unique_key
+from growth_assets.contracts.contract import (
+    Contract,
+    FrameRule,
+    RowRule,
+    column,
+    columns,
+    not_null,
+    unique_key,
+)
 from growth_assets.fct import website_events as fct
 
 HOST = ("dim_hostname",)
@@ -66,7 +74,11 @@ def rate_contract(rate: dict[str, pa.Column]) -> Contract:
                 f"{value} is null exactly where {denominator} is 0",
             ),
         ),
-        frame_rules=(unique_key("aggregation_level", "dim_hostname"), one_overall_row(), hosts_add_up(numerator)),
+        frame_rules=(
+            unique_key("aggregation_level", "dim_hostname"),
+            one_overall_row(),
+            hosts_add_up(numerator),
+        ),
     )
 
 

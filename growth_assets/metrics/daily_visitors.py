@@ -38,7 +38,10 @@ COLUMNS = columns(
         ("m_website_hits", column(pl.Int64(), "Number of website hits, without bots")),
         ("m_bot_visitors", column(pl.Int64(), "Distinct bots with a hit")),
         ("m_bot_website_hits", column(pl.Int64(), "Number of website hits by bots")),
-        ("aggregation_level", column(pl.String(), "The grouped columns, joined by two underscores, or `overall`")),
+        (
+            "aggregation_level",
+            column(pl.String(), "The grouped columns, joined by two underscores, or `overall`"),
+        ),
         ("ds", column(pl.String(), "Partition: UTC day, YYYY-MM-DD")),
     ]
 )

@@ -27,9 +27,7 @@ def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for eve
 def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     """The rate of one day of core.fct_website_events."""
     action = pl.col("dim_action_type")
-    return Built(
-        conversion(inputs, COLUMNS, above=action == "signup", below=action.is_in(list(settings.hit_actions)))
-    )
+    return Built(conversion(inputs, COLUMNS, above=action == "signup", below=action.is_in(list(settings.hit_actions))))
 
 
 TABLE = Table(

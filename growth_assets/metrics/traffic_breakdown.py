@@ -30,7 +30,10 @@ NO_REFERRER = "(none)"
 COLUMNS = columns(
     [
         ("dim_hostname", column(pl.String(), "Host; NULL where rolled up", nullable=True)),
-        ("dim_referrer_domain", column(pl.String(), "Registrable domain of the referrer, or (none)", nullable=True)),
+        (
+            "dim_referrer_domain",
+            column(pl.String(), "Registrable domain of the referrer, or (none)", nullable=True),
+        ),
         ("dim_source", column(pl.String(), "Named source; NULL where rolled up", nullable=True)),
         ("traffic_share", column(pl.Float64(), "m_website_hits / m_total_website_hits")),
         ("m_website_hits", column(pl.Int64(), "Number of website hits of the group, without bots")),

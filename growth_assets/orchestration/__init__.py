@@ -1,1 +1,4 @@
-"""Tables and landing as Dagster assets, and the runs that build them. With definitions and cli, all that knows Dagster."""
+"""Tables and landing as Dagster assets, and the runs that build them.
+
+With `definitions` and `cli` this is all that knows Dagster.
+"""

@@ -180,7 +180,8 @@ class _Events:
 
     def _latest(self, name: str, partition: str | None) -> dg.EventLogRecord | None:
         found = self.context.instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key(name), asset_partitions=[partition] if partition else None), limit=1
+            dg.AssetRecordsFilter(asset_key(name), asset_partitions=[partition] if partition else None),
+            limit=1,
         )
         return found.records[0] if found.records else None
 
@@ -204,9 +205,8 @@ def _check_metadata(verdict: Verdict, outcome: Outcome) -> Mapping[str, Any]:
         metadata["not_published"] = dg.MetadataValue.path(str(outcome.refused))
         metadata["sql"] = f"SELECT * FROM read_parquet({literal(str(outcome.refused))})"
     elif not verdict.passed and outcome.table.balance:
-        metadata["sql"] = (
-            f"SELECT * FROM raw.quarantined_events WHERE ds = {literal(outcome.ds)}"
-            + (f" AND rule = {literal(verdict.check)}" if verdict.check in outcome.table.checks else "")
+        metadata["sql"] = f"SELECT * FROM raw.quarantined_events WHERE ds = {literal(outcome.ds)}" + (
+            f" AND rule = {literal(verdict.check)}" if verdict.check in outcome.table.checks else ""
         )
     return metadata
 

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-
-from growth_assets.enrich.country import CountryDatabaseError, open_database
 from growth_assets.engines.local import outdated, up_to_date
+from growth_assets.enrich.country import CountryDatabaseError, open_database
 from growth_assets.ingest import ledger
-from growth_assets.ingest.landing import first_bytes
 from growth_assets.ingest.files import Unreadable, landing_files
+from growth_assets.ingest.landing import first_bytes
 from growth_assets.orchestration.graph import first_day
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.settings import SITE_FILE, Settings
-from growth_assets.sources.errors import SourceError
 from growth_assets.sources.detect import HEAD_BYTES, detect
+from growth_assets.sources.errors import SourceError
 from growth_assets.tables import DAILY, TABLES
 from growth_assets.warehouse.catalogue import CatalogueError, query
 from growth_assets.warehouse.partitions import Warehouse
@@ -147,7 +146,7 @@ def _dagster(settings: Settings) -> Finding:
         with open_instance(settings) as instance:
             runs = instance.get_runs_count()
             unfinished = instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-    except Exception as error:  # noqa: BLE001 - whatever keeps Dagster's storage from opening is the finding
+    except Exception as error:
         return Finding(
             "dagster", False, f"{settings.dagster_home}: {error}",
             "Mend dagster.yaml there, or move the folder away: the tables do not depend on it.",

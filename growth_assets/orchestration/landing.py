@@ -45,22 +45,24 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
         ],
         check_specs=[
             dg.AssetCheckSpec(
-                "files_readable", asset=key, description="Every file in landing/ could be opened and understood"
+                "files_readable",
+                asset=key,
+                description="Every file in landing/ could be opened and understood",
             ),
             dg.AssetCheckSpec(
                 "lines_conserved", asset=key, description="Per file: lines read = events + rejected lines"
             ),
         ],
     )
-    def landing(
-        context: dg.AssetExecutionContext, landing_progress: dg.ResourceParam[FileProgress]
-    ) -> Iterator[Any]:
+    def landing(context: dg.AssetExecutionContext, landing_progress: dg.ResourceParam[FileProgress]) -> Iterator[Any]:
         landed = land(settings, landing_progress)
         refresh_catalogue(settings)
         for file in landed.unreadable:
             context.log.error(f"{file.name}: {file.error}")
         context.log.info(f"{len(landed.read)} files read, {landed.known} known; touched days: {_days(landed.touched)}")
-        yield dg.MaterializeResult(key, metadata=_metadata(landed), check_results=[_readable(landed), _conserved(landed)])
+        yield dg.MaterializeResult(
+            key, metadata=_metadata(landed), check_results=[_readable(landed), _conserved(landed)]
+        )
         rejected = sum(entry.rejected for entry in landed.read)
         yield dg.MaterializeResult(
             rejected_key,
@@ -118,7 +120,9 @@ def _as_json(file: Unreadable) -> dict[str, str]:
 
 
 def _conserved(landed: Landed) -> dg.AssetCheckResult:
-    lost = [entry for entry in landed.read if entry.lines != entry.rejected + sum(s.rows for s in entry.segments.values())]
+    lost = [
+        entry for entry in landed.read if entry.lines != entry.rejected + sum(s.rows for s in entry.segments.values())
+    ]
     return dg.AssetCheckResult(
         check_name="lines_conserved",
         passed=not lost,

@@ -86,7 +86,10 @@ def build(
         days = wanted_days(settings, first, last)
         report.waiting = {ds: rows for ds, rows in _rows_by_day(settings).items() if ds not in known}
         for group in contiguous([ds for ds in days if ds in known]):
-            tags = {"dagster/asset_partition_range_start": group[0], "dagster/asset_partition_range_end": group[-1]}
+            tags = {
+                "dagster/asset_partition_range_start": group[0],
+                "dagster/asset_partition_range_end": group[-1],
+            }
             result = _run(definitions(settings, day_progress), instance, daily_keys(), tags)
             report.failures += _failures(result)
             report.days += group

@@ -34,7 +34,10 @@ def table_name(key: dg.AssetKey) -> str:
 
 
 def asset_spec(
-    table: Table, settings: Settings, partitions: dg.PartitionsDefinition[str] | None, made_by: Table | None = None
+    table: Table,
+    settings: Settings,
+    partitions: dg.PartitionsDefinition[str] | None,
+    made_by: Table | None = None,
 ) -> dg.AssetSpec:
     """The asset of one table. `made_by` is the table whose pass makes it, where it has no function of its own."""
     contract = table.contract(settings)
@@ -96,7 +99,7 @@ def check_specs(
     descriptions: dict[tuple[str, str], str] = {}
     for table in tables:
         contract = table.contract(settings)
-        for rule in (*contract.row_rules, *contract.frame_rules):
+        for rule in contract.rules:
             descriptions[table.name, rule.name] = rule.description
     with warnings.catch_warnings():
         # Partitioned check specs are a preview in this Dagster; without them a day's result would not stand on its day.
@@ -105,7 +108,7 @@ def check_specs(
             dg.AssetCheckSpec(
                 name,
                 asset=asset_key(table.name),
-                description=descriptions.get((table.name, name), _SHARED[name] if name in _SHARED else name),
+                description=descriptions.get((table.name, name), _SHARED.get(name, name)),
                 partitions_def=partitions,
             )
             for table in tables
@@ -117,5 +120,3 @@ _SHARED = {
     "contract": "Types, and all rules of the contract that have no check of their own",
     "conservation": "No row is lost: the upstream's rows are this table's, those put aside and those dropped",
 }
-
-

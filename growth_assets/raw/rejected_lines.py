@@ -16,7 +16,7 @@ COLUMNS = columns(
     [
         ("line_number", column(pl.Int64(), "Line of the source file, from 1 (row for Parquet)")),
         ("reason", column(pl.String(), "Why it could not be read; one of a closed list")),
-        ("text", column(pl.String(), "The line, bounded to 1,000 characters; undecodable bytes as \\xNN", nullable=True)),
+        ("text", column(pl.String(), "The line, cut at 1,000 characters; undecodable bytes as \\xNN", nullable=True)),
         ("source", column(pl.String(), "Source of the settings that the file belongs to")),
         ("source_file", column(pl.String(), "Path below landing/ under which the content was first seen")),
     ]

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from growth_assets.metrics import daily_visitors, purchase_conversion_rate, signup_conversion_rate, traffic_breakdown
+from growth_assets.metrics import (
+    daily_visitors,
+    purchase_conversion_rate,
+    signup_conversion_rate,
+    traffic_breakdown,
+)
 from growth_assets.warehouse.partitions import Warehouse, WarehouseError
 
 DAYS = 7
@@ -59,7 +64,11 @@ def answers(warehouse: Warehouse, days: Sequence[str]) -> list[Answer]:
         Answer(
             "1",
             "How many people come to each site a day?",
-            _rows(people, host, [*by_day, "m_visitors", "m_website_hits", "m_bot_visitors", "m_bot_website_hits"]),
+            _rows(
+                people,
+                host,
+                [*by_day, "m_visitors", "m_website_hits", "m_bot_visitors", "m_bot_website_hits"],
+            ),
         ),
         Answer("2a", "From which countries?", _top(people, "dim_country", len(days))),
         Answer("2b", "On which devices?", _top(people, "dim_device_brand", len(days))),

@@ -42,7 +42,7 @@ hostnames = {hostnames}
 {freshness}
 
 # Which files in landing/ belong together. Without a [[sources]] all files are taken for what they look like:
-# NDJSON, CSV or Parquet with native events, or combined, vhost_combined or common access logs; plain, gz, bz2, xz or zst.
+# NDJSON, CSV or Parquet with native events, or combined, vhost_combined or common access logs; plain or packed.
 # [[sources]]
 # name = "shop"
 # files = "shop/*.log*"          # below landing/; a file belongs to the first source that matches

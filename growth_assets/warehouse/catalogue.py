@@ -65,12 +65,18 @@ def view_sql(warehouse: Warehouse, table: Table, contract: Contract) -> str:
         empty = ", ".join(f"NULL::{sql} AS {quoted(column)}" for column, sql in types.items())
         return f"CREATE VIEW {name} AS SELECT {empty} WHERE false"
     select = ", ".join(quoted(column) for column in types)
-    options = "hive_partitioning = true, hive_types = {'ds': VARCHAR}" if table.partitioned else "hive_partitioning = false"
+    options = (
+        "hive_partitioning = true, hive_types = {'ds': VARCHAR}" if table.partitioned else "hive_partitioning = false"
+    )
     return f"CREATE VIEW {name} AS SELECT {select} FROM read_parquet({literal(pattern)}, {options})"
 
 
 def refresh(
-    path: Path, warehouse: Warehouse, tables: Iterable[Table], contracts: Mapping[str, Contract], connect: Connect
+    path: Path,
+    warehouse: Warehouse,
+    tables: Iterable[Table],
+    contracts: Mapping[str, Contract],
+    connect: Connect,
 ) -> bool:
     """Bring the catalogue at `path` up to date with the tables; True where it was made anew.
 
@@ -103,4 +109,5 @@ CatalogueError = duckdb.Error
 def query(path: Path, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
     """The result of one statement on the catalogue, opened for reading alone; values are bound, never pasted."""
     with duckdb.connect(path, read_only=True) as connection:
-        return connection.execute(sql, list(parameters)).pl()
+        frame: pl.DataFrame = connection.sql(sql, params=list(parameters)).pl()
+        return frame

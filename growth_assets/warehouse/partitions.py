@@ -63,7 +63,7 @@ class Warehouse:
     def days(self, table: Table) -> list[str]:
         """The published days, in order."""
         try:
-            entries = os.listdir(self.folder(table))
+            entries = [path.name for path in self.folder(table).iterdir()]
         except FileNotFoundError:
             return []
         days = (entry[3:] for entry in entries if entry.startswith("ds=") and DAY.fullmatch(entry[3:]))
