@@ -5,12 +5,13 @@ DATA ?= data
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo ui test lint types unit answers build clean lock help
+.PHONY: demo ui test lint types unit quick clean lock help
 
 help:
 	@echo "make demo   a demo world built through Dagster, and its answers"
 	@echo "make ui     Dagster on the demo, http://127.0.0.1:3000"
 	@echo "make test   everything that is checked: format, lint, types, imports, tests"
+	@echo "make quick  the tests that take seconds"
 	@echo "make lock   resolve both lock files anew"
 	@echo "make clean  remove the demo's data and the virtual environment"
 
@@ -45,6 +46,9 @@ types: $(INSTALLED)
 
 unit: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov=growth_assets --cov-report=term:skip-covered $(PYTEST)
+
+quick: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 -m "not slow and not browser" -p no:cacheprovider $(PYTEST)
 
 lock: $(INSTALLED)
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
