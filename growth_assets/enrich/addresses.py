@@ -39,17 +39,16 @@ def ipv4_numbers(addresses: pl.Series) -> pl.Series:
     """The 32-bit number of each IPv4 address in dotted form; UInt32, null where the text is anything else."""
     octets = addresses.str.split_exact(".", 3).struct.unnest().select(pl.all().cast(pl.UInt32, strict=False))
     first, second, third, fourth = octets.columns
-    number = (
-        pl.col(first) * (1 << 24) + pl.col(second) * (1 << 16) + pl.col(third) * (1 << 8) + pl.col(fourth)
-    ).cast(pl.UInt32)
+    number = (pl.col(first) * (1 << 24) + pl.col(second) * (1 << 16) + pl.col(third) * (1 << 8) + pl.col(fourth)).cast(
+        pl.UInt32
+    )
     return octets.select(pl.when(addresses.str.contains(_IPV4)).then(number)).to_series()
 
 
 def public_ipv4(number: pl.Expr) -> pl.Expr:
     """Whether IPv4 addresses, as 32-bit numbers, are public; null where the number is null."""
     return ~pl.any_horizontal(
-        number.is_between(int(network.network_address), int(network.broadcast_address))
-        for network in NOT_PUBLIC_IPV4
+        number.is_between(int(network.network_address), int(network.broadcast_address)) for network in NOT_PUBLIC_IPV4
     )
 
 
@@ -69,9 +68,7 @@ def embedded_ipv4(packed: bytes) -> str | None:
 def is_public_ipv6(packed: bytes) -> bool:
     """Whether an IPv6 address that embeds no IPv4 one is public."""
     number = int.from_bytes(packed, "big")
-    return number >> _GLOBAL[0] == _GLOBAL[1] and not any(
-        number >> bits == head for bits, head in _NOT_PUBLIC
-    )
+    return number >> _GLOBAL[0] == _GLOBAL[1] and not any(number >> bits == head for bits, head in _NOT_PUBLIC)
 
 
 def _host_bits_and_head(network: IPv6Network) -> tuple[int, int]:

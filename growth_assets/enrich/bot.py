@@ -42,9 +42,7 @@ def matches_crawler_list(user_agents: pl.Series) -> pl.Series:
     found = user_agents.str.contains(rust).fill_null(value=False)
     if python is not None:
         pattern = python
-        found |= pl.Series(
-            [bool(pattern.search(each or "")) for each in user_agents.to_list()], dtype=pl.Boolean
-        )
+        found |= pl.Series([bool(pattern.search(each or "")) for each in user_agents.to_list()], dtype=pl.Boolean)
     return found
 
 
@@ -54,9 +52,7 @@ def _facts(user_agents: pl.Series) -> pl.Series:
     said_nothing = agents.str.strip_chars().is_in(["", "-"])
     return pl.select(
         device["brand"].alias("dim_device_brand"),
-        (device["spider"] | matches_crawler_list(agents) | said_nothing.fill_null(value=False)).alias(
-            "is_bot"
-        ),
+        (device["spider"] | matches_crawler_list(agents) | said_nothing.fill_null(value=False)).alias("is_bot"),
     ).to_struct()
 
 

@@ -158,9 +158,7 @@ class CountryDatabase:
 
     def _damaged(self, address: str) -> CountryDatabaseError:
         # The network, not the address: messages end up in logs that many may read.
-        start = (
-            ".".join(address.split(".")[:2]) + ".0.0" if "." in address else address.partition(":")[0] + "::"
-        )
+        start = ".".join(address.split(".")[:2]) + ".0.0" if "." in address else address.partition(":")[0] + "::"
         message = f"{self.path}: is damaged: a record in {start}/16 is unreadable. {_REMEDY}"
         return CountryDatabaseError(message)
 

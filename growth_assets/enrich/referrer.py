@@ -45,9 +45,7 @@ def referrer_hosts(referrers: pl.Series) -> pl.Series:
         referrers.cast(pl.String)
         .str.slice(0, _LONGEST_URL)
         .to_frame("text")
-        .select(
-            pl.when(slashes == text.str.find("/", literal=True)).then(text.str.slice(0, end)).otherwise(text)
-        )
+        .select(pl.when(slashes == text.str.find("/", literal=True)).then(text.str.slice(0, end)).otherwise(text))
         .to_series()
     )
     return map_distinct_values(heads, lambda distinct: _each(distinct, _host)).alias(referrers.name)
@@ -62,9 +60,9 @@ def utm_sources(urls: pl.Series) -> pl.Series:
     shortened = urls.cast(pl.String).str.slice(0, _LONGEST_URL)
     # Looking for the word first costs a tenth of the pattern, and most URLs have none.
     tagged = shortened.set(~shortened.str.contains("utm_source=", literal=True), None)
-    return map_distinct_values(
-        tagged.str.extract(_UTM_SOURCE), lambda distinct: _each(distinct, _decoded)
-    ).alias(urls.name)
+    return map_distinct_values(tagged.str.extract(_UTM_SOURCE), lambda distinct: _each(distinct, _decoded)).alias(
+        urls.name
+    )
 
 
 def named_sources(
@@ -94,9 +92,7 @@ def named_sources(
         {
             "host": hosts.cast(pl.String),
             "by_host": map_distinct_values(hosts.cast(pl.String), lambda each: _each(each, rules.of_host)),
-            "by_utm": map_distinct_values(
-                utm_sources.cast(pl.String), lambda each: _each(each, rules.of_utm)
-            ),
+            "by_utm": map_distinct_values(utm_sources.cast(pl.String), lambda each: _each(each, rules.of_utm)),
             "tagged": utm_sources.is_not_null(),
             "internal": _internal(hosts.cast(pl.String), event_hosts.cast(pl.String), hostnames),
         }
@@ -126,9 +122,7 @@ def _internal(hosts: pl.Series, event_hosts: pl.Series, hostnames: Iterable[str]
     )
     candidates = frame.select(pl.when(alike).then(host)).to_series()
     frame = frame.with_columns(registrable_domains(candidates).alias("domain"))
-    same = (pl.col("domain") == own).fill_null(value=False) | pl.col("domain").is_in(ours).fill_null(
-        value=False
-    )
+    same = (pl.col("domain") == own).fill_null(value=False) | pl.col("domain").is_in(ours).fill_null(value=False)
     return frame.select(same).to_series()
 
 
@@ -138,9 +132,7 @@ def _host(head: str) -> str | None:
 
 
 def _each(values: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
-    return pl.Series(
-        [None if value is None else function(value) for value in values.to_list()], dtype=pl.String
-    )
+    return pl.Series([None if value is None else function(value) for value in values.to_list()], dtype=pl.String)
 
 
 def _decoded(raw: str) -> str | None:

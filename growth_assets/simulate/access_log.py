@@ -33,8 +33,7 @@ class AccessLog:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._requests = [
-            f' "{each.method} {each.path} HTTP/1.1" {each.status} {each.size or "-"} '
-            for each in pages.REQUESTS
+            f' "{each.method} {each.path} HTTP/1.1" {each.status} {each.size or "-"} ' for each in pages.REQUESTS
         ]
         self._referrers = [f'"{text or "-"}" ' for text in vocabulary.referrers]
         self._agents = [f'"{name}"\n' for name in vocabulary.agents]
@@ -77,9 +76,7 @@ _REST = b' "GET / HTTP/1.1" 200 512 "-" "Mozilla/5.0"\n'
 BROKEN: tuple[Callable[[str, int], bytes], ...] = (
     _half,
     _half,
-    lambda ds, number: (
-        f"{ds} 12:00:00 [error] {number}#0: upstream timed out while reading response\n".encode()
-    ),
+    lambda ds, number: f"{ds} 12:00:00 [error] {number}#0: upstream timed out while reading response\n".encode(),
     lambda _ds, _number: b"192.0.2.1 - -" + _REST,
     lambda _ds, _number: b"192.0.2.1 - - [-]" + _REST,
     lambda ds, _number: f"192.0.2.1 - - [{_stamp(ds)}]".encode() + _REST,

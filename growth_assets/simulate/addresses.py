@@ -39,9 +39,9 @@ class Blocks:
 
     def address(self, country: Ints, words: Words) -> Ints:
         """An address of its country for each word; never the first or last of its network."""
-        at = self.start_of_country[country] + (
-            words % self.networks_of_country[country].astype(np.uint64)
-        ).astype(np.int64)
+        at = self.start_of_country[country] + (words % self.networks_of_country[country].astype(np.uint64)).astype(
+            np.int64
+        )
         block = np.searchsorted(self.end, at, side="right")
         before = np.concatenate(([0], self.end[:-1]))[block]
         host = 1 + (mixed(words, 7) % np.uint64(254)).astype(np.int64)

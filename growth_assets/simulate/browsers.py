@@ -16,9 +16,7 @@ _PARTS = 1_000_000
 """Frequencies are percentages; a millionth of a percent is the unit of a weight."""
 
 # Nobody of the demo world may look like a crawler, whatever list of crawlers is asked (the tests ask two).
-_NO_PERSON = re.compile(
-    r"bot|crawl|spider|slurp|headless|preview|fetch|monitor|lighthouse|http", re.IGNORECASE
-)
+_NO_PERSON = re.compile(r"bot|crawl|spider|slurp|headless|preview|fetch|monitor|lighthouse|http", re.IGNORECASE)
 _VERSION = re.compile(r"((?:Chrome|CriOS|FxiOS|GSA|Firefox|Version)/\d+)[.\d]*")
 
 

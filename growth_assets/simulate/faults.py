@@ -43,9 +43,7 @@ def in_order(parts: list[Delivery]) -> Delivery:
     return one.take((keys & np.uint64(0xFFFF_FFFF)).astype(np.int64))
 
 
-def delivered(
-    dice: Dice, events: Events, midnight: int, days_left: int, *, twice: bool
-) -> dict[int, Delivery]:
+def delivered(dice: Dice, events: Events, midnight: int, days_left: int, *, twice: bool) -> dict[int, Delivery]:
     """In which file the events of a day arrive, by the number of days after their own.
 
     Args:

@@ -136,9 +136,7 @@ def _planned(dice: Dice, crowd: Crowd, accounts: Accounts, day: int, wanted: int
         length[last] = wanted - (reached[last] - length[last])
     by_weight = lottery(host_weights(crowd.hosts))
     own = dice.chance(enough, _OWN_HOST)
-    host = np.where(
-        own, crowd.preferred_host(person, by_weight), by_weight[dice.below(enough, len(by_weight))]
-    )
+    host = np.where(own, crowd.preferred_host(person, by_weight), by_weight[dice.below(enough, len(by_weight))])
     kept = slice(0, last + 1)
     return _Plan(person[kept], crowd.country(person[kept]), host[kept], kind[kept], length[kept])
 
@@ -175,11 +173,7 @@ def _strolled(dice: Dice, size: int, *, access_log: bool) -> Ints:
     table: list[int] = []
     for requests, share in steps:
         # Pages by their weights, all else evenly; every group fills its share of the table.
-        even = (
-            [requests[number] for number in lottery(pages.PAGE_WEIGHTS)]
-            if requests == pages.PAGES
-            else requests
-        )
+        even = [requests[number] for number in lottery(pages.PAGE_WEIGHTS)] if requests == pages.PAGES else requests
         table += [even[at * len(even) // (share * 84)] for at in range(share * 84)]
     return np.asarray(np.asarray(table, dtype=np.int64)[dice.below(size, len(table))])
 

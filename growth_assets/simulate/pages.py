@@ -51,10 +51,7 @@ PAGES = _listed(*(_page(path) for path, _ in _PAGES))
 PAGE_WEIGHTS = tuple(weight for _, weight in _PAGES)
 TAGGED = {
     source: _listed(
-        *(
-            _page(f"{path}?utm_source={source}&utm_medium={medium}&utm_campaign={campaign}")
-            for path, _ in _PAGES
-        )
+        *(_page(f"{path}?utm_source={source}&utm_medium={medium}&utm_campaign={campaign}") for path, _ in _PAGES)
     )
     for source, medium, campaign in _TAGS
 }
@@ -81,9 +78,7 @@ PURCHASES = _listed(
 )
 WATCHED = _listed(
     *(
-        Request(
-            "watch_video", f"/courses/{name}", properties={"video": name, "seconds": str(40 + 35 * number)}
-        )
+        Request("watch_video", f"/courses/{name}", properties={"video": name, "seconds": str(40 + 35 * number)})
         for number, name in enumerate(_VIDEOS)
     )
 )

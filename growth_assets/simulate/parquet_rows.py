@@ -44,9 +44,7 @@ class ParquetRows:
         hosts = vocabulary.hostnames
         self._hosts = _words(list(hosts))
         self._actions = _words(list(pages.ACTIONS))
-        self._action_of = np.asarray(
-            [pages.ACTIONS.index(each.action) for each in pages.REQUESTS], dtype=np.int32
-        )
+        self._action_of = np.asarray([pages.ACTIONS.index(each.action) for each in pages.REQUESTS], dtype=np.int32)
         # A page and the form on it have one address; a dictionary must not hold a word twice.
         urls = [f"https://{host}{each.path}" for host in hosts for each in pages.REQUESTS]
         distinct = {url: number for number, url in enumerate(dict.fromkeys(urls))}

@@ -87,25 +87,19 @@ class Crowd:
         many share, the third on the way. In one office of five all have the same machine, and so are one
         visitor.
         """
-        owned = (
-            1 + np.asarray(lottery((55, 33, 12)))[(self._word(person, 3) % np.uint64(100)).astype(np.int64)]
-        )
+        owned = 1 + np.asarray(lottery((55, 33, 12)))[(self._word(person, 3) % np.uint64(100)).astype(np.int64)]
         device = np.where(dice.chance(len(person), 700_000), 0, dice.below(len(person), 2**20) * owned >> 20)
         # As many offices in each country, so that those of large countries are large.
         offices = max(1, self.size // 1_000)
         in_office = (device == 1) & (self._word(person, 4) % np.uint64(100) < np.uint64(25))
         office = (self._word(person, 5) % np.uint64(offices)).astype(np.int64) * len(CODES) + country
-        place = np.where(
-            in_office, mixed(office, self.seed + 6), self._word(person, 10 + 2**20) + _lane(device)
-        )
+        place = np.where(in_office, mixed(office, self.seed + 6), self._word(person, 10 + 2**20) + _lane(device))
         uniform = in_office & (mixed(office, self.seed + 8) % np.uint64(5) == 0)
         machine = np.where(uniform, mixed(office, self.seed + 9), self._word(person, 11) + _lane(device))
         words = mixed(machine, 12)
         first_handheld = self._word(person, 13) % np.uint64(100) < np.uint64(58)
         handheld: Flags = ((device == 0) & first_handheld) | (device == 2)
-        agent = np.where(
-            handheld, self.browsers.draw(words, handheld=True), self.browsers.draw(words, handheld=False)
-        )
+        agent = np.where(handheld, self.browsers.draw(words, handheld=True), self.browsers.draw(words, handheld=False))
         return self.blocks.address(country, mixed(place, 14)), agent
 
 
@@ -121,9 +115,7 @@ class Accounts:
         before = mixed(mixed(person, self._crowd.seed), 20) % np.uint64(100) < np.uint64(12)
         highest = int(person.max(initial=0)) + 1
         if highest > len(self._opened):
-            self._opened = np.concatenate(
-                (self._opened, np.zeros(highest - len(self._opened), dtype=np.bool_))
-            )
+            self._opened = np.concatenate((self._opened, np.zeros(highest - len(self._opened), dtype=np.bool_)))
         return np.asarray(before | self._opened[person])
 
     def open(self, person: Ints) -> None:

@@ -71,6 +71,4 @@ OUTSIDE = tuple(referrer for origin in ORIGINS[:INTERNAL] for referrer in origin
 """Referrers outside our sites, by their number; number 0 is none."""
 SOURCE_OF = tuple(number for number, origin in enumerate(ORIGINS[:INTERNAL]) for _ in origin.referrers)
 """For each outside referrer the position of its source in NAMES."""
-FIRST_REFERRER = tuple(
-    sum(len(earlier.referrers) for earlier in ORIGINS[:number]) for number in range(len(ORIGINS))
-)
+FIRST_REFERRER = tuple(sum(len(earlier.referrers) for earlier in ORIGINS[:number]) for number in range(len(ORIGINS)))

@@ -35,11 +35,7 @@ class Vocabulary:
     @cached_property
     def referrers(self) -> list[str]:
         """Referrers outside, then the pages of our sites; empty for none."""
-        own = (
-            f"https://{host}{page.path}"
-            for host in self.hostnames
-            for page in pages.REQUESTS[: pages.PAGE_VIEWS]
-        )
+        own = (f"https://{host}{page.path}" for host in self.hostnames for page in pages.REQUESTS[: pages.PAGE_VIEWS])
         return [*referrers.OUTSIDE, *own]
 
 

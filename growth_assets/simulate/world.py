@@ -182,9 +182,7 @@ class _World:
             for host, name in enumerate(names)
         ]
 
-    def _write(
-        self, landing: Path, name: str, which: tuple[int, int], date: dt.date, delivery: Delivery
-    ) -> File:
+    def _write(self, landing: Path, name: str, which: tuple[int, int], date: dt.date, delivery: Delivery) -> File:
         good = len(delivery.events)
         if self.file_format == "parquet":
             broken = how_many_broken(good)

@@ -35,9 +35,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         if self.lines != self.events.height + self.rejected.height:
-            raise ValueError(
-                f"{self.lines} lines gave {self.events.height} events, {self.rejected.height} rejected"
-            )
+            raise ValueError(f"{self.lines} lines gave {self.events.height} events, {self.rejected.height} rejected")
         for frame, columns in ((self.events, RECEIVED), (self.rejected, REJECTED)):
             if list(frame.schema.items()) != list(columns.items()):
                 raise ValueError(f"expected {columns}, got {dict(frame.schema)}")

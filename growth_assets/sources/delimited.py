@@ -139,9 +139,7 @@ class CsvParser:
         if frame.height != len(positions):
             raise ValueError(f"{self._context.file}: {len(positions)} records gave {frame.height} rows")
         empty = [pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in self._names]
-        absent = [
-            pl.lit(None, dtype=pl.String).alias(name) for name in native.KEYS if name not in self._names
-        ]
+        absent = [pl.lit(None, dtype=pl.String).alias(name) for name in native.KEYS if name not in self._names]
         numbers = pl.Series("line_number", positions + lines.first_line, dtype=pl.Int64)
         events, odd = native.fast_events(frame.select(*empty, *absent).with_columns(numbers), self._context)
         for position in positions[odd.to_numpy()].tolist():

@@ -30,18 +30,14 @@ def detect(head: bytes, path: Path) -> str:
     lines = head.removeprefix(BOM).split(b"\n")
     if len(head) >= HEAD_BYTES and len(lines) > 1:
         lines.pop()  # most likely cut off
-    texts = [text for text in (line.decode("utf-8", "replace") for line in lines) if text.strip()][
-        :_MOST_LINES
-    ]
+    texts = [text for text in (line.decode("utf-8", "replace") for line in lines) if text.strip()][:_MOST_LINES]
     if not texts:
         return next(iter(TEXT_FORMATS))  # any will do: there is nothing but blank lines
     shares = {name: each.share(texts) for name, each in TEXT_FORMATS.items()}
     best = max(shares, key=lambda name: shares[name])
     if shares[best] > _LEAST_SHARE:
         return best
-    tried = "; ".join(
-        f"{name} ({TEXT_FORMATS[name].looks_like}): {share:.0%}" for name, share in shares.items()
-    )
+    tried = "; ".join(f"{name} ({TEXT_FORMATS[name].looks_like}): {share:.0%}" for name, share in shares.items())
     raise SourceError(
         f"{path}: the format of this file is not clear from its first {len(texts)} lines. Tried, with the "
         f"share of lines that fit: {tried}. Set `format` for its source in site.toml, or keep the file out "

@@ -25,9 +25,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=Object, parse_float=Number, parse_int=Number, parse_constant=_refuse
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=Object, parse_float=Number, parse_int=Number, parse_constant=_refuse)
 
 
 def from_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -76,9 +74,7 @@ def _to_json(value: Any) -> str:  # noqa: ANN401 - any JSON value
         return str(value)
     if isinstance(value, Object):
         return (
-            "{"
-            + ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {_to_json(each)}" for name, each in value)
-            + "}"
+            "{" + ", ".join(f"{json.dumps(name, ensure_ascii=False)}: {_to_json(each)}" for name, each in value) + "}"
         )
     if isinstance(value, list):
         return "[" + ", ".join(map(_to_json, value)) + "]"

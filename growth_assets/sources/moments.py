@@ -104,9 +104,7 @@ def iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.
     )
     if frame["subsecond"].any():
         digits = pl.col("fraction").str.extract("^([0-9]+)", 1).str.pad_end(6, "0")
-        frame = frame.with_columns(
-            local=pl.col("local") + pl.duration(microseconds=digits.cast(pl.Int64).fill_null(0))
-        )
+        frame = frame.with_columns(local=pl.col("local") + pl.duration(microseconds=digits.cast(pl.Int64).fill_null(0)))
     return _utc(frame)
 
 

@@ -60,9 +60,7 @@ def event(pairs: Iterable[tuple[str, Any]], context: Context, line_number: int) 
     if isinstance(found, Reason):
         return found
     scalar: dict[str, str | None] = {name: to_text(own.get(name)) or None for name in SCALARS}
-    pairs_of_properties = [
-        (clean(name), to_text(value)) for name, value in _property_pairs(own.get("properties"))
-    ]
+    pairs_of_properties = [(clean(name), to_text(value)) for name, value in _property_pairs(own.get("properties"))]
     unknown.sort(key=lambda pair: pair[0])
     return row(
         scalar | {"hostname": scalar["hostname"] or context.default_hostname},
@@ -91,14 +89,10 @@ def row(
 
 def frame_of(rows: Sequence[Row]) -> pl.DataFrame:
     """Rows to a frame with the columns of RECEIVED."""
-    columns = (
-        dict(zip(RECEIVED, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(RECEIVED, ())
-    )
+    columns = dict(zip(RECEIVED, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(RECEIVED, ())
     return pl.DataFrame(
         [
-            maps(columns[name]).alias(name)
-            if dtype == MAP
-            else pl.Series(name, columns[name], dtype, strict=True)
+            maps(columns[name]).alias(name) if dtype == MAP else pl.Series(name, columns[name], dtype, strict=True)
             for name, dtype in RECEIVED.items()
         ]
     )

@@ -88,11 +88,7 @@ def _batch(frame: pl.DataFrame, context: Context, first: int) -> Batch:
         # Its name is taken below: such files are read row by row.
         events, odd = native.frame_of([]), list(range(frame.height))
     else:
-        absent = {
-            name: pl.Series(name, [None] * frame.height, dtype=pl.String)
-            for name in KEYS
-            if name not in texts
-        }
+        absent = {name: pl.Series(name, [None] * frame.height, dtype=pl.String) for name in KEYS if name not in texts}
         numbers = pl.Series("line_number", range(first, first + frame.height), dtype=pl.Int64)
         columns = [column.alias(name) for name, column in (texts | absent).items()]
         events, unsure = native.fast_events(pl.DataFrame([*columns, numbers]), context)
@@ -103,9 +99,7 @@ def _batch(frame: pl.DataFrame, context: Context, first: int) -> Batch:
         pairs = [(name, _value(column[position])) for name, column in texts.items()]
         found = native.event(pairs, context, first + position)
         if isinstance(found, Reason):
-            rejections.append(
-                (first + position, found, to_text(_value(frame.row(position, named=True))) or "")
-            )
+            rejections.append((first + position, found, to_text(_value(frame.row(position, named=True))) or ""))
         else:
             rows.append(found)
     return native.merged([events, native.frame_of(rows)], rejections)
@@ -140,9 +134,7 @@ def _properties(column: pl.Series) -> pl.Series:
         return column
     if isinstance(column.dtype, pl.Struct):
         values = [
-            None
-            if each is None
-            else _value({name: value for name, value in each.items() if value is not None})
+            None if each is None else _value({name: value for name, value in each.items() if value is not None})
             for each in column.to_list()
         ]
         return pl.Series(column.name, [to_text(value) for value in values], dtype=pl.String)

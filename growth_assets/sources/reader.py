@@ -75,9 +75,7 @@ class Reading:
         except DamagedError as error:
             raise SourceError(str(error)) from error
         if decompressed.packed_with(self._path):
-            raise SourceError(
-                f"{self._path}: a Parquet file that is compressed as a whole. Unpack it before landing."
-            )
+            raise SourceError(f"{self._path}: a Parquet file that is compressed as a whole. Unpack it before landing.")
         yield from parquet.batches(self._path, self._context)
 
     def _text(self, text_format: TextFormat, pieces: Iterator[bytes]) -> Iterator[Batch]:

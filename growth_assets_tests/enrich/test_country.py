@@ -23,10 +23,7 @@ from growth_assets.enrich.iso_3166 import COUNTRY_CODES
 from growth_assets.reference import COUNTRY_DATABASE
 
 # Python's own answers for these have changed between its versions; addresses.py says what ours are.
-DISPUTED = [
-    ipaddress.ip_network(each)
-    for each in ("192.0.0.0/24", "2001::/23", "2002::/16", "3fff::/20", "5f00::/16")
-]
+DISPUTED = [ipaddress.ip_network(each) for each in ("192.0.0.0/24", "2001::/23", "2002::/16", "3fff::/20", "5f00::/16")]
 
 
 def strings(*values: str | None) -> pl.Series:

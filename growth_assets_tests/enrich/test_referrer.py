@@ -96,9 +96,7 @@ NAMES = st.from_regex(r"[A-Za-z0-9]{1,8}(\.[a-z]{2,5}){1,3}", fullmatch=True)
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    NAMES, st.integers(1, 65535), st.text(st.characters(exclude_characters="\\", codec="utf-8"), max_size=20)
-)
+@given(NAMES, st.integers(1, 65535), st.text(st.characters(exclude_characters="\\", codec="utf-8"), max_size=20))
 def test_agrees_with_the_standard_library_on_well_formed_urls(name, port, rest):
     url = f"https://{name}:{port}/{rest}"
     assert referrer_hosts(strings(url)).to_list() == [urlsplit(f"https://{name}:{port}/").hostname]
@@ -164,9 +162,7 @@ def test_tag_of_a_url(url, tag):
 
 def source(referrer: str | None, tag: str | None = None, host: str | None = "www.our.com") -> str:
     hosts = referrer_hosts(strings(referrer))
-    return named_sources(
-        hosts, strings(tag), strings(host), ["our.com", "www.our.org", "us.github.io"]
-    ).item()
+    return named_sources(hosts, strings(tag), strings(host), ["our.com", "www.our.org", "us.github.io"]).item()
 
 
 LINKEDIN = [
@@ -227,9 +223,7 @@ def test_named_source(referrer, tag, name):
 
 
 def test_without_own_hosts_nothing_is_internal():
-    assert named_sources(
-        strings("www.our.com", None), strings(None, None), strings(None, "our.com")
-    ).to_list() == [
+    assert named_sources(strings("www.our.com", None), strings(None, None), strings(None, "our.com")).to_list() == [
         "other",
         "direct",
     ]
@@ -243,9 +237,7 @@ def test_the_host_of_the_event_counts_row_by_row():
 
 def test_rules_of_the_package():
     rules = source_rules()
-    assert set(rules.hosts.values()) | set(rules.labels.values()) | set(rules.utm.values()) == set(
-        rules.channels
-    )
+    assert set(rules.hosts.values()) | set(rules.labels.values()) | set(rules.utm.values()) == set(rules.channels)
     assert source_channels()["LinkedIn"] == "social"
     assert source_channels()["Substack"] == "newsletter"
     assert source_channels()["direct"] == "direct"
@@ -295,9 +287,7 @@ def listed(folder) -> list[tuple[str, str]]:
             ours = OUR_NAME.get(theirs, theirs)
             if ours not in source_channels():
                 continue
-            hosts = [
-                url for entry in entries for url in (entry["urls"] if isinstance(entry, dict) else [entry])
-            ]
+            hosts = [url for entry in entries for url in (entry["urls"] if isinstance(entry, dict) else [entry])]
             for host in hosts:
                 brand = ours.lower()
                 if (

@@ -21,8 +21,7 @@ IPHONE = (
     "Version/17.5 Mobile/15E148 Safari/604.1"
 )
 WINDOWS = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/126.0.0.0 Safari/537.36"
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
 )
 GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
@@ -106,9 +105,7 @@ def test_browsers_are_no_robots():
 
 
 def test_by_hand():
-    facts = devices_and_bots(
-        strings(IPHONE, WINDOWS, GOOGLEBOT, "curl/8.5.0", "Scrapy/2.11 (+https://scrapy.org)")
-    )
+    facts = devices_and_bots(strings(IPHONE, WINDOWS, GOOGLEBOT, "curl/8.5.0", "Scrapy/2.11 (+https://scrapy.org)"))
     assert facts["dim_device_brand"].to_list() == ["Apple", "unknown", "Spider", "unknown", "Spider"]
     assert facts["is_bot"].to_list() == [False, False, True, True, True]
 

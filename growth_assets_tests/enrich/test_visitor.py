@@ -72,8 +72,6 @@ def test_a_distinct_row_is_asked_once():
         asked.append(frame.height)
         return frame.select(pl.col("a") * 10).to_series()
 
-    answers = map_distinct(
-        pl.DataFrame({"a": [1, None, 1, 2, None], "b": [None, None, None, "x", None]}), count
-    )
+    answers = map_distinct(pl.DataFrame({"a": [1, None, 1, 2, None], "b": [None, None, None, "x", None]}), count)
     assert answers.to_list() == [10, None, 10, 20, None]
     assert asked == [3]

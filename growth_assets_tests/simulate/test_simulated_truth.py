@@ -65,9 +65,7 @@ def _seen(event: dict) -> Seen | None:
     )  # fmt: skip
 
 
-LOGGED = re.compile(
-    rb'(\S+) - (\S+) \[([^\]]+)\] "(\w+) (\S+) HTTP/1\.1" (\d{3}) (?:\d+|-) "([^"]*)" "([^"]*)"\n'
-)
+LOGGED = re.compile(rb'(\S+) - (\S+) \[([^\]]+)\] "(\w+) (\S+) HTTP/1\.1" (\d{3}) (?:\d+|-) "([^"]*)" "([^"]*)"\n')
 
 
 def logged(line: bytes, host: str, number: int) -> Seen | None:
@@ -198,9 +196,7 @@ def differences(truth: Truth, lines: dict[str, list[Seen | None]]) -> list[str]:
             }
             told = asdict(numbers)
             for key, value in expected.items():
-                said = (
-                    {name: n for name, n in told[key].items() if n} if isinstance(value, dict) else told[key]
-                )
+                said = {name: n for name, n in told[key].items() if n} if isinstance(value, dict) else told[key]
                 if said != value:
                     wrong.append(f"{where} {host} {key}: files say {value}, truth says {said}")
     assert set(by_day) == {day.ds for day in truth.days}
@@ -261,9 +257,7 @@ def test_another_visitor_is_noticed(world):
     lines, truth = world
     first = truth.files[0].name
     at = next(number for number, event in enumerate(lines[first]) if event and not crawler(event.agent))
-    changed = [
-        replace(event, ip="198.51.100.7") if n == at else event for n, event in enumerate(lines[first])
-    ]
+    changed = [replace(event, ip="198.51.100.7") if n == at else event for n, event in enumerate(lines[first])]
     found = differences(truth, {**lines, first: changed})
     assert any(" people: " in line for line in found)
 

@@ -82,9 +82,7 @@ def test_a_day_does_not_depend_on_how_many_follow(tmp_path, file_format):
     # The last file of the short world takes in what would have come later.
     kept = [file.name for file in short.files if "2026-01-08" not in file.name]
     for name in kept:
-        assert (tmp_path / "short/landing" / name).read_bytes() == (
-            tmp_path / "long/landing" / name
-        ).read_bytes()
+        assert (tmp_path / "short/landing" / name).read_bytes() == (tmp_path / "long/landing" / name).read_bytes()
     assert len(kept) == (7 if file_format == "ndjson" else 14)
     assert short.days[:7] == long.days[:7]
     assert short.days[7].overall.people == long.days[7].overall.people
@@ -96,16 +94,12 @@ def test_made_again_it_replaces_its_own_files(tmp_path):
     assert fingerprint(tmp_path) == GOLDEN["ndjson"]
 
 
-@pytest.mark.parametrize(
-    "foreign", ["access.log", "2025/events-2026-01-01.ndjson", "events-2026-01-04.ndjson"]
-)
+@pytest.mark.parametrize("foreign", ["access.log", "2025/events-2026-01-01.ndjson", "events-2026-01-04.ndjson"])
 def test_it_refuses_a_landing_folder_with_other_files(tmp_path, foreign):
     path = tmp_path / "landing" / foreign
     path.parent.mkdir(parents=True)
     path.write_text("precious\n")
-    with pytest.raises(
-        SimulateError, match=r"holds files that are not of this demo world: .*name another folder"
-    ):
+    with pytest.raises(SimulateError, match=r"holds files that are not of this demo world: .*name another folder"):
         simulate(tmp_path, days=3, events_per_day=600)
     assert [each for each in tmp_path.rglob("*") if each.is_file()] == [path]
     assert path.read_text() == "precious\n"

@@ -38,9 +38,7 @@ class Whole:
         return [(row["line_number"], row["reason"]) for row in self.rejected]
 
 
-def whole_path(
-    path, *, chunk_bytes=64 << 20, prefix_lengths=(), hostname="www.default.com", **source
-) -> Whole:
+def whole_path(path, *, chunk_bytes=64 << 20, prefix_lengths=(), hostname="www.default.com", **source) -> Whole:
     reading = read(
         path, Source(name="test", **source), hostname, chunk_bytes=chunk_bytes, prefix_lengths=prefix_lengths
     )
@@ -52,9 +50,7 @@ def whole_path(
         row["other_properties"] = list(row["other_properties"].items())
     lines = sum(batch.lines for batch in batches)
     by_line = {"key": lambda row: row["line_number"]}
-    return Whole(
-        sorted(events, **by_line), sorted(rejected, **by_line), lines, reading.fingerprint, reading.format
-    )
+    return Whole(sorted(events, **by_line), sorted(rejected, **by_line), lines, reading.fingerprint, reading.format)
 
 
 def whole_bytes(data: bytes, **options) -> Whole:

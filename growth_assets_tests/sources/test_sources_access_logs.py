@@ -48,7 +48,7 @@ def test_every_column_of_a_combined_line(read_bytes):
             {
                 "ip": "::1",
                 "referrer": None,
-                "user_agent": None,
+                "user_agent": "-",
                 "other_properties": [*USUAL[:3], ("remote_user", "jo"), USUAL[3]],
             },
         ),
@@ -56,7 +56,7 @@ def test_every_column_of_a_combined_line(read_bytes):
             f'1.2.3.4 id jo doe {AT} {REQUEST} 200 - "" ""',
             {
                 "referrer": None,
-                "user_agent": None,
+                "user_agent": "-",
                 "other_properties": [("ident", "id"), *USUAL[1:3], ("remote_user", "jo doe"), USUAL[3]],
             },
         ),
@@ -109,7 +109,7 @@ def test_the_virtual_host_is_the_hostname(read_bytes, prefix, hostname, port):
 
 def test_common_has_neither_referrer_nor_agent(read_bytes):
     event = one(read_bytes, f"1.2.3.4 - - {AT} {REQUEST} 200 12", format="auto")
-    assert (event["referrer"], event["user_agent"], event["url"]) == (None, None, "/a?b=1")
+    assert (event["referrer"], event["user_agent"], event["url"]) == (None, "-", "/a?b=1")
 
 
 @pytest.mark.parametrize(
@@ -163,13 +163,7 @@ def oracle(line):
     quoted = SPLIT.findall(line)
     shape = SPLIT.sub("Q", line)
     parts = shape.split(" ")
-    if (
-        len(quoted) != 3
-        or len(parts) != 10
-        or shape.count("Q") < 3
-        or parts[5] != "Q"
-        or parts[8:] != ["Q", "Q"]
-    ):
+    if len(quoted) != 3 or len(parts) != 10 or shape.count("Q") < 3 or parts[5] != "Q" or parts[8:] != ["Q", "Q"]:
         return None
     ip, ident, user, clock, offset, _, status, size, _, _ = parts
     if not ip.isascii() or not ip.isprintable():
@@ -192,10 +186,8 @@ def oracle(line):
         "url": url,
         "status": int(status),
         "referrer": None if plain[0] in {"-", ""} else plain[0],
-        "user_agent": None if plain[1] in {"-", ""} else plain[1],
-        "other_properties": {
-            name: value for name, value in other.items() if value != "-" or name == "request"
-        },
+        "user_agent": plain[1] or "-",
+        "other_properties": {name: value for name, value in other.items() if value != "-" or name == "request"},
     }
 
 
@@ -232,10 +224,8 @@ def test_what_a_server_escapes_comes_back(read_bytes, agent, target, referrer):
     def escaped(text):
         return text.replace("\\", "\\\\").replace('"', '\\"')
 
-    line = (
-        f'1.2.3.4 - - {AT} "GET /{escaped(target)} HTTP/1.1" 200 12 "{escaped(referrer)}" "{escaped(agent)}"'
-    )
+    line = f'1.2.3.4 - - {AT} "GET /{escaped(target)} HTTP/1.1" 200 12 "{escaped(referrer)}" "{escaped(agent)}"'
     event = one(read_bytes, line)
     assert event["url"] == "/" + target
-    assert event["user_agent"] == (None if agent in {"", "-"} else agent)
+    assert event["user_agent"] == (agent or "-")
     assert event["referrer"] == (None if referrer in {"", "-"} else referrer)

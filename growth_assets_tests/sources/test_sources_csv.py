@@ -83,9 +83,7 @@ def test_a_bad_record_is_rejected_alone(read_bytes, line, reason):
 
 
 def test_bytes_that_are_not_utf8_are_rejected(read_bytes):
-    whole = read_bytes(
-        b"event_time,x\n" + T.encode() + b",\xff\n" + T.encode() + b',"a\n\xff"\n' + T.encode() + b",c"
-    )
+    whole = read_bytes(b"event_time,x\n" + T.encode() + b",\xff\n" + T.encode() + b',"a\n\xff"\n' + T.encode() + b",c")
     assert whole.reasons == [(2, "not_utf8"), (3, "not_utf8")]
     assert len(whole.events) == 1
 
@@ -137,9 +135,7 @@ def test_generated_tables_come_back(read_bytes, rows, quoting):
     whole = read_bytes(out.getvalue().encode(), format="csv")
     assert whole.rejected == []
     assert [event["ip"] for event in whole.events] == [row[0] or None for row in rows]
-    assert [dict(event["other_properties"]).get("x") for event in whole.events] == [
-        row[1] or None for row in rows
-    ]
+    assert [dict(event["other_properties"]).get("x") for event in whole.events] == [row[1] or None for row in rows]
     for row, event in zip(rows, whole.events, strict=True):
         if row[2] and not row[2].startswith("{"):
             assert dict(event["other_properties"])["properties"] == row[2]

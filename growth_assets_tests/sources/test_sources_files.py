@@ -25,9 +25,7 @@ from growth_assets.sources.reasons import MEANING, Reason
 LINE = b'{"event_time":"2026-05-17T10:05:03Z","ip":"1.2.3.4"}\n'
 DATA = LINE * 3000
 NOISE = b"".join(
-    b'{"event_time":"2026-05-17T10:05:03Z","n":"'
-    + hashlib.sha512(str(n).encode()).hexdigest().encode()
-    + b'"}\n'
+    b'{"event_time":"2026-05-17T10:05:03Z","n":"' + hashlib.sha512(str(n).encode()).hexdigest().encode() + b'"}\n'
     for n in range(3000)
 )
 PACKED = ["gz", "bz2", "xz", "zst"]
@@ -142,9 +140,7 @@ def test_fingerprints_and_those_of_beginnings(tmp_path_factory, data, lengths):
             None,
         )
         assert found.prefixes == {
-            length: hashlib.sha256(data[:length]).hexdigest()
-            for length in lengths
-            if 0 <= length <= len(data)
+            length: hashlib.sha256(data[:length]).hexdigest() for length in lengths if 0 <= length <= len(data)
         }
 
 

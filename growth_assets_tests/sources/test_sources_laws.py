@@ -100,9 +100,7 @@ def test_chunks_change_nothing_and_no_line_is_lost(read_bytes, name, data, size)
     assert whole.fingerprint.length == len(data)
 
 
-@given(
-    data=ANY, packing=st.sampled_from(["plain", "gz", "bz2", "xz", "zst"]), size=st.sampled_from([20, 500])
-)
+@given(data=ANY, packing=st.sampled_from(["plain", "gz", "bz2", "xz", "zst"]), size=st.sampled_from([20, 500]))
 @settings(max_examples=25, deadline=None)
 def test_compression_changes_nothing(read_bytes, pack, data, packing, size):
     # A line in front, so that the bytes are not themselves taken for a packed or a Parquet file.

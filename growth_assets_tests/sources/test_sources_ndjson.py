@@ -152,14 +152,9 @@ def test_byte_order_mark_and_windows_line_ends(read_bytes):
 
 
 def test_one_broken_line_in_a_thousand_costs_no_other(read_bytes):
-    lines = [
-        json.dumps({"event_time": "2026-05-17T10:05:03Z", "ip": f"1.1.1.{i % 250}", "n": i})
-        for i in range(5000)
-    ]
+    lines = [json.dumps({"event_time": "2026-05-17T10:05:03Z", "ip": f"1.1.1.{i % 250}", "n": i}) for i in range(5000)]
     lines[17] = lines[17][:-1]
-    lines[2500] = (
-        '{"event_time":"2026-05-17T10:05:03Z","a":1,}'  # DuckDB takes this for valid, Polars does not
-    )
+    lines[2500] = '{"event_time":"2026-05-17T10:05:03Z","a":1,}'  # DuckDB takes this for valid, Polars does not
     lines[4999] = "{" + "x" * 2000
     whole = read_bytes("\n".join(lines).encode())
     assert whole.reasons == [(18, "not_json"), (2501, "not_json"), (5000, "not_json")]
@@ -207,9 +202,7 @@ def as_text(value):
     repeat=st.sampled_from([1, 1, 40]),
 )
 @settings(max_examples=40, deadline=None)
-def test_generated_objects_are_what_json_loads_makes_of_them(
-    read_bytes, objects, separators, ascii_only, repeat
-):
+def test_generated_objects_are_what_json_loads_makes_of_them(read_bytes, objects, separators, ascii_only, repeat):
     lines = [json.dumps(each, separators=separators, ensure_ascii=ascii_only) for each in objects] * repeat
     whole = read_bytes("\n".join(lines).encode(), format="ndjson")
     assert whole.rejected == []

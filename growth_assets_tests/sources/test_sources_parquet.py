@@ -65,9 +65,7 @@ def test_typed_columns(read_bytes):
 
 def test_properties_as_struct_and_as_text(read_bytes):
     times = [WHEN.isoformat() + "Z"] * 2
-    struct = read_bytes(
-        packed({"event_time": times, "properties": [{"a": 1, "b": None}, {"a": None, "b": [1]}]})
-    )
+    struct = read_bytes(packed({"event_time": times, "properties": [{"a": 1, "b": None}, {"a": None, "b": [1]}]}))
     assert [event["other_properties"] for event in struct.events] == [[("a", "1")], [("b", "[1]")]]
     text = read_bytes(packed({"event_time": times, "properties": ['{"a":1}', "no object"]}))
     assert [event["other_properties"] for event in text.events] == [
