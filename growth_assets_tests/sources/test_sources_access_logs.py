@@ -109,7 +109,7 @@ def test_the_virtual_host_is_the_hostname(read_bytes, prefix, hostname, port):
 
 def test_common_has_neither_referrer_nor_agent(read_bytes):
     event = one(read_bytes, f"1.2.3.4 - - {AT} {REQUEST} 200 12", format="auto")
-    assert (event["referrer"], event["user_agent"], event["url"]) == (None, "-", "/a?b=1")
+    assert (event["referrer"], event["user_agent"], event["url"]) == (None, None, "/a?b=1")
 
 
 @pytest.mark.parametrize(
