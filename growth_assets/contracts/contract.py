@@ -165,7 +165,10 @@ class Contract:
             if rule.name == name:
                 return int(frame.select((~rule.good.fill_null(value=False)).sum()).item())
         (frame_rule,) = (rule for rule in self.frame_rules if rule.name == name)
-        return int(frame_rule.broken(frame.lazy()).collect().item())
+        count = frame_rule.broken(frame.lazy()).collect()
+        if count.shape != (1, 1) or count.item() is None:
+            raise ContractError(f"{name} must count the rows that break it, but gave {count.to_dicts()}")
+        return int(count.item())
 
 
 def _row_check(rule: RowRule) -> pa.Check:
@@ -177,7 +180,8 @@ def _row_check(rule: RowRule) -> pa.Check:
 
 def _frame_check(rule: FrameRule) -> pa.Check:
     def holds(data: pa.PolarsData) -> pl.LazyFrame:
-        return rule.broken(data.lazyframe).select(pl.all() == 0)
+        # A rule that counts nothing, with null or without a row, has not been tried and must not pass.
+        return rule.broken(data.lazyframe).select(((pl.first() == 0).fill_null(value=False) & (pl.len() == 1)).any())
 
     return pa.Check(holds, name=rule.name, error=rule.name, description=rule.description)
 
