@@ -283,6 +283,11 @@ def child_environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def enter_dagster_home(settings: Settings) -> None:
+    """Let this process find the folder's Dagster instance: its dagster.yaml names itself by `DAGSTER_HOME`."""
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home.resolve())
+
+
 def _describe(problem: Any, path: Path, content: dict[str, Any]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     location = [str(part) for part in problem["loc"]]
     key = ".".join(location)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import dagster as dg
 
-from growth_assets.settings import Settings
+from growth_assets.settings import Settings, enter_dagster_home
 from growth_assets.warehouse import durable
 
 DAGSTER_YAML = """\
 # Made by growth-assets; change it as you like, it is not written again.
 telemetry:
   enabled: false
+# The stock event log in SQLite, with its connections kept open.
+event_log_storage:
+  module: growth_assets.orchestration.event_log
+  class: PooledSqliteEventLogStorage
+  config:
+    home:
+      env: DAGSTER_HOME
 # No dialog over the page at the first visit.
 nux:
   enabled: false
@@ -30,4 +37,5 @@ def prepare_home(settings: Settings) -> None:
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The persistent instance that the web server and the daemon use too."""
     prepare_home(settings)
+    enter_dagster_home(settings)
     return dg.DagsterInstance.from_config(str(settings.dagster_home))
