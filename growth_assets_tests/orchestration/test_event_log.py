@@ -1,0 +1,119 @@
+"""The pooled event log stores what the stock one stores."""
+
+import json
+import multiprocessing
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from growth_assets.orchestration.event_log import OPEN_RUNS, PooledSqliteEventLogStorage
+
+pytestmark = pytest.mark.slow
+
+POOLED = {
+    "event_log_storage": {
+        "module": "growth_assets.orchestration.event_log",
+        "class": "PooledSqliteEventLogStorage",
+        "config": {"home": None},
+    }
+}
+
+
+def home(folder: Path, *, pooled: bool) -> Path:
+    folder.mkdir()
+    config = json.loads(json.dumps(POOLED)) if pooled else {}
+    if pooled:
+        config["event_log_storage"]["config"]["home"] = str(folder)
+    (folder / "dagster.yaml").write_text(yaml.safe_dump({**config, "telemetry": {"enabled": False}}))
+    return folder
+
+
+@dg.asset(
+    partitions_def=dg.StaticPartitionsDefinition(["a", "b"]),
+    check_specs=[dg.AssetCheckSpec("holds", asset="numbers")],
+    tags={"t": "1"},
+)
+def numbers(context: dg.AssetExecutionContext):
+    context.log.info("a line of the log")
+    yield dg.MaterializeResult(
+        metadata={"rows": 3}, check_results=[dg.AssetCheckResult(passed=False, metadata={"n": 1})]
+    )
+
+
+def run_all(instance: dg.DagsterInstance) -> None:
+    for partition in ("a", "b", "a"):
+        assert dg.materialize([numbers], partition_key=partition, instance=instance).success
+
+
+def rows(folder: Path, table: str, columns: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(folder / "history" / "runs" / "index.db")) as connection:
+        return sorted(connection.execute(f"SELECT {columns} FROM {table}").fetchall(), key=repr)  # noqa: S608
+
+
+def test_the_same_rows_as_the_stock_storage(tmp_path):
+    homes = {pooled: home(tmp_path / str(pooled), pooled=pooled) for pooled in (True, False)}
+    events = {}
+    for pooled, folder in homes.items():
+        with dg.DagsterInstance.from_config(str(folder)) as instance:
+            assert isinstance(instance.event_log_storage, PooledSqliteEventLogStorage) == pooled
+            run_all(instance)
+            events[pooled] = sorted(
+                [str(entry.dagster_event_type) for entry in instance.all_logs(run.run_id)]
+                for run in instance.get_runs()
+            )
+            assert instance.get_latest_materialization_event(dg.AssetKey("numbers")) is not None
+    assert events[True] == events[False]
+    assert len(events[True]) == 3
+    for table, columns in (
+        ("event_logs", "dagster_event_type, step_key, asset_key, partition"),
+        ("asset_event_tags", "asset_key, key"),
+        ("asset_check_executions", "asset_key, check_name, execution_status, partition"),
+        ("asset_keys", "asset_key"),
+    ):
+        stored = rows(homes[True], table, columns)
+        assert stored == rows(homes[False], table, columns)
+        assert stored or table == "asset_event_tags"
+
+
+def test_the_stock_storage_reads_what_the_pooled_one_wrote(tmp_path):
+    folder = home(tmp_path / "home", pooled=True)
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        run_all(instance)
+    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        found = instance.fetch_materializations(dg.AssetRecordsFilter(dg.AssetKey("numbers"), ["a"]), limit=10)
+    assert len(found.records) == 2
+
+
+def test_more_runs_than_stay_open(tmp_path):
+    with dg.DagsterInstance.from_config(str(home(tmp_path / "home", pooled=True))) as instance:
+        for _ in range(OPEN_RUNS + 2):
+            dg.materialize([numbers], partition_key="a", instance=instance)
+        for run in instance.get_runs():
+            assert len(instance.all_logs(run.run_id)) > 5
+        instance.event_log_storage.wipe()
+        assert instance.get_latest_materialization_event(dg.AssetKey("numbers")) is None
+
+
+def _materialize(folder: str) -> None:
+    with dg.DagsterInstance.from_config(folder) as instance:
+        run_all(instance)
+
+
+def test_processes_that_write_at_once(tmp_path):
+    folder = home(tmp_path / "home", pooled=True)
+    _materialize(str(folder))
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_materialize, args=(str(folder),)) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(120)
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        found = instance.fetch_materializations(dg.AssetRecordsFilter(dg.AssetKey("numbers")), limit=100)
+    assert len(found.records) == 12
