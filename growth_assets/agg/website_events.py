@@ -19,6 +19,8 @@ from growth_assets.contracts.contract import (
     column,
     columns,
     not_null,
+    rolled_up,
+    shared,
     unique_key,
 )
 from growth_assets.contracts.table import Built, Table
@@ -29,13 +31,10 @@ DIMENSIONS = ("dim_action_type", "dim_country", "dim_device_brand", "event_hour"
 
 COLUMNS = columns(
     [
-        ("dim_action_type", column(pl.String(), "The enumerated action; NULL where rolled up", nullable=True)),
-        ("dim_country", column(pl.String(), "Country of the address; NULL where rolled up", nullable=True)),
-        ("dim_device_brand", column(pl.String(), "Brand of the device; NULL where rolled up", nullable=True)),
+        *rolled_up("dim_action_type", "dim_country", "dim_device_brand"),
         ("event_hour", column(pl.Int32(), "Hour of the event (UTC, 0 to 23); NULL where rolled up", nullable=True)),
         ("m_total_events", column(pl.Int64(), "Number of events of the group")),
-        ("aggregation_level", column(pl.String(), "The grouped columns, joined by two underscores, or `overall`")),
-        ("ds", column(pl.String(), "Partition: UTC day, YYYY-MM-DD")),
+        *shared("aggregation_level", "ds"),
         ("m_unique_visitors", column(pl.Int64(), "Number of distinct visitors of the group, bots included")),
         ("m_bot_events", column(pl.Int64(), "How many of the events are those of bots")),
     ]

@@ -41,3 +41,17 @@ REJECTED: dict[str, pl.DataType] = {
     "text": pl.String(),
 }
 """What a source reader makes of a line that it cannot read. `text` is bounded."""
+
+SHARED: dict[str, tuple[pl.DataType, str]] = {
+    "ds": (pl.String(), "Partition: UTC day, YYYY-MM-DD"),
+    "dim_hostname": (pl.String(), "Host the event belongs to, like www.xx.com"),
+    "dim_country": (pl.String(), "Country of the address (ISO 3166-1 alpha-2; ZZ where unknown)"),
+    "dim_device_brand": (pl.String(), "Brand of the device, from the user agent; `unknown` where it has none"),
+    "dim_action_type": (pl.String(), "What the visitor did: page_view, signup, login, purchase ..."),
+    "dim_referrer_domain": (pl.String(), "Registrable domain of the referrer, like linkedin.com"),
+    "dim_source": (pl.String(), "Where the visit came from: LinkedIn, Substack, direct, internal ..."),
+    "aggregation_level": (pl.String(), "The grouped columns, joined by two underscores, or `overall`"),
+    "m_website_hits": (pl.Int64(), "Number of website hits (events whose action is in `hit_actions`), without bots"),
+    "m_visitors": (pl.Int64(), "Number of distinct visitors with a hit, without bots"),
+}
+"""Columns that several tables have, with type and meaning."""

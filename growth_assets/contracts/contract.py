@@ -15,7 +15,7 @@ import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaErrors
 
-from growth_assets.contracts.columns import MAP
+from growth_assets.contracts.columns import MAP, SHARED
 
 
 class ContractError(Exception):
@@ -59,6 +59,18 @@ def column(dtype: pl.DataType, description: str, *, nullable: bool = False) -> p
         # Pandera knows no Map type: the type is held by a check of its own in `Contract.require_shape`.
         return pa.Column(None, nullable=nullable, description=description, metadata={"dtype": dtype})
     return pa.Column(dtype, nullable=nullable, description=description, metadata={"dtype": dtype})
+
+
+def shared(*names: str) -> list[tuple[str, pa.Column]]:
+    """Columns of the shared vocabulary that are never null."""
+    return [(name, column(*SHARED[name])) for name in names]
+
+
+def rolled_up(*names: str) -> list[tuple[str, pa.Column]]:
+    """Dimensions of the shared vocabulary in a table with grouping sets."""
+    return [
+        (name, column(SHARED[name][0], f"{SHARED[name][1]}; NULL where rolled up", nullable=True)) for name in names
+    ]
 
 
 def not_null(name: str) -> RowRule:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from growth_assets import reference
-from growth_assets.contracts.columns import MAP, MICROSECONDS
+from growth_assets.contracts.columns import MAP, MICROSECONDS, SHARED
 from growth_assets.contracts.contract import (
     Contract,
     RowRule,
@@ -19,6 +19,7 @@ from growth_assets.contracts.contract import (
     columns,
     not_empty,
     not_null,
+    shared,
     unique_key,
 )
 from growth_assets.contracts.table import Balance, Built, Table
@@ -30,18 +31,15 @@ COLUMNS = columns(
     [
         ("user_id", column(pl.Int64(), "The user who made the event; null when logged out", nullable=True)),
         ("logged_out_user_id", column(pl.Int64(), "Visitor: murmur3 hash of address and device information")),
-        ("dim_hostname", column(pl.String(), "Host the event belongs to, like www.xx.com")),
-        ("dim_country", column(pl.String(), "Country of the address (ISO 3166-1 alpha-2; ZZ where unknown)")),
-        ("dim_device_brand", column(pl.String(), "Brand of the device, from the user agent; `unknown` where none")),
-        ("dim_action_type", column(pl.String(), "What the visitor did: page_view, signup, login, purchase ...")),
+        *shared("dim_hostname", "dim_country", "dim_device_brand", "dim_action_type"),
         ("event_timestamp", column(MICROSECONDS, "When it happened (UTC, microseconds)")),
         ("other_properties", column(MAP, "Any other valid property of the request")),
-        ("ds", column(pl.String(), "Partition: UTC day of event_timestamp, YYYY-MM-DD")),
+        *shared("ds"),
         ("event_id", column(pl.String(), "Id that the sender gave the event", nullable=True)),
         ("is_bot", column(pl.Boolean(), "True where the user agent is one of a program, not of a person")),
         ("dim_url_path", column(pl.String(), "Path of the URL, without host and query", nullable=True)),
-        ("dim_referrer_domain", column(pl.String(), "The referrer's domain, like linkedin.com", nullable=True)),
-        ("dim_source", column(pl.String(), "Where the visit came from: LinkedIn, Substack, direct, internal ...")),
+        ("dim_referrer_domain", column(*SHARED["dim_referrer_domain"], nullable=True)),
+        *shared("dim_source"),
     ]
 )  # fmt: skip
 """The specification's nine columns in its order, then further ones."""

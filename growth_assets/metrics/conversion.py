@@ -15,6 +15,8 @@ from growth_assets.contracts.contract import (
     column,
     columns,
     not_null,
+    rolled_up,
+    shared,
     unique_key,
 )
 from growth_assets.fct import website_events as fct
@@ -29,15 +31,14 @@ def rate_columns(
     bots_above, bots_below = bot_name(numerator), bot_name(denominator)
     return columns(
         [
-            ("dim_hostname", column(pl.String(), "Host; NULL where rolled up", nullable=True)),
+            *rolled_up("dim_hostname"),
             (value, column(pl.Float64(), f"{value_text}; NULL where {denominator} is 0", nullable=True)),
             (numerator, column(pl.Int64(), f"{numerator_text}, without bots")),
             (denominator, column(pl.Int64(), f"{denominator_text}, without bots")),
             (bots_above, column(pl.Int64(), f"{numerator_text} by bots")),
             (bots_below, column(pl.Int64(), f"{denominator_text} by bots")),
             (people_name(numerator), column(pl.Int64(), f"Distinct visitors behind {numerator}")),
-            ("aggregation_level", column(pl.String(), "`overall` or `dim_hostname`")),
-            ("ds", column(pl.String(), "Partition: UTC day, YYYY-MM-DD")),
+            *shared("aggregation_level", "ds"),
         ]
     )
 

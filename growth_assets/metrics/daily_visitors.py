@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from growth_assets.agg.grouping_sets import level_name, roll_up
-from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_null, unique_key
+from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_null, rolled_up, shared, unique_key
 from growth_assets.contracts.table import Built, Table
 from growth_assets.fct import website_events as fct
 from growth_assets.metrics.conversion import hosts_add_up, one_overall_row
@@ -31,11 +31,8 @@ LEVELS = [
 
 COLUMNS = columns(
     [
-        ("dim_hostname", column(pl.String(), "Host; NULL where rolled up", nullable=True)),
-        ("dim_country", column(pl.String(), "Country of the address; NULL where rolled up", nullable=True)),
-        ("dim_device_brand", column(pl.String(), "Brand of the device; NULL where rolled up", nullable=True)),
-        ("m_visitors", column(pl.Int64(), "Distinct visitors with a hit, without bots")),
-        ("m_website_hits", column(pl.Int64(), "Number of website hits, without bots")),
+        *rolled_up(*DIMENSIONS),
+        *shared("m_visitors", "m_website_hits"),
         ("m_bot_visitors", column(pl.Int64(), "Distinct bots with a hit")),
         ("m_bot_website_hits", column(pl.Int64(), "Number of website hits by bots")),
         (

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from growth_assets.agg.grouping_sets import level_name, roll_up
-from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_null, unique_key
+from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_null, rolled_up, shared, unique_key
 from growth_assets.contracts.table import Built, Table
 from growth_assets.fct import website_events as fct
 from growth_assets.settings import Settings
@@ -29,18 +29,11 @@ NO_REFERRER = "(none)"
 
 COLUMNS = columns(
     [
-        ("dim_hostname", column(pl.String(), "Host; NULL where rolled up", nullable=True)),
-        (
-            "dim_referrer_domain",
-            column(pl.String(), "Registrable domain of the referrer, or (none)", nullable=True),
-        ),
-        ("dim_source", column(pl.String(), "Named source; NULL where rolled up", nullable=True)),
+        *rolled_up(*DIMENSIONS),
         ("traffic_share", column(pl.Float64(), "m_website_hits / m_total_website_hits")),
-        ("m_website_hits", column(pl.Int64(), "Number of website hits of the group, without bots")),
+        *shared("m_website_hits"),
         ("m_total_website_hits", column(pl.Int64(), "Number of website hits of the host, or of all hosts")),
-        ("m_visitors", column(pl.Int64(), "Distinct visitors with such a hit")),
-        ("aggregation_level", column(pl.String(), "The grouped columns, joined by two underscores")),
-        ("ds", column(pl.String(), "Partition: UTC day, YYYY-MM-DD")),
+        *shared("m_visitors", "aggregation_level", "ds"),
     ]
 )
 

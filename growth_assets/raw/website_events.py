@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from growth_assets.contracts.columns import MAP, MICROSECONDS, RECEIVED
-from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_empty, not_null
+from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_empty, not_null, shared
 from growth_assets.contracts.table import Table
 from growth_assets.settings import Settings
 
@@ -32,7 +32,7 @@ COLUMNS = columns(
         ("source", column(pl.String(), "Source of the settings that the file belongs to")),
         ("source_file", column(pl.String(), "Path below landing/ under which the content was first seen")),
         ("file_started_at", column(MICROSECONDS, "Time of the first event in the file; orders files by content")),
-        ("ds", column(pl.String(), "Partition: UTC day of event_timestamp, YYYY-MM-DD")),
+        *shared("ds"),
     ]
 )  # fmt: skip
 """Columns of a received event, then where it came from."""
