@@ -2,11 +2,13 @@
 
 A file is skipped where its path, size and times are those of the last look; otherwise by its content: the same
 fingerprint adds nothing, whatever the file is called or packed with, and a file that begins with a known content is
-that one grown, and replaces it.
+that one grown, and replaces it. The other way round, a content with which a longer one begins adds nothing, as long as
+the longer one's file is still there to be compared with.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
@@ -187,7 +189,11 @@ class _Look:
                 segments=result.segments or {},
                 replaces=tuple(sorted(replaces - {ledger.entry_id(found.sha256, reading)})),
             )
-            self._publish(entry, staged)
+            longer = self._longer(entry)
+            if longer:
+                self._publish_inside(entry, longer)
+            else:
+                self._publish(entry, staged)
             self._seen(file, entry.fingerprint)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
@@ -199,6 +205,35 @@ class _Look:
         while (candidate := name if number == 1 else f"{name}@{number}") in taken:
             number += 1
         return candidate
+
+    def _longer(self, entry: Entry) -> Entry | None:
+        """The content that counts and begins with this one, as a grown file does with an older copy of itself."""
+        names = {**self.cache, **self.paths}
+        for other in self.current.values():
+            alike = (other.reading, other.started_at) == (entry.reading, entry.started_at)
+            if not alike or not entry.events or other.length <= entry.length:
+                continue
+            for name, seen in names.items():
+                if not isinstance(seen, dict) or seen.get("fingerprint") != other.fingerprint:
+                    continue
+                try:
+                    found = fingerprint(self.settings.landing / name, [entry.length])
+                except (SourceError, OSError):
+                    continue
+                if found.sha256 == other.fingerprint and found.prefixes.get(entry.length) == entry.fingerprint:
+                    return other
+        return None
+
+    def _publish_inside(self, entry: Entry, longer: Entry) -> None:
+        """Remember a content that is in a longer one already: as if it had landed before it."""
+        with ledger.held(self.settings.warehouse):
+            longer = dataclasses.replace(longer, replaces=tuple(sorted({*longer.replaces, entry.id})))
+            # In this order: a process that dies between the two leaves nothing that counts twice.
+            for each in (longer, entry):
+                durable.write_json(ledger.entry_path(self.folder, each.id), each.to_json())
+                self.entries[each.id] = each
+            self.current[longer.id] = longer
+            self.landed.known += 1
 
     def _publish(self, entry: Entry, staged: Path) -> None:
         with ledger.held(self.settings.warehouse):

@@ -192,7 +192,7 @@ class Cached:
 
     def read(self) -> Ledger:
         """The ledger as it is now."""
-        # An entry is never changed, but for one read with the same settings again, whose segments are the same.
+        # What an entry says of days is never changed; what it replaces may grow, and then another entry came.
         names = tuple(sorted(path.name for path in (self._ledger.folder / "files").glob("*.json")))
         if names != self._seen:
             self._ledger, self._seen = read(self._root), names

@@ -35,11 +35,7 @@ COLUMNS = columns(
         *shared("m_visitors", "m_website_hits"),
         ("m_bot_visitors", column(pl.Int64(), "Distinct bots with a hit")),
         ("m_bot_website_hits", column(pl.Int64(), "Number of website hits by bots")),
-        (
-            "aggregation_level",
-            column(pl.String(), "The grouped columns, joined by two underscores, or `overall`"),
-        ),
-        ("ds", column(pl.String(), "Partition: UTC day, YYYY-MM-DD")),
+        *shared("aggregation_level", "ds"),
     ]
 )
 
