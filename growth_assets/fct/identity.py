@@ -37,8 +37,7 @@ def repeats() -> pl.Expr:
     """True where an event of the ordered rows was delivered before.
 
     The same event: the same event_id of the same visitor; without one, all fields equal under a clock finer than a
-    second. Under a clock
-    of whole seconds two equal lines are two events: people do click twice in a second.
+    second. Under a clock of whole seconds two equal lines are two events: people do click twice in a second.
     """
     same_id = pl.col("event_id").is_not_null() & ~pl.struct("logged_out_user_id", "event_id").is_first_distinct()
     same_fields = (
