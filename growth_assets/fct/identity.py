@@ -13,9 +13,12 @@ import polars as pl
 
 CONTENT = (
     "dim_hostname", "dim_action_type", "received_url", "received_referrer", "received_user_id", "event_id",
-    "other_properties", "subsecond_clock", "dim_source",
+    "other_properties", "subsecond_clock", "dim_source", "is_bot",
 )  # fmt: skip
-"""What an event says beside who and when. Two events that agree in all of it are the same to any reader."""
+"""What an event says beside who and when. Two events that agree in all of it are the same to any reader.
+
+is_bot is among them: no user agent and an empty one are one visitor, but only the empty one is a robot's.
+"""
 
 DAY_MICROSECONDS = 86_400_000_000
 
