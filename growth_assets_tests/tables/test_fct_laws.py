@@ -11,7 +11,7 @@ from collections import Counter
 from typing import Any
 
 import polars as pl
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from growth_assets.tables import BY_NAME
@@ -30,7 +30,7 @@ STARTED = {"a.log": at("00:00:00"), "b.log": at("00:00:00"), "c.log": at("06:00:
 """Two files that began at the same moment: their lines stand beside each other."""
 
 ROWS = st.builds(
-    lambda **fields: event(**fields),
+    event,
     event_timestamp=TIMES,
     subsecond_clock=st.booleans(),
     hostname=st.sampled_from(["www.xx.com", "www.xxx.com", "www.xx.com", "localhost"]),
@@ -59,7 +59,7 @@ def received(rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 DAYS = st.lists(ROWS, min_size=1, max_size=40).map(received)
 
-small = settings(max_examples=15, deadline=None)
+small = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Few days of many rows: what a build costs is the same for one row and for forty."""
 
 
