@@ -1,8 +1,8 @@
 """The partitions of the tables: written aside, audited by the caller, then published by one rename.
 
 Layout: `<root>/<schema>/<table>/ds=YYYY-MM-DD/part.parquet`, beside it `_built.json`, which says from what the
-partition was built. The record is written after the partition; where a crash falls between the two, the record no
-longer speaks of the file that is there, the partition counts as out of date and is built again to the same bytes.
+partition was built. The old record is removed before the partition is replaced and the new one written after it; where
+a crash falls between the two, the partition counts as out of date and is built again to the same bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import polars as pl
 from growth_assets.contracts.table import Table
 from growth_assets.warehouse import durable, locks
 
-DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PART = "part.parquet"
 RECORD = "_built.json"
 
@@ -138,6 +138,8 @@ class Warehouse:
             numbers=dict(numbers or {}),
         )
         final = self.path(table, ds)
+        # First the old record goes: a crash must not leave it beside a new file that happens to be as long.
+        final.with_name(RECORD).unlink(missing_ok=True)
         durable.put_in_place(staged, final)
         durable.write_json(final.with_name(RECORD), record.__dict__)
         return record
