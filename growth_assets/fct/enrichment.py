@@ -10,7 +10,10 @@ from growth_assets.enrich import bot, country, domains, referrer, visitor
 from growth_assets.settings import ActionRule, Settings
 
 URL_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|//[^/?#]*)?([^?#]*)"
-"""Group 1 is the path of a URL, or of a request target, which has no host."""
+"""Group 1 is the path of a URL, or what stands alone as a path."""
+
+TARGET_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]*)"
+"""Group 1 is the path of a request target: in `GET //favicon.ico` no host follows the two slashes."""
 
 
 def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
@@ -23,7 +26,10 @@ def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
         pl.col("url").alias("received_url"),
         pl.col("referrer").alias("received_referrer"),
         _hostname().alias("dim_hostname"),
-        pl.col("url").str.extract(URL_PATH).alias("dim_url_path"),
+        pl.when(pl.col("status").is_null())
+        .then(pl.col("url").str.extract(URL_PATH))
+        .otherwise(pl.col("url").str.extract(TARGET_PATH))
+        .alias("dim_url_path"),
         pl.col("other_properties").fill_null(pl.lit({}, dtype=pl.Map(pl.String, pl.String))),
     )
     hosts = referrer.referrer_hosts(typed["referrer"])
