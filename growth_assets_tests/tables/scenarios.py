@@ -85,7 +85,7 @@ REQUESTS = {
     ("GET", "/missing.png", 404): "error",
     ("GET", "https://www.xx.com/signup", 200): "page_view",
     ("POST", "https://www.xx.com/signup?x=/login", 200): "signup",
-    ("POST", "//www.xx.com/login", 200): "login",
+    ("POST", "//www.xx.com/login", 200): "other_request",  # no host follows two slashes in a log
     ("POST", "/login?next=/signup", 200): "login",
     (None, None, 200): "other_request",
     (None, "/", 404): "error",
