@@ -17,11 +17,11 @@ TARGET_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]*)"
 
 
 def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """One row for each of `received`, in its order, with `row` (its position) and the columns of the fact table.
+    """One row for each of `received`, in its order, with the columns of the fact table.
 
     Besides these the columns that tell events apart, with what was received in front: `received_user_id` ...
     """
-    typed = received.with_row_index("row").with_columns(
+    typed = received.with_columns(
         pl.col("user_id").str.strip_chars().alias("received_user_id"),
         pl.col("url").alias("received_url"),
         pl.col("referrer").alias("received_referrer"),

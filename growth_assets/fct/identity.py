@@ -5,11 +5,17 @@ May be split by visitor: no row of one visitor looks at a row of another.
 Order decides twice here: which of two deliveries of an event stays, and which of two events of a visitor in the same
 instant comes first. It is taken from content alone, so that renaming, copying, rotating or the order of arrival
 change nothing: time of the event, then time of the first event of its file, then line, then the remaining fields.
+
+All is found out on the few narrow columns that decide; the wide rows are moved once, at the end.
 """
 
 from __future__ import annotations
 
 import polars as pl
+
+VISITOR = "logged_out_user_id"
+
+ORDER = (VISITOR, "event_timestamp", "file_started_at", "line_number")
 
 CONTENT = (
     "dim_hostname", "dim_action_type", "received_url", "received_referrer", "received_user_id", "event_id",
@@ -27,37 +33,75 @@ def identify(events: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """Rows without duplicates, event_timestamp unique within a visitor and still within its day.
 
     Returns:
-        The rows that stay, ordered by visitor and time, and how many were dropped, counted for itself.
+        The rows that stay, by time and visitor, and how many were dropped, counted for itself.
     """
-    ordered = events.sort(
-        "logged_out_user_id", "event_timestamp", "file_started_at", "line_number", *CONTENT, nulls_last=False
-    )
-    repeated = ordered.select(repeats()).to_series()
-    return tell_apart(ordered.filter(~repeated)), int(repeated.sum())
+    ordered = _in_order(events)
+    repeated = _repeated_ids(ordered) | _repeated_fields(ordered, events)
+    kept = tell_apart(ordered.filter(~repeated)).sort("event_timestamp", VISITOR)
+    return events[kept["position"]].with_columns(kept["event_timestamp"]), int(repeated.sum())
 
 
-def repeats() -> pl.Expr:
-    """True where an event of the ordered rows was delivered before.
+def _in_order(events: pl.DataFrame) -> pl.DataFrame:
+    """The deciding columns in order, with `position`, the row of `events` they stand for."""
+    columns = (*ORDER, "event_id", "subsecond_clock")
+    narrow = events.select(*columns, pl.int_range(pl.len(), dtype=pl.UInt32).alias("position"))
+    ordered = narrow.sort(*ORDER)
+    # Only files that begin in the same instant and agree in a line number leave anything to the fields.
+    if not ordered.select(_as_before(*ORDER).any()).item():
+        return ordered
+    by_content = events.with_columns(narrow["position"]).sort(*ORDER, *CONTENT, nulls_last=False)
+    return narrow[by_content["position"]]
 
-    The same event: the same event_id of the same visitor; without one, all fields equal under a clock finer than a
-    second. Under a clock of whole seconds two equal lines are two events: people do click twice in a second.
+
+def _as_before(*names: str) -> pl.Expr:
+    """True where a row agrees with the row before it in all of `names`."""
+    return pl.all_horizontal((pl.col(name) == pl.col(name).shift(1)).fill_null(value=False) for name in names)
+
+
+def _repeated_ids(ordered: pl.DataFrame) -> pl.Series:
+    """True where the visitor's event of this event_id was delivered before."""
+    # Ids are compared by hash first: most days repeat few of them or none.
+    suspect = ordered.select(
+        (pl.col("event_id").is_not_null() & pl.col("event_id").hash().is_duplicated()).alias("suspect")
+    ).to_series()
+    repeated = ~ordered.filter(suspect).select(pl.struct(VISITOR, "event_id").is_first_distinct()).to_series()
+    return _scattered(suspect, repeated)
+
+
+def _repeated_fields(ordered: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
+    """True where an event without id, told by a clock finer than a second, was delivered before in all fields.
+
+    Under a clock of whole seconds two equal lines are two events: people do click twice in a second.
     """
-    same_id = pl.col("event_id").is_not_null() & ~pl.struct("logged_out_user_id", "event_id").is_first_distinct()
-    same_fields = (
-        pl.col("event_id").is_null()
-        & pl.col("subsecond_clock")
-        & ~pl.struct("logged_out_user_id", "event_timestamp", *CONTENT).is_first_distinct()
-    )
-    return (same_id | same_fields).alias("repeated")
+    instant = _as_before(VISITOR, "event_timestamp")
+    suspect = ordered.select(
+        (
+            pl.col("event_id").is_null() & pl.col("subsecond_clock") & (instant | instant.shift(-1, fill_value=False))
+        ).alias("suspect")
+    ).to_series()
+    rows = events[ordered.filter(suspect)["position"]]
+    repeated = ~rows.select(pl.struct(VISITOR, "event_timestamp", *CONTENT).is_first_distinct()).to_series()
+    return _scattered(suspect, repeated)
+
+
+def _scattered(where: pl.Series, values: pl.Series) -> pl.Series:
+    """False, but `values` in order where `where` is true."""
+    result = pl.repeat(value=False, n=len(where), dtype=pl.Boolean, eager=True)
+    return result.scatter(where.arg_true(), values) if len(values) else result
 
 
 def tell_apart(ordered: pl.DataFrame) -> pl.DataFrame:
     """Events of one visitor in one instant get a microsecond more each, in order; none leaves its day."""
-    visitor = "logged_out_user_id"
-    position = pl.int_range(pl.len()).over(visitor)
+    crowded = ordered.filter(_as_before(VISITOR, "event_timestamp")).select(VISITOR).unique()
+    if crowded.is_empty():
+        return ordered
+    moved = ordered.lazy().join(crowded.lazy(), on=VISITOR, how="semi", maintain_order="left").collect()
+    position = pl.int_range(pl.len()).over(VISITOR)
     time = pl.col("event_timestamp").dt.timestamp("us")
     # Strictly increasing within a visitor: a time that is taken moves on to the next free microsecond ...
-    forward = ((time - position).cum_max() + position).over(visitor)
+    forward = ((time - position).cum_max() + position).over(VISITOR)
     # ... and where that runs into midnight, the last ones of the day move back instead.
-    last = (time // DAY_MICROSECONDS + 1) * DAY_MICROSECONDS - 1 - (pl.len().over(visitor) - 1 - position)
-    return ordered.with_columns(pl.min_horizontal(forward, last).cast(pl.Datetime("us")).alias("event_timestamp"))
+    last = (time // DAY_MICROSECONDS + 1) * DAY_MICROSECONDS - 1 - (pl.len().over(VISITOR) - 1 - position)
+    moved = moved.with_columns(pl.min_horizontal(forward, last).cast(pl.Datetime("us")).alias("event_timestamp"))
+    others = ordered.lazy().join(crowded.lazy(), on=VISITOR, how="anti", maintain_order="left").collect()
+    return pl.concat([others, moved])
