@@ -78,7 +78,10 @@ def contract(settings: Settings) -> Contract:
                 f"dim_action_type is one of {', '.join(settings.actions)}",
             ),
         ),
-        frame_rules=(unique_key("logged_out_user_id", "event_timestamp"), not_empty()),
+        frame_rules=(
+            unique_key("logged_out_user_id", "event_timestamp", sorted_by=("event_timestamp", "logged_out_user_id")),
+            not_empty(),
+        ),
     )
 
 
