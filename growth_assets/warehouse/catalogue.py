@@ -65,9 +65,10 @@ def view_sql(warehouse: Warehouse, table: Table, contract: Contract) -> str:
         empty = ", ".join(f"NULL::{sql} AS {quoted(column)}" for column, sql in types.items())
         return f"CREATE VIEW {name} AS SELECT {empty} WHERE false"
     select = ", ".join(quoted(column) for column in types)
-    options = (
-        "hive_partitioning = true, hive_types = {'ds': VARCHAR}" if table.partitioned else "hive_partitioning = false"
-    )
+    # By the folders' names DuckDB leaves out other days' files without a look into them. But it takes every folder
+    # named x=y for a column that overrides the file's, those above the warehouse too.
+    hive = table.partitioned and not any("=" in part for part in folder.parts)
+    options = "hive_partitioning = true, hive_types = {'ds': VARCHAR}" if hive else "hive_partitioning = false"
     return f"CREATE VIEW {name} AS SELECT {select} FROM read_parquet({literal(pattern)}, {options})"
 
 
@@ -84,9 +85,11 @@ def refresh(
     """
     wanted = [view_sql(warehouse, table, contracts[table.name]) for table in tables]
     made_from = path.with_name(f"_{path.name}.json")
+    # What a shell open for writing has not yet written into the file; beside another file nobody can open that.
+    log = path.with_name(f"{path.name}.wal")
     with locks.exclusive(path.parent / "_locks" / "catalogue.lock"):
         recorded = durable.read_json(made_from)
-        if path.exists() and recorded == {"views": wanted, "size": path.stat().st_size}:
+        if path.exists() and not log.exists() and recorded == {"views": wanted, "sha256": durable.sha256_of(path)}:
             return False
         staged = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
@@ -95,11 +98,13 @@ def refresh(
                     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
                 for statement in wanted:
                     connection.execute(statement)
+            made = {"views": wanted, "sha256": durable.sha256_of(staged)}
+            log.unlink(missing_ok=True)
             durable.put_in_place(staged, path)
         finally:
             for leftover in path.parent.glob(f"{staged.name}*"):
                 leftover.unlink(missing_ok=True)
-        durable.write_json(made_from, {"views": wanted, "size": path.stat().st_size})
+        durable.write_json(made_from, made)
     return True
 
 
