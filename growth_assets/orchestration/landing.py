@@ -4,14 +4,19 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
+from growth_assets.checks.verdict import CONTRACT, verdicts
+from growth_assets.contracts.contract import Finding
+from growth_assets.ingest import ledger
 from growth_assets.ingest.files import Unreadable
 from growth_assets.ingest.landing import Landed, land
 from growth_assets.ingest.ledger import Entry
 from growth_assets.orchestration.catalogue import refresh_catalogue
-from growth_assets.orchestration.specs import asset_key, asset_spec
+from growth_assets.orchestration.specs import SHARED_CHECKS, asset_key, asset_spec
 from growth_assets.raw import rejected_lines
 from growth_assets.settings import Settings
+from growth_assets.warehouse.partitions import Warehouse
 
 EVENT_FILES = "landing.event_files"
 
@@ -19,6 +24,9 @@ LANDING_KEYS = (asset_key(EVENT_FILES), asset_key(rejected_lines.TABLE.name))
 
 SHOWN = 50
 """How many files are listed in the metadata of a landing."""
+
+AUDITED_AT_ONCE = 100_000
+"""Rejected lines that are audited at a time: a file may be nothing else, and each is up to 1,000 characters long."""
 
 FileProgress = Callable[[str, int, int], None]
 """Told before each file: its name, how many are done, how many there are."""
@@ -52,6 +60,7 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "lines_conserved", asset=key, description="Per file: lines read = events + rejected lines"
             ),
+            dg.AssetCheckSpec(CONTRACT, asset=rejected_key, description=SHARED_CHECKS[CONTRACT]),
         ],
     )
     def landing(context: dg.AssetExecutionContext, landing_progress: dg.ResourceParam[FileProgress]) -> Iterator[Any]:
@@ -67,6 +76,7 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             rejected_key,
             metadata={"new_rejected_lines": rejected, "sql": "SELECT * FROM raw.rejected_lines LIMIT 100"},
+            check_results=[rejected_lines_kept(settings, landed.read)],
         )
 
     return landing
@@ -107,6 +117,7 @@ def _days(days: Sequence[str]) -> str:
 
 def _readable(landed: Landed) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
+        asset_key=LANDING_KEYS[0],
         check_name="files_readable",
         passed=not landed.unreadable,
         severity=dg.AssetCheckSeverity.ERROR,
@@ -124,6 +135,7 @@ def _conserved(landed: Landed) -> dg.AssetCheckResult:
         entry for entry in landed.read if entry.lines != entry.rejected + sum(s.rows for s in entry.segments.values())
     ]
     return dg.AssetCheckResult(
+        asset_key=LANDING_KEYS[0],
         check_name="lines_conserved",
         passed=not lost,
         severity=dg.AssetCheckSeverity.ERROR,
@@ -133,4 +145,30 @@ def _conserved(landed: Landed) -> dg.AssetCheckResult:
             "rejected": sum(entry.rejected for entry in landed.read),
         },
         description="; ".join(entry.source_file for entry in lost) or "lines = events + rejected lines in every file",
+    )
+
+
+def rejected_lines_kept(settings: Settings, entries: Sequence[Entry]) -> dg.AssetCheckResult:
+    """Whether the rejected lines of the contents just read keep the contract of their table."""
+    table = rejected_lines.TABLE
+    contract = table.contract(settings)
+    rows, broken = 0, dict.fromkeys(contract.rule_names, 0)
+    with ledger.held(settings.warehouse):
+        for entry in entries:
+            path = Warehouse(settings.warehouse).folder(table) / f"{entry.id}.parquet"
+            # A content without rejected lines has no file, nor has one that a longer content replaced since.
+            for start in range(0, entry.rejected if path.exists() else 0, AUDITED_AT_ONCE):
+                lines = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+                for finding in contract.audit(lines.slice(start, AUDITED_AT_ONCE).collect()):
+                    broken[finding.rule] += finding.broken
+            rows += entry.rejected
+    findings = [Finding(rule.name, rows, broken[rule.name], rule.description) for rule in contract.rules]
+    (verdict,) = verdicts(table, findings, {}, settings.max_quarantined_share)
+    return dg.AssetCheckResult(
+        asset_key=LANDING_KEYS[1],
+        check_name=verdict.check,
+        passed=verdict.passed,
+        severity=dg.AssetCheckSeverity[verdict.severity],
+        metadata=dict(verdict.numbers),
+        description=verdict.description,
     )

@@ -108,7 +108,7 @@ def check_specs(
             dg.AssetCheckSpec(
                 name,
                 asset=asset_key(table.name),
-                description=descriptions.get((table.name, name), _SHARED.get(name, name)),
+                description=descriptions.get((table.name, name), SHARED_CHECKS.get(name, name)),
                 partitions_def=partitions,
             )
             for table in tables
@@ -116,7 +116,8 @@ def check_specs(
         ]
 
 
-_SHARED = {
+SHARED_CHECKS = {
     "contract": "Types, and all rules of the contract that have no check of their own",
     "conservation": "No row is lost: the upstream's rows are this table's, those put aside and those dropped",
 }
+"""What the checks say that are not of one rule."""
