@@ -1,0 +1,234 @@
+"""A small world, the real web server and daemon of `growth-assets ui` on it, and a headless browser."""
+
+import datetime as dt
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+REPOSITORY = Path(__file__).parents[2]
+
+BROWSER_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+PATIENCE = 240
+"""Seconds to wait for a server or a run: a machine with two busy cores is slow, and that is no fault."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="FOLDER", help="keep the pictures of the UI tests in this folder")
+
+
+@dataclass
+class World:
+    """Eight days up to today. The four newer ones are built at first, the older ones land later."""
+
+    data: Path
+    older: list[str] = field(default_factory=list)
+    """The oldest is never built by the command line, the third is bad."""
+    newer: list[str] = field(default_factory=list)
+
+    @property
+    def unbuilt(self) -> str:
+        return self.older[0]
+
+    @property
+    def bad(self) -> str:
+        return self.older[2]
+
+    @property
+    def good(self) -> list[str]:
+        return sorted({*self.older, *self.newer} - {self.unbuilt, self.bad})
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `growth-assets` on the world."""
+        command = [sys.executable, "-m", "growth_assets", *arguments, "--data", str(self.data)]
+        return subprocess.run(
+            command,
+            env=clean_environment(),
+            cwd=self.data,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without settings of whoever runs the tests."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("GROWTH_", "DAGSTER_"))}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The newer four days, built."""
+    data = tmp_path_factory.mktemp("world")
+    (data / "site.toml").write_text('hostnames = ["www.xx.com", "www.xxx.com"]\n')
+    today = dt.datetime.now(dt.UTC).date()
+    days = [(today - dt.timedelta(days=back)).isoformat() for back in range(7, -1, -1)]
+    world = World(data, days[:4], days[4:])
+    _simulate(world, world.newer[0], seed=1)
+    built = world.run("build")
+    assert built.returncode == 0, built.stdout + built.stderr
+    return world
+
+
+def _simulate(world: World, first_day: str, seed: int) -> None:
+    """Four days of two sites into landing; another seed, so that no event is in two of these worlds."""
+    apart = World(world.data.parent / f"apart-{seed}")
+    apart.data.mkdir()
+    options = ("--days", "4", "--events-per-day", "1000", "--first-day", first_day, "--seed", str(seed))
+    simulated = apart.run("simulate", *options)
+    assert simulated.returncode == 0, simulated.stderr
+    shutil.copytree(apart.data / "landing", world.data / "landing", dirs_exist_ok=True)
+
+
+@dataclass
+class Server:
+    """Web server and daemon, and its GraphQL, to wait for what a click began."""
+
+    url: str
+
+    def ask(self, query: str) -> dict[str, Any]:
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            f"{self.url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return json.load(answer)["data"]
+
+    def newest_run(self) -> dict[str, Any]:
+        query = "{runsOrError(limit: 1) {... on Runs {results {id status tags {key value}}}}}"
+        return self.ask(query)["runsOrError"]["results"][0]
+
+    def finished_run(self, after: str) -> dict[str, Any]:
+        """The run that follows run `after`, when it has ended."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            run = self.newest_run()
+            if run["id"] != after and run["status"] in {"SUCCESS", "FAILURE", "CANCELED"}:
+                return run
+            time.sleep(1)
+        raise TimeoutError(f"no run after {after} ended; the newest is {self.newest_run()}")
+
+
+@pytest.fixture(scope="module")
+def server(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`growth-assets ui` on a free port, in a process group of its own that is ended afterwards."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    command = [sys.executable, "-m", "growth_assets", "ui", "--data", str(world.data), "--port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, env=clean_environment(), stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        server = Server(f"http://127.0.0.1:{port}")
+        _wait_until_loaded(server, process, log)
+        yield server
+    finally:
+        _end_group(process)
+
+
+def _wait_until_loaded(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            if server.ask("{assetNodes {id}}")["assetNodes"]:
+                return
+        except (urllib.error.URLError, ConnectionError, KeyError, ValueError):
+            pass
+        time.sleep(1)
+    raise TimeoutError(log.read_text())
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(timeout=15)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    # Children that outlive the first process of the group are still in it.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if chromium is None:
+        pytest.skip("no Chromium: set CHROMIUM, or install one on the PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """A page in a new profile, as at a first visit."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=server.url, timezone_id="UTC")
+    context.set_default_timeout(60_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def picture(page: Page, request: pytest.FixtureRequest, tmp_path: Path):
+    """Keep a picture of the page, once nothing moves any more."""
+    folder = Path(request.config.getoption("--screenshots", None) or tmp_path)
+
+    def keep(name: str) -> None:
+        page.mouse.move(720, 890)
+        page.wait_for_timeout(1500)
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"{name}.png", animations="disabled")
+        assert (folder / f"{name}.png").stat().st_size < 300_000
+
+    return keep
+
+
+@pytest.fixture(scope="module")
+def planted(world: World, server: Server) -> World:
+    """Older days land, one of them with too many events of an action that nobody knows, and are built but for one."""
+    _simulate(world, world.older[0], seed=2)
+    hacks = [
+        {
+            "event_time": f"{world.bad}T{number % 24:02}:{number % 60:02}:00.{number:06}Z",
+            "hostname": "www.xx.com",
+            "action_type": "hack",
+            "ip": "198.51.100.7",
+            "user_agent": "Mozilla/5.0",
+            "url": "https://www.xx.com/",
+        }
+        for number in range(400)
+    ]
+    (world.data / "landing" / "probe.ndjson").write_text("".join(json.dumps(hack) + "\n" for hack in hacks))
+    built = world.run("build", "--from", world.older[1], "--to", world.older[3])
+    assert built.returncode == 1, built.stdout + built.stderr
+    assert f"{world.bad} not published in full" in built.stderr
+    return world

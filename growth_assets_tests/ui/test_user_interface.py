@@ -1,0 +1,136 @@
+"""What a person sees and does in Dagster's pages: the graph, partitions, plots, checks, and a day materialized.
+
+Everything is read from the page itself; GraphQL is only asked whether a run that a click began has ended.
+`pytest growth_assets_tests/ui --screenshots docs/images --basetemp /tmp/growth` keeps the pictures of the README.
+"""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from growth_assets.tables import BY_NAME, DAILY, TABLES
+from growth_assets.warehouse.partitions import Warehouse
+
+expect.set_options(timeout=60_000)  # two busy cores
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("ui")]
+
+FCT = "core.fct_website_events"
+RULE = "dim_action_type_enumerated"
+GROUPS = ("landing", "raw", "core", "metrics")
+
+
+def asset_url(table: str, view: str = "overview") -> str:
+    return f"/assets/{table.replace('.', '/')}?view={view}"
+
+
+def open_graph(page: Page) -> None:
+    page.goto("/asset-groups")
+    expect(page.get_by_text("Global asset lineage")).to_be_visible()
+    canvas = page.locator("svg").filter(has_text="metrics")
+    expect(canvas).to_be_visible()
+
+
+def choose_day(page: Page, ds: str) -> None:
+    """Click the day in the list of partitions, which holds each name twice: once to measure it."""
+    page.locator(f':text-is("{ds}"):visible').last.click()
+
+
+def test_graph_shows_every_table_in_its_group(page, picture, world):
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    open_graph(page)
+    for group in GROUPS:
+        expect(page.locator("svg").get_by_text(group, exact=True)).to_be_visible()
+    canvas = page.locator("svg").filter(has_text="metrics")
+    canvas.click(button="right", position={"x": 500, "y": 120})
+    page.locator(':text-is("Expand all groups"):visible').last.click()
+    page.wait_for_url(re.compile("expanded="))
+    page.reload()  # lays the graph out to fit
+    for name in ("event_files", *(table.short_name for table in TABLES)):
+        # Long names are cut in the middle.
+        expect(page.locator("svg").get_by_text(re.compile(f"^{name[:12]}")).first).to_be_visible()
+    picture("graph")
+
+
+def test_partitions_say_which_days_are_published(page, picture, planted):
+    open_graph(page)
+    page.get_by_role("button", name="Reload definitions").click()  # older days landed: there are more partitions now
+    expect(page.get_by_text("Definitions reloaded")).to_be_visible()
+    page.goto(asset_url(FCT, "partitions"))
+    days = [*planted.older, *planted.newer]
+    for shown in ("8 Partitions Selected", "Failed (1)", f"Materialized ({len(planted.good)})", "Missing (1)"):
+        expect(page.get_by_text(shown)).to_be_visible()
+    for ds in days:
+        choose_day(page, ds)
+        expect(page.get_by_role("heading", name=ds).or_(page.get_by_text(ds)).first).to_be_visible()
+        refused = page.get_by_text("failed, and did not materialize this asset")
+        rows = page.get_by_text("dagster/partition_row_count")
+        expect(refused).to_be_visible(visible=ds == planted.bad)
+        expect(rows).to_be_visible(visible=ds in planted.good)
+    choose_day(page, planted.good[-1])
+    expect(page.get_by_text("Materialized", exact=True)).to_be_visible()
+    picture("partitions")
+    warehouse = Warehouse(planted.data / "warehouse")
+    for table in DAILY:
+        # What came before the refused table was good and is published.
+        there = sorted([*planted.good, planted.bad]) if table.name == "raw.website_events" else planted.good
+        assert warehouse.days(table) == there, table.name
+
+
+def test_metadata_is_plotted_over_days(page, picture, planted):
+    page.goto(asset_url("metrics.signup_conversion_rate"))
+    plots = page.get_by_text("Plots", exact=True)
+    plots.click()
+    for metadata in ("m_signups", "m_website_hits", "signup_conversion_rate"):
+        heading = page.get_by_text(metadata, exact=True).last
+        heading.scroll_into_view_if_needed()
+        expect(heading).to_be_visible()
+    charts = page.locator("canvas")
+    expect(charts.nth(2)).to_be_visible()
+    page.wait_for_timeout(1500)
+    ink = "each => each.getContext('2d').getImageData(0, 0, each.width, each.height).data.some(byte => byte > 0)"
+    for chart in charts.all():
+        assert chart.evaluate(ink)
+    picture("plots")
+
+
+def test_checks_are_red_on_the_bad_day_alone(page, picture, planted):
+    page.goto(f"{asset_url(FCT, 'checks')}&checkDetail={RULE}")
+    for check in BY_NAME[FCT].checks:
+        expect(page.get_by_text(check, exact=True).first).to_be_visible()
+    page.get_by_text("Partitions", exact=True).last.click()
+    for shown in ("Failed (1)", f"Passed ({len(planted.good)})", "Execution Failed (0)", "Missing (1)", "Skipped (0)"):
+        expect(page.get_by_text(shown, exact=True)).to_be_visible()
+    for ds in [*planted.good, planted.bad]:
+        choose_day(page, ds)
+        verdict = page.get_by_text(re.compile("^(Passed|Failed)$")).last
+        expect(verdict).to_have_text("Failed" if ds == planted.bad else "Passed")
+    expect(page.get_by_text("quarantined_share")).to_be_visible()
+    picture("checks")
+
+
+def test_a_day_is_materialized_by_clicks(page, picture, planted, server):
+    before = server.newest_run()["id"]
+    ds = planted.unbuilt
+    open_graph(page)
+    page.get_by_role("button", name="Materialize all").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_placeholder("No matching partitions").fill(ds)
+    dialog.get_by_text("Partition selection").click()
+    dialog.get_by_text("Partition selection").click()
+    expect(dialog.get_by_text("1 partition", exact=True)).to_be_visible()
+    picture("launch")
+    dialog.get_by_role("button", name="Launch 1 run").click()
+    expect(page.get_by_text("Launched run")).to_be_visible()
+    run = server.finished_run(before)
+    assert run["status"] == "SUCCESS"
+    assert {"key": "dagster/partition", "value": ds} in run["tags"]
+    warehouse = Warehouse(planted.data / "warehouse")
+    for table in DAILY:
+        assert warehouse.path(table, ds).exists(), table.name
+    page.goto(asset_url("metrics.purchase_conversion_rate", "partitions"))
+    for shown in ("Failed (1)", f"Materialized ({len(planted.good) + 1})", "Missing (0)"):
+        expect(page.get_by_text(shown)).to_be_visible()
+    page.goto(f"/runs/{run['id']}")
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible()
