@@ -27,6 +27,8 @@ class Numbers:
     """Good, distinct events of people and crawlers."""
     people: int = 0
     """Distinct pairs of address and user agent."""
+    visitors_with_hit: int = 0
+    """People with a page view: what daily_visitors counts."""
     hits: int = 0
     """Page views of people."""
     signups: int = 0
@@ -119,7 +121,7 @@ class _Scope:
     def __init__(self, host: int | None) -> None:
         self._host = host
         self.numbers = Numbers()
-        self.people, self.buyers, self.bots = _Seen(), _Seen(), _Seen()
+        self.people, self.viewers, self.buyers, self.bots = _Seen(), _Seen(), _Seen(), _Seen()
 
     def at(self, host: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
         """True where something happened here."""
@@ -127,7 +129,8 @@ class _Scope:
 
     def absorb(self, day: _Scope) -> None:
         """Add a day's scope to the total's."""
-        for seen, new in ((self.people, day.people), (self.buyers, day.buyers), (self.bots, day.bots)):
+        for name in ("people", "viewers", "buyers", "bots"):
+            seen, new = getattr(self, name), getattr(day, name)
             seen.add(new.words, new.countries)
         for each in dataclasses.fields(Numbers):
             mine, theirs = getattr(self.numbers, each.name), getattr(day.numbers, each.name)
@@ -140,6 +143,7 @@ class _Scope:
     def settle(self) -> None:
         """Distinct counts cannot be added; they are taken from who was seen."""
         self.numbers.people = len(self.people.words)
+        self.numbers.visitors_with_hit = len(self.viewers.words)
         self.numbers.buyers = len(self.buyers.words)
         self.numbers.bot_visitors = len(self.bots.words)
         by_country = np.bincount(self.people.countries, minlength=len(CODES)).tolist()
@@ -186,14 +190,16 @@ def _count(scope: _Scope, events: Events, visits: Visits, late: Events, copies: 
     bots = here & events.crawler
     numbers.bot_events = int(np.count_nonzero(bots))
     numbers.bot_hits = int(np.count_nonzero(_ACTION_OF[events.request[bots]] == _HIT))
-    words = events.ip[bots].astype(np.uint64) << np.uint64(32) | events.agent[bots].astype(np.uint64)
-    scope.bots.add(words, np.zeros(len(words), dtype=np.int64))
+    scope.bots.add(*_visitors(events, bots))
 
     people = here & ~events.crawler
     action = _ACTION_OF[events.request[people]]
     by_action = np.bincount(action, minlength=len(pages.ACTIONS)).tolist()
     numbers.actions = dict(zip(pages.ACTIONS, by_action, strict=True))
     numbers.hits = numbers.actions["page_view"]
+    viewed = people.copy()
+    viewed[people] = action == _HIT
+    scope.viewers.add(*_visitors(events, viewed))
     numbers.signups = numbers.actions["signup"]
     numbers.logins = numbers.actions["login"]
     numbers.purchases = numbers.actions["purchase"]
@@ -207,3 +213,9 @@ def _count(scope: _Scope, events: Events, visits: Visits, late: Events, copies: 
     bought = visited & visits.buys
     scope.buyers.add(visits.visitor[bought], visits.country[bought])
     scope.settle()
+
+
+def _visitors(events: Events, which: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.uint64], Ints]:
+    """The visitors of some events, without their countries."""
+    words = events.ip[which].astype(np.uint64) << np.uint64(32) | events.agent[which].astype(np.uint64)
+    return words, np.zeros(len(words), dtype=np.int64)

@@ -138,6 +138,7 @@ def count(events: list[Seen]) -> dict[str, object]:
     return {
         "events": len(events),
         "people": len({(event.ip, event.agent) for event in people}),
+        "visitors_with_hit": len({(event.ip, event.agent) for event in hits}),
         "hits": len(hits),
         "signups": actions["signup"],
         "logins": actions["login"],

@@ -18,8 +18,8 @@ from growth_assets.simulate import SimulateError, files, simulate
 from growth_assets.simulate.rhythm import day_sizes
 
 GOLDEN = {
-    "ndjson": "571483d2db3af7d1fc0921ca008147f1be63f5da22af4a3df6318d22a1abf54f",
-    "combined": "86bcb4f71ce3e374ed4b73fae03ddf0757a8f1093ace3d8717281ae5ba030d51",
+    "ndjson": "3603dff8c86ca8294cbddf4239cee526caad48d3a45f0a10866c577dd1114982",
+    "combined": "09ac6dac298f29fd8732617f3042efb4484c1a7e32cdabc9920689228fdfc3b5",
 }
 """SHA-256 of the landing files and the truth of `simulate(days=3, events_per_day=600)`.
 
