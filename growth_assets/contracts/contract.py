@@ -118,10 +118,20 @@ class Contract:
         """Name to Polars type, in order."""
         return {name: each.metadata["dtype"] for name, each in self.columns.items() if each.metadata}
 
+    @cached_property
+    def whole_rules(self) -> tuple[FrameRule, ...]:
+        """The frame rules, and that no column holds a null which is declared to hold none.
+
+        Columns that have a `not_null` rule of their own are left to that.
+        """
+        own = {rule.column for rule in self.row_rules if rule.name == f"not_null_{rule.column}"}
+        others = [name for name, each in self.columns.items() if not each.nullable and name not in own]
+        return (*self.frame_rules, *((_declared_not_null(others),) if others else ()))
+
     @property
     def rules(self) -> tuple[RowRule | FrameRule, ...]:
         """All rules, in the order in which they are tried."""
-        return (*self.row_rules, *self.frame_rules)
+        return (*self.row_rules, *self.whole_rules)
 
     @property
     def rule_names(self) -> tuple[str, ...]:
@@ -144,7 +154,7 @@ class Contract:
                 )
                 for name, each in self.columns.items()
             },
-            checks=[_frame_check(rule) for rule in self.frame_rules],
+            checks=[_frame_check(rule) for rule in self.whole_rules],
             strict=True,
             ordered=True,
         )
@@ -185,11 +195,18 @@ class Contract:
         for rule in self.row_rules:
             if rule.name == name:
                 return int(frame.select((~rule.good.fill_null(value=False)).sum()).item())
-        (frame_rule,) = (rule for rule in self.frame_rules if rule.name == name)
+        (frame_rule,) = (rule for rule in self.whole_rules if rule.name == name)
         count = frame_rule.broken(frame.lazy()).collect()
         if count.shape != (1, 1) or count.item() is None:
             raise ContractError(f"{name} must count the rows that break it, but gave {count.to_dicts()}")
         return int(count.item())
+
+
+def _declared_not_null(names: list[str]) -> FrameRule:
+    def broken(frame: pl.LazyFrame) -> pl.LazyFrame:
+        return frame.select(pl.any_horizontal(pl.col(name).is_null() for name in names).sum().cast(pl.Int64))
+
+    return FrameRule("declared_not_null", broken, f"never null: {', '.join(names)}")
 
 
 def _row_check(rule: RowRule) -> pa.Check:

@@ -94,6 +94,8 @@ FACTS = [
     fact(logged_out_user_id=3, event_timestamp=at("11:00:00"), dim_device_brand="Spider", is_bot=True),
 ]  # fmt: skip
 
+NULL = frozenset({"declared_not_null"})
+
 OVERALL = {"aggregation_level": "overall"}
 
 
@@ -113,7 +115,7 @@ def _raw() -> list[Planted]:
         *_nulls(table, {"event_timestamp": {"ds_is_day_of_event"}, "line_number": set()}, first),
         Planted(table, "ds_is_day_of_event", changed(good(table), first, ds="2026-03-13"), "the day before"),
         Planted(table, "ds_is_day_of_event", changed(good(table), first, ds="2026-3-14"), "no leading zero"),
-        Planted(table, "ds_is_day_of_event", changed(good(table), first, ds=None), "no day"),
+        Planted(table, "ds_is_day_of_event", changed(good(table), first, ds=None), "no day", also=NULL),
         Planted(table, "not_empty", good(table).clear(), "no row"),
     ]
 
@@ -181,7 +183,7 @@ def _agg() -> list[Planted]:
         Planted(table, "event_hour_in_day", changed(frame, hour, event_hour=24), "24 o'clock"),
         Planted(table, "event_hour_in_day", changed(frame, hour, event_hour=-1), "before midnight"),
         Planted(table, "aggregation_level_known", changed(frame, group, aggregation_level="dim_city"), "no such level"),
-        Planted(table, "aggregation_level_known", changed(frame, group, aggregation_level=None), "no level"),
+        Planted(table, "aggregation_level_known", changed(frame, group, aggregation_level=None), "no level", also=NULL),
         Planted(
             table, "aggregation_level_known",
             changed(
@@ -192,7 +194,7 @@ def _agg() -> list[Planted]:
         ),
         Planted(table, "visitors_within_events", changed(frame, group, m_unique_visitors=3), "more than events"),
         Planted(table, "visitors_within_events", changed(frame, group, m_unique_visitors=0), "events of nobody"),
-        Planted(table, "visitors_within_events", changed(frame, group, m_unique_visitors=None), "null"),
+        Planted(table, "visitors_within_events", changed(frame, group, m_unique_visitors=None), "null", also=NULL),
         Planted(table, "key_unique", doubled(frame, group), "a group twice"),
         Planted(table, "overall_rollup_has_most", changed(frame, group, m_total_events=8), "a group above overall"),
         Planted(
@@ -270,9 +272,13 @@ def _daily_visitors() -> list[Planted]:
     return [
         Planted(table, "visitors_within_hits", changed(frame, country, m_visitors=3), "more than hits"),
         Planted(table, "visitors_within_hits", changed(frame, country, m_visitors=-1), "less than nobody"),
-        Planted(table, "visitors_within_hits", changed(frame, country, m_visitors=None), "null"),
+        Planted(table, "visitors_within_hits", changed(frame, country, m_visitors=None), "null", also=NULL),
+        Planted(
+            table, "declared_not_null", changed(frame, country, m_visitors=None), "m_visitors",
+            also=frozenset({"visitors_within_hits"}),
+        ),
         Planted(table, "bot_visitors_within_hits", changed(frame, country, m_bot_visitors=1), "more than hits"),
-        Planted(table, "bot_visitors_within_hits", changed(frame, country, m_bot_website_hits=None), "null"),
+        Planted(table, "bot_visitors_within_hits", changed(frame, country, m_bot_website_hits=None), "null", also=NULL),
         Planted(table, "aggregation_level_known", changed(frame, country, aggregation_level="dim_city"), "no such"),
         *_nulls(table, {"ds": set()}, country),
         Planted(table, "key_unique", doubled(frame, country), "a country twice"),
@@ -295,7 +301,7 @@ def _traffic() -> list[Planted]:
         ),
         Planted(table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=0.0), "none"),
         Planted(table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=1.0001), "more than all"),
-        Planted(table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=None), "null"),
+        Planted(table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=None), "null", also=NULL),
         Planted(table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=float("nan")), "no number"),
         Planted(table, "visitors_within_hits", changed(frame, linkedin, m_visitors=2), "more than hits"),
         Planted(table, "visitors_within_hits", changed(frame, linkedin, m_visitors=0), "hits of nobody"),
@@ -305,7 +311,24 @@ def _traffic() -> list[Planted]:
     ]  # fmt: skip
 
 
+def _declared_not_null() -> list[Planted]:
+    """A null in each column that is declared to hold none and that no row rule looks at."""
+    planted = []
+    for table in BY_NAME.values():
+        contract, frame = table.contract(site()), good(table.name)
+        ruled = {name for rule in contract.row_rules for name in rule.good.meta.root_names()}
+        for name, column in contract.columns.items():
+            if not column.nullable and name not in ruled:
+                empty = frame.with_columns(
+                    # The last row: the first one is the overall row, which other rules look for.
+                    pl.when(pl.int_range(pl.len()) == pl.len() - 1).then(None).otherwise(pl.col(name)).alias(name)
+                )
+                planted.append(Planted(table.name, "declared_not_null", empty, name))
+    return planted
+
+
 PLANTED: tuple[Planted, ...] = (
+    *_declared_not_null(),
     *_raw(),
     *_beside_raw(),
     *_fct(),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from growth_assets.contracts.contract import Contract, ContractError, FrameRule, RowRule, column, columns
+from growth_assets.contracts.contract import Contract, ContractError, FrameRule, RowRule, column, columns, unique_key
 from growth_assets.tables import BY_NAME, TABLES
 from growth_assets_tests.contracts.planted import EMPTY, MAY_BE_EMPTY, PLANTED, Planted, good
 from growth_assets_tests.tables.days import site
@@ -117,6 +119,29 @@ def test_times_in_another_unit_are_refused():
     other = good("core.fct_website_events").with_columns(pl.col("event_timestamp").dt.cast_time_unit("ms"))
     with pytest.raises(ContractError, match="event_timestamp"):
         BY_NAME["core.fct_website_events"].contract(site()).audit(other)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_column_declared_never_null_can_hold_one(name):
+    contract = BY_NAME[name].contract(site())
+    declared = [each for each, column in contract.columns.items() if not column.nullable]
+    assert declared
+    for each in declared:
+        dtype = contract.dtypes[each]
+        assert broken(name, good(name).with_columns(pl.lit(None, dtype=dtype).alias(each))), each
+
+
+KEYS = st.lists(st.tuples(st.sampled_from([None, 1, 2, 3]), st.sampled_from([None, 1, 2, 3])), max_size=6)
+
+
+@settings(max_examples=80, deadline=None)
+@given(KEYS)
+def test_a_key_that_is_given_twice_is_counted_in_any_order_of_rows(keys):
+    frame = pl.DataFrame(keys, schema={"major": pl.Int64, "minor": pl.Int64}, orient="row").lazy()
+    twice = len(keys) - len(set(keys))
+    for rows in (frame, frame.sort("major", "minor"), frame.sort("minor", "major", descending=True)):
+        for rule in (unique_key("minor", "major"), unique_key("minor", "major", sorted_by=("major", "minor"))):
+            assert rule.broken(rows).collect().item() == twice
 
 
 # What a rule may not do is pass because it could not be tried.

@@ -41,7 +41,7 @@ def numbers(evaluation) -> dict[str, int]:
     return {name: value.value if hasattr(value, "value") else value for name, value in evaluation.metadata.items()}
 
 
-NONE_BROKEN = {"not_null_line_number": 0, "not_null_reason": 0, "not_null_source_file": 0}
+NONE_BROKEN = {"not_null_line_number": 0, "not_null_reason": 0, "not_null_source_file": 0, "declared_not_null": 0}
 
 
 def test_good_rejected_lines_pass_and_so_does_a_landing_without_news(site):
