@@ -52,7 +52,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     elif settings.hostnames == ("www.example.com",):
         yield Finding("settings", False, f"{path}: hostnames is still www.example.com", "Name your own sites there.")
     else:
-        yield Finding("settings", True, f"{path}: {', '.join(settings.hostnames)}, from {first_day(settings)}")
+        yield Finding("settings", True, f"{path}: {', '.join(settings.hostnames)}")
     if not settings.salt.get_secret_value():
         yield Finding(
             "salt", True, "not set: visitor ids can be traced back to addresses by trying them all",
@@ -110,7 +110,7 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
     stale = [ds for ds in landed.by_day if ds >= start and not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]
     old = [ds for ds in landed.by_day if outdated(warehouse, DAILY, settings, ds)]
     before = [ds for ds in landed.by_day if ds < start]
-    says = f"{len(landed.by_day)} days have events, {len(warehouse.days(DAILY[-1]))} are published"
+    says = f"{len(landed.by_day)} days have events, {len(warehouse.days(DAILY[-1]))} are published, from {start}"
     if stale:
         yield Finding("warehouse", False, f"{says}; {len(stale)} are not up to date", "Run `growth-assets build`.")
     else:
