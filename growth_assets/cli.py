@@ -64,7 +64,7 @@ def init(
     names = [name.lower() for name in hostname or ["www.example.com"]]
 
     for name in names:
-        if not re.search(site.HOSTNAME, name):
+        if not re.fullmatch(site.HOSTNAME, name):
             _stop(
                 f"--hostname {name}: expected a host name like www.example.com, without http:// and path.",
                 WRONG,

@@ -71,7 +71,9 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
                     for outcome in Day(warehouse, settings, ds, DAILY).build(wanted, landed):
                         yield from events.log(outcome)
                         if outcome.status in {"refused", "held_up"}:
-                            bad.setdefault(ds, f"{outcome.table.name}: {outcome.reason}")
+                            # What is put aside is refused with the table that puts it aside: that one is to be named.
+                            name = outcome.table.built_with or outcome.table.name
+                            bad.setdefault(ds, f"{name}: {outcome.reason}")
                             context.log.warning(f"{ds}: {outcome.table.name} not published: {outcome.reason}")
             except dg.DagsterExecutionInterruptedError:
                 raise
