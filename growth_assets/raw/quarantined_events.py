@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from growth_assets.contracts.columns import MICROSECONDS
 from growth_assets.contracts.contract import Contract, column, columns, not_null
 from growth_assets.contracts.table import Table
 from growth_assets.raw import website_events
@@ -15,7 +16,13 @@ from growth_assets.settings import Settings
 COLUMNS = columns(
     [
         ("rule", column(pl.String(), "The first row rule that the event breaks")),
-        *website_events.COLUMNS.items(),
+        *(
+            # A row is put aside for a missing time as well.
+            (name, column(MICROSECONDS, "When it happened (UTC, microseconds)", nullable=True))
+            if name == "event_timestamp"
+            else (name, each)
+            for name, each in website_events.COLUMNS.items()
+        ),
     ]
 )
 
