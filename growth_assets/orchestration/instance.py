@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import dagster as dg
 
 from growth_assets.settings import Settings, enter_dagster_home
-from growth_assets.warehouse import durable
+from growth_assets.warehouse import durable, locks
 
 DAGSTER_YAML = """\
 # Made by growth-assets; change it as you like, it is not written again.
@@ -26,16 +28,22 @@ nux:
 
 def prepare_home(settings: Settings) -> None:
     """Make the Dagster home of the data folder, with a dagster.yaml, where there is none."""
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    path = settings.dagster_home / "dagster.yaml"
-    if not path.exists():
-        staged = path.with_name(".dagster.yaml.new")
-        staged.write_text(DAGSTER_YAML, encoding="utf-8")
-        durable.put_in_place(staged, path)
+    with _held(settings):
+        path = settings.dagster_home / "dagster.yaml"
+        if not path.exists():
+            staged = path.with_name(".dagster.yaml.new")
+            staged.write_text(DAGSTER_YAML, encoding="utf-8")
+            durable.put_in_place(staged, path)
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The persistent instance that the web server and the daemon use too."""
     prepare_home(settings)
     enter_dagster_home(settings)
-    return dg.DagsterInstance.from_config(str(settings.dagster_home))
+    # It makes its databases where there are none, and of two processes that do so at once one would fail.
+    with _held(settings):
+        return dg.DagsterInstance.from_config(str(settings.dagster_home))
+
+
+def _held(settings: Settings) -> AbstractContextManager[None]:
+    return locks.exclusive(settings.dagster_home / ".opening.lock")

@@ -1,0 +1,69 @@
+"""A process that has imported everything and forks a child for each build, so that kills hit builds and not imports.
+
+It must run no Polars query itself: a thread pool does not survive a fork. Each line of its input is a command as
+JSON, `{"arguments": [...], "log": "file", "fault": null}`; it answers with the child's process id. For `{"wait": id}`
+it answers with the exit code, negative for a signal. A fault is named `table ds` and stands for a full disk there.
+"""
+
+import errno
+import json
+import os
+import sys
+
+import growth_assets.cli
+import growth_assets.ingest.ledger
+import growth_assets.orchestration.run
+import growth_assets.warehouse.partitions
+from growth_assets.warehouse.partitions import Warehouse
+
+
+def main() -> None:
+    for line in sys.stdin:
+        command = json.loads(line)
+        if "wait" in command:
+            answer = os.waitstatus_to_exitcode(os.waitpid(command["wait"], 0)[1])
+        else:
+            answer = os.fork()
+            if answer == 0:
+                child(command)
+        print(answer, flush=True)
+
+
+def child(command: dict) -> None:
+    os.setsid()
+    log = os.open(command["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    if command["fault"]:
+        fill_disk(*command["fault"].split())
+    sys.argv = ["growth-assets", *command["arguments"]]
+    code = 0
+    try:
+        growth_assets.cli.main()
+    except SystemExit as exit:
+        code = exit.code if isinstance(exit.code, int) else 1
+    except BaseException:
+        code = 70
+        raise
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def fill_disk(table_name: str, ds: str) -> None:
+    """The disk fills up half way through one file."""
+    stage = Warehouse.stage
+
+    def full(self, table, day, frame):
+        staged = stage(self, table, day, frame)
+        if (table.name, day) == (table_name, ds):
+            os.truncate(staged, staged.stat().st_size // 2)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(staged))
+        return staged
+
+    Warehouse.stage = full
+
+
+if __name__ == "__main__":
+    main()
