@@ -36,7 +36,7 @@ def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     return (
         typed.with_columns(
             pl.col("received_user_id").cast(pl.Int64, strict=False).alias("user_id"),
-            visitor.visitor_ids(typed["ip"], typed["user_agent"], settings.salt.get_secret_value()).alias(
+            visitor.visitor_ids(_hashable(typed["ip"]), typed["user_agent"], settings.salt.get_secret_value()).alias(
                 "logged_out_user_id"
             ),
             country.open_database(settings.country_database).countries(typed["ip"]).alias("dim_country"),
@@ -49,6 +49,14 @@ def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
         .pipe(_with_actions, settings.rules)
         .drop("hostname", "action_type", "method", "url", "status", "referrer", "ip", "user_agent")
     )
+
+
+def _hashable(addresses: pl.Series) -> pl.Series:
+    """Addresses without those that hold the sign which parts the visitor's key: no address does.
+
+    `8.8.8.8|x` with the agent `y` would be the same visitor as `8.8.8.8` with the agent `x|y`, in two countries.
+    """
+    return addresses.set(addresses.str.contains("|", literal=True).fill_null(value=False), None)
 
 
 def _hostname() -> pl.Expr:

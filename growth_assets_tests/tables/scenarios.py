@@ -36,6 +36,7 @@ BROKEN = (
     Broken("not_null_event_timestamp", "no time", event(event_timestamp=None)),
     Broken("not_null_logged_out_user_id", "no address", event(ip=None)),
     Broken("not_null_logged_out_user_id", "empty address", event(ip="")),
+    Broken("not_null_logged_out_user_id", "no address can hold the sign that parts the key", event(ip="8.8.8.8|x")),
     Broken("dim_hostname_well_formed", "one label", event(hostname="localhost")),
     Broken("dim_hostname_well_formed", "an address", event(hostname="192.0.2.1")),
     Broken("dim_hostname_well_formed", "empty", event(hostname="")),
