@@ -45,7 +45,7 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 unit: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov=growth_assets --cov-report=term:skip-covered $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov=growth_assets --cov-report=term:skip-covered $(PYTEST)
 
 quick: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 -m "not slow and not browser" -p no:cacheprovider $(PYTEST)

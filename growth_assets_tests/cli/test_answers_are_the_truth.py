@@ -11,7 +11,7 @@ import pytest
 from growth_assets.tables import BY_NAME
 from growth_assets.warehouse.partitions import Warehouse
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cli_worlds")]
+pytestmark = [pytest.mark.slow]
 
 FCT = "core.fct_website_events"
 ALL = "all sites"

@@ -165,7 +165,6 @@ class TestUsage:
             assert "--help" in done.stdout
 
 
-@pytest.mark.xdist_group("cli_worlds")
 class TestAnswers:
     def test_nothing_published(self, cli, site):
         ran = cli("answers", "--data", site)

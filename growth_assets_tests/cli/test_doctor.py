@@ -9,8 +9,6 @@ import pytest
 
 from growth_assets import settings
 
-pytestmark = pytest.mark.xdist_group("cli_worlds")
-
 DONE, FAILED = 0, 3
 
 

@@ -11,7 +11,7 @@ import pytest
 from growth_assets import settings
 from growth_assets.orchestration.run import build
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cli_worlds")]
+pytestmark = [pytest.mark.slow]
 
 
 def published(folder) -> dict[str, str]:

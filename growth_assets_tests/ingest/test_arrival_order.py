@@ -45,7 +45,6 @@ def worlds(draw):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("arrival_order")
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(world=worlds())
 def test_any_order_of_arrival_gives_the_same_bytes(new_site, write, world):

@@ -12,7 +12,7 @@ import user_agents
 from growth_assets.tables import BY_NAME
 from growth_assets.warehouse.partitions import Warehouse
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("real_logs")]
+pytestmark = [pytest.mark.slow]
 
 FCT = "core.fct_website_events"
 
