@@ -88,6 +88,9 @@ def refresh(
     # What a shell open for writing has not yet written into the file; beside another file nobody can open that.
     log = path.with_name(f"{path.name}.wal")
     with locks.exclusive(path.parent / "_locks" / "catalogue.lock"):
+        # Whatever is half made was left by a process that died: nobody else holds the lock.
+        for leftover in (*path.parent.glob(f".{path.name}.*"), *path.parent.glob(f".{made_from.name}.*")):
+            leftover.unlink(missing_ok=True)
         recorded = durable.read_json(made_from)
         if path.exists() and not log.exists() and recorded == {"views": wanted, "sha256": durable.sha256_of(path)}:
             return False

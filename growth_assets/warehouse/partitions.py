@@ -138,8 +138,10 @@ class Warehouse:
             numbers=dict(numbers or {}),
         )
         final = self.path(table, ds)
-        # First the old record goes: a crash must not leave it beside a new file that happens to be as long.
-        final.with_name(RECORD).unlink(missing_ok=True)
+        # First the old record goes: a crash must not leave it beside a new file that happens to be as long. And so does
+        # what a builder left that died while it wrote one: nobody else holds the day.
+        for old in (final.with_name(RECORD), *final.parent.glob(f".{RECORD}.*")):
+            old.unlink(missing_ok=True)
         durable.put_in_place(staged, final)
         durable.write_json(final.with_name(RECORD), record.__dict__)
         return record

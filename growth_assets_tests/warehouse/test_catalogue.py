@@ -181,6 +181,15 @@ def test_a_failed_refresh_leaves_the_old_one_and_no_leftovers(shop):
     assert shop.refresh()
 
 
+def test_what_a_killed_refresh_left_is_swept_by_the_next(shop):
+    shop.refresh()
+    left = [shop.root / ".growth.duckdb.123.abc", shop.root / "._growth.duckdb.json.123.abc"]
+    for path in left:
+        path.write_text("half")
+    assert not shop.refresh()
+    assert not any(path.exists() for path in left)
+
+
 @contextmanager
 def another_process(program: str, *arguments: str):
     """A process that says "ready" and then goes on at each line it is given."""

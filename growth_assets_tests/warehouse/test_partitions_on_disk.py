@@ -195,6 +195,15 @@ def test_what_a_dead_builder_left_is_swept_by_the_next(shop):
         assert not left.exists()
 
 
+def test_a_half_written_record_goes_with_the_next_publication(shop):
+    shop.publish(DAY)
+    left = shop.warehouse.path(VISITS_TABLE, DAY).with_name(f".{RECORD}.123.abc")
+    left.write_text("{")
+    shop.publish(DAY)
+    assert not left.exists()
+    assert shop.warehouse.record(VISITS_TABLE, DAY) is not None
+
+
 def test_of_two_builders_of_a_day_one_waits(shop):
     entered, leave = threading.Event(), threading.Event()
     order = []
