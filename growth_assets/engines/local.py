@@ -52,7 +52,9 @@ class Outcome:
     headline: Mapping[str, float | int] = field(default_factory=dict)
     """The day in a few numbers, by column."""
     refused: Path | None = None
-    """Where rows that were put aside from a refused day can be looked at."""
+    """Where the rows of a refused day can be looked at."""
+    refused_beside: Path | None = None
+    """Where the rows can be looked at that were put aside from a refused day."""
 
 
 @dataclass(frozen=True)
@@ -165,13 +167,15 @@ class Day:
 
     def _refuse(self, staged: list[_Staged], built: Built, blocked: list[Verdict], started: float) -> Iterator[Outcome]:
         failing = ", ".join(dict.fromkeys(verdict.check for verdict in blocked))
+        beside: Path | None = None
         for each in staged:
             self.failed[each.table.name] = "refused"
             kept = self.warehouse.refuse(each.table, self.ds, each.path)
             yield Outcome(
                 each.table, self.ds, None, each.verdicts, built.numbers, time.perf_counter() - started,
-                f"{failing} failed; what was published before stays", "refused", refused=kept,
+                f"{failing} failed; what was published before stays", "refused", refused=kept, refused_beside=beside,
             )  # fmt: skip
+            beside = kept
 
     def _frame(self, name: str) -> pl.LazyFrame:
         if name not in self.frames:

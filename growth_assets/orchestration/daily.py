@@ -203,7 +203,12 @@ def _materialization_metadata(outcome: Outcome) -> Mapping[str, Any]:
 
 def _check_metadata(verdict: Verdict, outcome: Outcome) -> Mapping[str, Any]:
     metadata: dict[str, Any] = dict(verdict.numbers)
-    if not verdict.passed and outcome.refused is not None:
+    if not verdict.passed and verdict.numbers.get("quarantined_rows") and outcome.refused_beside is not None:
+        # The rows that break the rule are not those of the table, but those put aside.
+        metadata["not_published"] = dg.MetadataValue.path(str(outcome.refused_beside))
+        rows = f"SELECT * FROM read_parquet({literal(str(outcome.refused_beside))})"
+        metadata["sql"] = f"{rows} WHERE rule = {literal(verdict.check)}"
+    elif not verdict.passed and outcome.refused is not None:
         metadata["not_published"] = dg.MetadataValue.path(str(outcome.refused))
         metadata["sql"] = f"SELECT * FROM read_parquet({literal(str(outcome.refused))})"
     elif not verdict.passed and outcome.table.balance:

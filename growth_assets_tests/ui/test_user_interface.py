@@ -6,6 +6,7 @@ Everything is read from the page itself; GraphQL is only asked whether a run tha
 
 import re
 
+import duckdb
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -108,6 +109,10 @@ def test_checks_are_red_on_the_bad_day_alone(page, picture, planted):
         expect(verdict).to_have_text("Failed" if ds == planted.bad else "Passed")
     expect(page.get_by_text("quarantined_share")).to_be_visible()
     picture("checks")
+    # The statement that the page offers leads to the rows that broke the rule.
+    statement = page.get_by_text("SELECT * FROM read_parquet").first.inner_text()
+    broken = duckdb.sql(statement).select("action_type", "ds", "rule").fetchall()
+    assert broken == [("hack", planted.bad, RULE)] * 400
 
 
 def test_a_day_is_materialized_by_clicks(page, picture, planted, server):
