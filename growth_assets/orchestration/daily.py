@@ -58,6 +58,12 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
         description="Builds the chosen tables day by day; each day is audited before it is published.",
     )
     def build(context: dg.AssetExecutionContext, progress: dg.ResourceParam[Progress]) -> Iterator[Any]:
+        if not (context.has_partition_key or context.has_partition_key_range):
+            # So does "Execute all" on a page of checks: it asks for no day.
+            raise dg.Failure(
+                "No day was chosen. Checks are evaluated as their day is built: materialize the days to check.",
+                allow_retries=False,
+            )
         days = sorted(context.partition_keys)
         wanted = {table_name(key) for key in context.selected_asset_keys}
         warehouse = Warehouse(settings.warehouse)
