@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -257,8 +258,6 @@ def ui(
 ) -> None:
     """Open Dagster (web server and daemon) on 127.0.0.1 with the folder's persistent instance."""
     settings = _settings(data)
-    import subprocess
-
     from growth_assets.orchestration.instance import prepare_home
 
     prepare_home(settings)
@@ -266,10 +265,9 @@ def ui(
     load = ["-w", str(workspace)] if workspace.exists() else ["-m", "growth_assets.definitions"]
     command = [sys.executable, "-m", "dagster", "dev", *load, "-h", "127.0.0.1", "-p", str(port)]
     out.print(f"Dagster opens on http://127.0.0.1:{port} in about half a minute. Ctrl-C stops it.")
-    try:
-        raise typer.Exit(subprocess.run(command, env=site.child_environment(settings), check=False).returncode)
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+    sys.stdout.flush()
+    # In place of this process, so that whoever stops it stops Dagster.
+    os.execve(command[0], command, site.child_environment(settings))  # noqa: S606 - no shell is wanted
 
 
 def _settings(data: Path | None) -> site.Settings:

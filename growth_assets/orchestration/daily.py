@@ -7,7 +7,7 @@ goes on. Ordinary asset outputs cannot do that: they would speak of the whole ra
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import dagster as dg
@@ -30,7 +30,7 @@ from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.specs import asset_key, asset_spec, check_specs, table_name
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
-from growth_assets.warehouse.catalogue import literal
+from growth_assets.warehouse.catalogue import CatalogueError, literal
 from growth_assets.warehouse.partitions import Warehouse
 
 Progress = Callable[[str, int, int], None]
@@ -90,7 +90,9 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
             progress(ds, done, len(days))
             now = time.monotonic()
             if done == 1:
-                refresh_catalogue(settings)
+                # So that the first day can be read while the others are built; the last refresh is the one that counts.
+                with suppress(OSError, CatalogueError):
+                    refresh_catalogue(settings)
             if now - last_told >= PROGRESS_SECONDS or done == len(days):
                 last_told = now
                 rate = done / max(now - started, 1e-9)

@@ -11,6 +11,7 @@ import dagster as dg
 
 from growth_assets.engines.local import outdated, up_to_date
 from growth_assets.ingest import ledger
+from growth_assets.orchestration.builders import builder
 from growth_assets.orchestration.daily import BAD_DAYS, Progress, daily_keys
 from growth_assets.orchestration.graph import daily_partitions, definitions, first_day
 from growth_assets.orchestration.instance import open_instance
@@ -71,8 +72,8 @@ def build(
     One run for landing, one for each contiguous range of days.
     """
     report = Report()
-    with open_instance(settings) as instance:
-        landed = _run(definitions(settings, landing_progress=landing_progress), instance, LANDING_KEYS)
+    with open_instance(settings) as instance, builder(settings, instance) as own:
+        landed = _run(definitions(settings, landing_progress=landing_progress), instance, LANDING_KEYS, own)
         if not landed.success:
             raise LandingError(_why(landed))
         report.failures += _failures(landed)
@@ -86,11 +87,11 @@ def build(
         days = wanted_days(settings, first, last)
         report.waiting = {ds: rows for ds, rows in _rows_by_day(settings).items() if ds not in known}
         for group in contiguous([ds for ds in days if ds in known]):
-            tags = {
+            days_of_run = {
                 "dagster/asset_partition_range_start": group[0],
                 "dagster/asset_partition_range_end": group[-1],
             }
-            result = _run(definitions(settings, day_progress), instance, daily_keys(), tags)
+            result = _run(definitions(settings, day_progress), instance, daily_keys(), own | days_of_run)
             report.failures += _failures(result)
             report.days += group
             if not result.success:
@@ -127,11 +128,11 @@ def _run(
     defs: dg.Definitions,
     instance: dg.DagsterInstance,
     keys: Sequence[dg.AssetKey],
-    tags: Mapping[str, str] | None = None,
+    tags: Mapping[str, str],
 ) -> dg.ExecuteInProcessResult:
     job = defs.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(
-        run_config=QUIET, instance=instance, asset_selection=list(keys), raise_on_error=False, tags=dict(tags or {}),
+        run_config=QUIET, instance=instance, asset_selection=list(keys), raise_on_error=False, tags=tags,
     )  # fmt: skip
 
 
