@@ -11,6 +11,7 @@ import datetime as dt
 import json
 import os
 import re
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Never
@@ -33,7 +34,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console()
+# What is read by a program has no width to fit into.
+out = Console(width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True)
 
 Data = Annotated[
@@ -72,6 +74,10 @@ def init(
             )
     (folder / "landing").mkdir(parents=True, exist_ok=True)
     path.write_text(site_toml(names), encoding="utf-8")
+    ignored = folder / ".gitignore"
+    if not ignored.exists():
+        # Logs hold visitors' addresses: they do not belong into a repository.
+        ignored.write_text("/landing/\n/warehouse/\n/dagster_home/\n", encoding="utf-8")
     out.print(f"Wrote {escape(str(path))}.", soft_wrap=True)
     if not hostname:
         out.print('It names the site www.example.com: set `hostnames` to yours, or run init with "--hostname".')
@@ -160,7 +166,17 @@ def _tell(report: Report, settings: site.Settings) -> None:
         f"+ {landing.get('rejected', 0):,} rejected lines."
     )
     if not report.days and not landing.get("files_read") and not landing.get("files_known"):
-        print_(f"Nothing to build: there is no file in {escape(str(settings.landing))}.")
+        where = escape(str(settings.landing))
+        unreadable = landing.get("files_unreadable")
+        print_(
+            f"Nothing to build: no file in {where} could be read."
+            if unreadable
+            else f"Nothing to build: there is no file in {where}."
+        )
+    elif not report.days and not report.landed:
+        print_("Nothing to build: no event has landed yet.")
+    elif not report.days and report.asked:
+        print_(f"No day of that range has events; events are from {report.landed[0]} to {report.landed[-1]}.")
     elif not report.days:
         print_("Every day is up to date.")
     else:
@@ -182,7 +198,7 @@ def _tell(report: Report, settings: site.Settings) -> None:
     if len(report.failures) > 20:
         err.print(f"... and {len(report.failures) - 20} more failed checks; see them in the UI.")
     if landing.get("rejected"):
-        print_("See the rejected lines: SELECT reason, count(*) FROM raw.rejected_lines GROUP BY reason")
+        print_("See them: SELECT source_file, line_number, reason, text FROM raw.rejected_lines")
     if report.waiting:
         days = sorted(report.waiting)
         print_(
@@ -192,8 +208,9 @@ def _tell(report: Report, settings: site.Settings) -> None:
         )
     if report.outdated:
         print_(
-            f"{report.outdated} days were built with other settings or by another version: "
-            "build them again with --from and --to to make all numbers agree."
+            f"{report.outdated} days were built with other settings or by another version. To make all numbers agree: "
+            f"growth-assets build --data {escape(str(settings.data))} "
+            f"--from {report.landed[0]} --to {report.landed[-1]}"
         )
 
 
@@ -261,8 +278,16 @@ def ui(
     from growth_assets.orchestration.instance import prepare_home
 
     prepare_home(settings)
+    with socket.socket() as probe:
+        # As the server itself does: a port that was just left is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            _stop(f"port {port} of 127.0.0.1 cannot be used: {error.strerror}. Name another one with --port.", WRONG)
     workspace = Path("workspace.yaml")
-    load = ["-w", str(workspace)] if workspace.exists() else ["-m", "growth_assets.definitions"]
+    ours = workspace.is_file() and "growth_assets.definitions" in workspace.read_text(encoding="utf-8")
+    load = ["-w", str(workspace)] if ours else ["-m", "growth_assets.definitions"]
     command = [sys.executable, "-m", "dagster", "dev", *load, "-h", "127.0.0.1", "-p", str(port)]
     out.print(f"Dagster opens on http://127.0.0.1:{port} in about half a minute. Ctrl-C stops it.")
     sys.stdout.flush()
@@ -304,6 +329,14 @@ def main() -> None:
     """Run the command line; an error that nobody foresaw ends with 3 and its trace."""
     try:
         app()
+        code = 0
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else FAILED
     except Exception:
         err.print_exception()
-        sys.exit(FAILED)
+        code = FAILED
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is on disk by now. A slow way out would let extension modules complain about objects that a failed run's
+    # traceback still holds, right below the message that matters.
+    os._exit(code)

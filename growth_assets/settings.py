@@ -19,6 +19,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 SITE_FILE = "site.toml"
 
+PREFIX = "GROWTH_"
+"""Of the variables that set or override a setting."""
+
 HOSTNAME = r"^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$"
 """A host name with at least two labels, lower case, like www.xx.com; no port, no address."""
 
@@ -142,7 +145,7 @@ class Settings(BaseSettings):
     """Everything a site can set. See `growth-assets init` for the commented file."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GROWTH_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -260,6 +263,10 @@ def load(data: Path | None = None) -> Settings:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    strange = sorted(name for name in os.environ if name.startswith(PREFIX) and name.partition("__")[0] not in known)
+    if strange:
+        raise SettingsError(f"the variable {strange[0]} names no setting; known are {', '.join(sorted(known))}")
     if "data" in content:
         raise SettingsError(f"{path}: data: cannot be set here; it is the folder this file is in")
     database = content.get("country_database")

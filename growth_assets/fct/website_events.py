@@ -32,7 +32,7 @@ COLUMNS = columns(
         ("user_id", column(pl.Int64(), "The user who made the event; null when logged out", nullable=True)),
         ("logged_out_user_id", column(pl.Int64(), "Visitor: murmur3 hash of address and device information")),
         *shared("dim_hostname", "dim_country", "dim_device_brand", "dim_action_type"),
-        ("event_timestamp", column(MICROSECONDS, "When it happened (UTC, microseconds)")),
+        ("event_timestamp", column(MICROSECONDS, "When it happened (UTC); equal times of a visitor are told apart")),
         ("other_properties", column(MAP, "Any other valid property of the request")),
         *shared("ds"),
         ("event_id", column(pl.String(), "Id that the sender gave the event", nullable=True)),

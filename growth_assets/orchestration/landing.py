@@ -60,6 +60,9 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "lines_conserved", asset=key, description="Per file: lines read = events + rejected lines"
             ),
+            dg.AssetCheckSpec(
+                "lines_mostly_read", asset=key, description="Per file: at least half of the lines could be read"
+            ),
             dg.AssetCheckSpec(CONTRACT, asset=rejected_key, description=SHARED_CHECKS[CONTRACT]),
         ],
     )
@@ -70,7 +73,7 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
             context.log.error(f"{file.name}: {file.error}")
         context.log.info(f"{len(landed.read)} files read, {landed.known} known; touched days: {_days(landed.touched)}")
         yield dg.MaterializeResult(
-            key, metadata=_metadata(landed), check_results=[_readable(landed), _conserved(landed)]
+            key, metadata=_metadata(landed), check_results=[_readable(landed), _conserved(landed), _mostly_read(landed)]
         )
         rejected = sum(entry.rejected for entry in landed.read)
         yield dg.MaterializeResult(
@@ -123,6 +126,22 @@ def _readable(landed: Landed) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={"unreadable": dg.MetadataValue.json([_as_json(file) for file in landed.unreadable[:SHOWN]])},
         description="; ".join(file.error for file in landed.unreadable[:5]) or "all files could be read",
+    )
+
+
+def _mostly_read(landed: Landed) -> dg.AssetCheckResult:
+    strange = [entry for entry in landed.read if entry.rejected * 2 > entry.lines]
+    shares = [f"{entry.source_file}: {entry.rejected} of {entry.lines} lines rejected" for entry in strange]
+    return dg.AssetCheckResult(
+        asset_key=LANDING_KEYS[0],
+        check_name="lines_mostly_read",
+        passed=not strange,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"files": dg.MetadataValue.json(shares[:SHOWN])},
+        description="; ".join(shares[:5])
+        + ". Is it taken for another format than it is? raw.rejected_lines has reasons."
+        if strange
+        else "in every file at least half of the lines could be read",
     )
 
 

@@ -50,6 +50,10 @@ class Report:
     failures: list[CheckFailure] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
     """Days that have events but are no partition (before the first day, or not yet come), with their rows."""
+    landed: list[str] = field(default_factory=list)
+    """All days that have events."""
+    asked: bool = False
+    """True where a range was asked for."""
     outdated: int = 0
     """Days built with other settings or by another version, which this build did not touch."""
 
@@ -71,7 +75,7 @@ def build(
 
     One run for landing, one for each contiguous range of days.
     """
-    report = Report()
+    report = Report(asked=bool(first or last))
     with open_instance(settings) as instance, builder(settings, instance) as own:
         landed = _run(definitions(settings, landing_progress=landing_progress), instance, LANDING_KEYS, own)
         if not landed.success:
@@ -96,6 +100,7 @@ def build(
             report.days += group
             if not result.success:
                 report.bad_days |= _bad_days(result) or dict.fromkeys(group, _why(result))
+        report.landed = list(_rows_by_day(settings))
         report.outdated = sum(
             1 for ds in _rows_by_day(settings) if outdated(Warehouse(settings.warehouse), DAILY, settings, ds)
         )

@@ -11,7 +11,9 @@ def rich_table(frame: pl.DataFrame) -> Table:
     """The frame as a table: names without their prefix, whole numbers grouped, shares in percent."""
     table = Table(show_edge=False, pad_edge=False)
     for name, dtype in frame.schema.items():
-        table.add_column(heading(name), justify="right" if dtype.is_numeric() else "left")
+        # A key is never cut: two hosts that begin alike must not look the same.
+        key = not dtype.is_numeric()
+        table.add_column(heading(name), justify="left" if key else "right", no_wrap=key, overflow="fold")
     for row in frame.iter_rows():
         table.add_row(*(cell(value, name) for value, name in zip(row, frame.columns, strict=True)))
     return table

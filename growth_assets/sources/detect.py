@@ -11,6 +11,13 @@ from growth_assets.sources.lines import BOM
 HEAD_BYTES = 256 << 10
 """So many decompressed bytes are looked at."""
 _PARQUET_MAGIC = b"PAR1"
+_ARCHIVES = {
+    b"PK\x03\x04": "a zip archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a rar archive",
+    b"\x89PNG": "a picture",
+}
+"""First bytes of what is no log, though it may hold one."""
 _MOST_LINES = 200
 _LEAST_SHARE = 0.5
 
@@ -27,6 +34,9 @@ def detect(head: bytes, path: Path) -> str:
     """
     if head.startswith(_PARQUET_MAGIC):
         return PARQUET
+    for magic, name in _ARCHIVES.items():
+        if head.startswith(magic):
+            raise SourceError(f"{path}: this is {name}. Unpack it into landing/, or remove it.")
     lines = head.removeprefix(BOM).split(b"\n")
     if len(head) >= HEAD_BYTES and len(lines) > 1:
         lines.pop()  # most likely cut off
@@ -37,7 +47,7 @@ def detect(head: bytes, path: Path) -> str:
     best = max(shares, key=lambda name: shares[name])
     if shares[best] > _LEAST_SHARE:
         return best
-    tried = "; ".join(f"{name} ({TEXT_FORMATS[name].looks_like}): {share:.0%}" for name, share in shares.items())
+    tried = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     raise SourceError(
         f"{path}: the format of this file is not clear from its first {len(texts)} lines. Tried, with the "
         f"share of lines that fit: {tried}. Set `format` for its source in site.toml, or keep the file out "
