@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import geoip2.database
+import geoip2.errors
 import maxminddb
 import polars as pl
 import pytest
@@ -64,6 +66,21 @@ def test_answers_are_those_maxmind_says_must_be_returned(maxmind, name):
     found = open_database(maxmind / f"{name}.mmdb").countries(strings(*wanted))
     wrong = [(a, w, f) for (a, w), f in zip(wanted.items(), found, strict=True) if w != f]
     assert wrong == []
+
+
+def test_the_packaged_database_answers_as_geoip2_reads_it(packaged):
+    numbers = random.Random(7)
+    addresses = [str(ipaddress.IPv4Address(numbers.randrange(1 << 32))) for _ in range(2_000)]
+    wanted = []
+    with geoip2.database.Reader(COUNTRY_DATABASE) as reader:
+        for address in addresses:
+            try:
+                found = reader.country(address).country.iso_code if public(ipaddress.ip_address(address)) else None
+            except geoip2.errors.AddressNotFoundError:
+                found = None
+            wanted.append(found or "ZZ")
+    assert packaged.countries(strings(*addresses)).to_list() == wanted
+    assert len(set(wanted)) > 50
 
 
 def test_city_databases_too(maxmind):
