@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
+import pydantic_settings
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -276,8 +277,8 @@ def load(data: Path | None = None) -> Settings:
         return Settings(**{**content, "data": folder})
     except pydantic.ValidationError as error:
         raise SettingsError("\n".join(_describe(problem, path, content) for problem in error.errors())) from None
-    except Exception as error:
-        # pydantic-settings wraps what it cannot read from a variable in an error of its own.
+    except pydantic_settings.SettingsError as error:
+        # What it cannot read from a variable it wraps in an error of its own.
         raise SettingsError(f"{path} or a GROWTH_ variable: {error}") from error
 
 
