@@ -49,7 +49,7 @@ def detect(head: bytes, path: Path) -> str:
         return best
     tried = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     raise SourceError(
-        f"{path}: the format of this file is not clear from its first {len(texts)} lines. Tried, with the "
-        f"share of lines that fit: {tried}. Set `format` for its source in site.toml, or keep the file out "
-        "of `files`."
+        f"{path}: the format of this file is not clear from its first {len(texts)} lines. Tried, with the share of "
+        f"lines that fit: {tried}. Nearest is {best}, with {TEXT_FORMATS[best].looks_like}. Set `format` for its "
+        "source in site.toml, or keep the file out of `files`."
     )
