@@ -97,6 +97,11 @@ def roll_up(
     )
 
 
+def day_of(events: pl.LazyFrame) -> pl.Expr:
+    """The column `ds` of a table made from one day of the fact table."""
+    return pl.lit(events.select(pl.col("ds").first()).collect().item(), dtype=pl.String).alias("ds")
+
+
 def _level(
     cells: pl.LazyFrame, dimensions: Mapping[str, pl.DataType], level: tuple[str, ...], measures: list[str]
 ) -> pl.LazyFrame:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from growth_assets.agg.grouping_sets import OVERALL, all_sets, level_name, roll_up
+from growth_assets.agg.grouping_sets import OVERALL, all_sets, day_of, level_name, roll_up
 from growth_assets.contracts.contract import (
     Contract,
     FrameRule,
@@ -111,8 +111,7 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # n
         counts={"m_total_events": pl.lit(value=True), "m_bot_events": pl.col("is_bot")},
         visitors={"m_unique_visitors": pl.lit(value=True)},
     )
-    ds = events.select(pl.col("ds").first()).collect().item()
-    return Built(rolled.with_columns(pl.lit(ds, dtype=pl.String).alias("ds")).select(list(COLUMNS)))
+    return Built(rolled.with_columns(day_of(events)).select(list(COLUMNS)))
 
 
 TABLE = Table(

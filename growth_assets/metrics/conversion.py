@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandera.polars as pa
 import polars as pl
 
-from growth_assets.agg.grouping_sets import OVERALL, level_name, roll_up
+from growth_assets.agg.grouping_sets import OVERALL, day_of, level_name, roll_up
 from growth_assets.contracts.contract import (
     Contract,
     FrameRule,
@@ -122,8 +122,7 @@ def conversion(
         },
         visitors={people_name(numerator): above & person},
     )
-    ds = events.select(pl.col("ds").first()).collect().item()
     return rolled.with_columns(
         pl.when(pl.col(denominator) > 0).then(pl.col(numerator) / pl.col(denominator)).alias(value),
-        pl.lit(ds, dtype=pl.String).alias("ds"),
+        day_of(events),
     ).select(list(rate))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from growth_assets.agg.grouping_sets import level_name, roll_up
+from growth_assets.agg.grouping_sets import day_of, level_name, roll_up
 from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_null, rolled_up, shared, unique_key
 from growth_assets.contracts.table import Built, Table
 from growth_assets.fct import website_events as fct
@@ -83,8 +83,7 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
         counts={"m_website_hits": person, "m_bot_website_hits": bot},
         visitors={"m_visitors": person, "m_bot_visitors": bot},
     )
-    ds = events.select(pl.col("ds").first()).collect().item()
-    frame = rolled.with_columns(pl.lit(ds, dtype=pl.String).alias("ds")).select(list(COLUMNS))
+    frame = rolled.with_columns(day_of(events)).select(list(COLUMNS))
     anything = pl.col("m_website_hits") + pl.col("m_bot_website_hits") > 0
     return Built(frame.filter(anything | (pl.col("aggregation_level") == "overall")))
 

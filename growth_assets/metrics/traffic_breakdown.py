@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from growth_assets.agg.grouping_sets import level_name, roll_up
+from growth_assets.agg.grouping_sets import day_of, level_name, roll_up
 from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_null, rolled_up, shared, unique_key
 from growth_assets.contracts.table import Built, Table
 from growth_assets.fct import website_events as fct
@@ -74,7 +74,6 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
         ~pl.col("is_bot") & pl.col("dim_action_type").is_in(list(settings.hit_actions))
     )
     hits = hits.with_columns(pl.col("dim_referrer_domain").fill_null(NO_REFERRER))
-    ds = inputs[fct.TABLE.name].select(pl.col("ds").first()).collect().item()
     rolled = roll_up(
         hits,
         DIMENSIONS,
@@ -86,7 +85,7 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     frame = rolled.with_columns(
         total.alias("m_total_website_hits"),
         (pl.col("m_website_hits") / total).alias("traffic_share"),
-        pl.lit(ds, dtype=pl.String).alias("ds"),
+        day_of(inputs[fct.TABLE.name]),
     ).select(list(COLUMNS))
     return Built(frame)
 

@@ -89,7 +89,9 @@ def build(
         partitions = daily_partitions(settings)
         known = set(partitions.get_partition_keys())
         days = wanted_days(settings, first, last)
-        report.waiting = {ds: rows for ds, rows in _rows_by_day(settings).items() if ds not in known}
+        rows_by_day = _rows_by_day(settings)
+        report.landed = list(rows_by_day)
+        report.waiting = {ds: rows for ds, rows in rows_by_day.items() if ds not in known}
         for group in contiguous([ds for ds in days if ds in known]):
             days_of_run = {
                 "dagster/asset_partition_range_start": group[0],
@@ -100,10 +102,8 @@ def build(
             report.days += group
             if not result.success:
                 report.bad_days |= _bad_days(result) or dict.fromkeys(group, _why(result))
-        report.landed = list(_rows_by_day(settings))
-        report.outdated = sum(
-            1 for ds in _rows_by_day(settings) if outdated(Warehouse(settings.warehouse), DAILY, settings, ds)
-        )
+        warehouse = Warehouse(settings.warehouse)
+        report.outdated = sum(1 for ds in report.landed if outdated(warehouse, DAILY, settings, ds))
     return report
 
 
