@@ -19,11 +19,13 @@ RECEIVED: dict[str, pl.DataType] = {
     "subsecond_clock": pl.Boolean(),
     "hostname": pl.String(),
     "action_type": pl.String(),
+    "event_name": pl.String(),
     "method": pl.String(),
     "url": pl.String(),
     "status": pl.Int32(),
     "referrer": pl.String(),
     "ip": pl.String(),
+    "forwarded_for": pl.String(),
     "user_agent": pl.String(),
     "user_id": pl.String(),
     "other_properties": MAP,
@@ -33,6 +35,8 @@ RECEIVED: dict[str, pl.DataType] = {
 
 Null means that the event did not say. `event_timestamp` is never null here: without a time an event has no day,
 and its line is rejected. `subsecond_clock` is true where the time was given finer than whole seconds.
+`action_type` is one of our actions, named by the sender; `event_name` is a tracker's own word, which the action rules
+bring to an action. `forwarded_for` is a list of addresses that proxies passed on, beside `ip`, who connected.
 """
 
 REJECTED: dict[str, pl.DataType] = {

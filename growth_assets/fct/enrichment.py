@@ -47,7 +47,18 @@ def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
             ).alias("dim_source"),
         )
         .pipe(_with_actions, settings.rules)
-        .drop("hostname", "action_type", "method", "url", "status", "referrer", "ip", "user_agent")
+        .drop(
+            "hostname",
+            "action_type",
+            "event_name",
+            "method",
+            "url",
+            "status",
+            "referrer",
+            "ip",
+            "forwarded_for",
+            "user_agent",
+        )
     )
 
 

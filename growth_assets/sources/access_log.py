@@ -97,7 +97,13 @@ class LogLayout:
         def share(lines: Sequence[str]) -> float:
             return share_of(lines, lambda line: sample.fullmatch(line.rstrip("\r\n")) is not None)
 
-        return TextFormat(self.name, share, lambda context: AccessLogParser(self, context), self.looks_like)
+        return TextFormat(
+            self.name,
+            share,
+            lambda context: AccessLogParser(self, context),
+            self.looks_like,
+            self_delimiting=self.fields[-1] == "user_agent",  # its closing quote
+        )
 
 
 class AccessLogParser:
@@ -121,6 +127,8 @@ class AccessLogParser:
             else:
                 rows.append(found)
         return merged([events, frame_of(rows)], rejections)
+
+    header = ""
 
     def flush(self) -> None:
         """A line never waits for the next."""
@@ -153,6 +161,8 @@ class AccessLogParser:
             subsecond_clock=pl.lit(value=False),
             hostname=pl.coalesce("vhost", hostname) if "vhost" in said.columns else hostname,
             action_type=nothing,
+            event_name=nothing,
+            forwarded_for=nothing,
             url="target",
             status=pl.col("status").cast(pl.Int32),
             referrer="referrer" if "referrer" in said.columns else nothing,

@@ -59,6 +59,7 @@ class CsvParser:
         self._names: list[str] = []
         self._delimiter = ","
         self._whole: str | None = None
+        self.header = ""
         self._open: list[_Line] = []
         self._open_size = 0
         self._rows: list[native.Row] = []
@@ -119,6 +120,7 @@ class CsvParser:
                 "source in site.toml."
             )
         self._names, self._delimiter = header
+        self.header = line + "\n"
         count = len(self._names)
         if 1 < count == len(set(self._names)) and "line_number" not in self._names:
             between = re.escape(self._delimiter)

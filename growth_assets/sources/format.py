@@ -23,6 +23,9 @@ class Context:
 class Parser(Protocol):
     """Reads one file's lines, in order. May keep what it learned from earlier lines."""
 
+    header: str
+    """Lines that later lines cannot be read without, as the header of CSV; empty where the format has none."""
+
     def parse(self, lines: Lines) -> Batch:
         """The events and rejected lines of all records that are complete by now."""
         ...
@@ -43,6 +46,8 @@ class TextFormat:
     """A parser for one file."""
     looks_like: str
     """What `share` looks for, in words, for the message when no format fits."""
+    self_delimiting: bool = False
+    """True where a line that was cut short can never be read as a whole one, as an object without its brace."""
 
 
 def share_of(lines: Sequence[str], fits: Callable[[str], bool]) -> float:

@@ -133,7 +133,9 @@ def fast_events(frame: pl.DataFrame, context: Context) -> tuple[pl.DataFrame, pl
         event_timestamp=timestamp,
         subsecond_clock=subsecond,
         other_properties=bags,
+        event_name=pl.lit(None, dtype=pl.String),
         method=pl.lit(None, dtype=pl.String),
+        forwarded_for=pl.lit(None, dtype=pl.String),
         status=pl.lit(None, dtype=pl.Int32),
     )
     events = events.select(*RECEIVED)

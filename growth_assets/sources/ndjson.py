@@ -81,6 +81,8 @@ class NdjsonParser:
                 rows.append(known)
         return native.merged([*parts, native.frame_of(rows)], rejections)
 
+    header = ""
+
     def flush(self) -> None:
         """A line never waits for the next."""
 
@@ -181,4 +183,4 @@ def _share(lines: Sequence[str]) -> float:
     return share_of(lines, _is_object)
 
 
-FORMAT = TextFormat("ndjson", _share, NdjsonParser, "a JSON object a line")
+FORMAT = TextFormat("ndjson", _share, NdjsonParser, "a JSON object a line", self_delimiting=True)
