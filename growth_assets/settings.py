@@ -18,6 +18,8 @@ import pydantic_settings
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from growth_assets.log_format.notation import layout_of
+
 SITE_FILE = "site.toml"
 
 PREFIX = "GROWTH_"
@@ -47,7 +49,11 @@ class Source(_Strict):
     name: Annotated[str, Field(pattern=NAME)]
     files: str = "**/*"
     """Glob below `landing/`. A file belongs to the first source whose glob matches."""
-    format: Literal["auto", "ndjson", "csv", "parquet", "combined", "vhost_combined", "common"] = "auto"
+    format: Literal[
+        "auto", "ndjson", "csv", "parquet", "combined", "vhost_combined", "common", "log_format",
+    ] = "auto"  # fmt: skip
+    log_format: str | None = None
+    """The `LogFormat` of Apache or `log_format` of nginx that writes the files; makes `format` "log_format"."""
     hostname: Hostname | None = None
     """Host of events that do not name one; default: the first of `hostnames`."""
     encoding: str = "utf-8"
@@ -61,6 +67,28 @@ class Source(_Strict):
         if not value or value.startswith(("/", "~")) or ".." in Path(value).parts:
             raise ValueError("must be a relative glob below landing/, without '..'")
         return value
+
+    @field_validator("log_format")
+    @classmethod
+    def _understood(cls, value: str | None) -> str | None:
+        if value is not None:
+            layout_of(value)  # raises what is wrong with it
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _implied(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if isinstance(values, dict) and values.get("log_format") and values.get("format", "auto") == "auto":
+            return {**values, "format": "log_format"}
+        return values
+
+    @model_validator(mode="after")
+    def _format_of_a_log(self) -> Source:
+        if self.format == "log_format" and self.log_format is None:
+            raise ValueError('format "log_format" needs a log_format: the LogFormat or log_format of the server')
+        if self.format != "log_format" and self.log_format is not None:
+            raise ValueError(f'log_format is set, and format is "{self.format}". Leave one of them out')
+        return self
 
     @field_validator("encoding")
     @classmethod

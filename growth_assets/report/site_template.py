@@ -47,6 +47,7 @@ hostnames = {hostnames}
 # name = "shop"
 # files = "shop/*.log*"          # below landing/; a file belongs to the first source that matches
 # format = "auto"                # or ndjson, csv, parquet, combined, vhost_combined, common
+# log_format = '%h %l %u %t "%r" %>s %b %D'  # any LogFormat of Apache or log_format of nginx, in single quotes
 # hostname = "shop.example.com"  # host of events that name none
 # encoding = "utf-8"             # bytes that do not fit are kept, visibly, as \\xNN
 # utc_offset = "+00:00"          # of times that carry no offset; without it such lines are rejected

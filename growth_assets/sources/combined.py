@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from growth_assets.sources.access_log import LogLayout
+from growth_assets.log_format import apache
+from growth_assets.sources.access_log import text_format
 
-_COMMON = ("ip", "ident", "user", "time", "request", "status", "bytes")
+_COMMON = r"%h %l %u %t \"%r\" %>s %b"
+_COMBINED = _COMMON + r" \"%{Referer}i\" \"%{User-Agent}i\""
 
-COMMON = LogLayout("common", _COMMON, 'IP ident user [time] "request" status bytes').format
-COMBINED = LogLayout("combined", (*_COMMON, "referrer", "user_agent"), 'the same and "referrer" "user agent"').format
-VHOST_COMBINED = LogLayout(
-    "vhost_combined",
-    ("vhost", *_COMMON, "referrer", "user_agent"),
-    "host:port (or host) before a combined line",
-).format
+COMMON = text_format("common", apache.layout(_COMMON), 'IP ident user [time] "request" status bytes')
+COMBINED = text_format("combined", apache.layout(_COMBINED), 'the same and "referrer" "user agent"')
+VHOST_COMBINED = text_format(
+    "vhost_combined", apache.layout("%v " + _COMBINED), "host:port (or host) before a combined line"
+)

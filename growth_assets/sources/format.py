@@ -18,6 +18,8 @@ class Context:
     """The file's name, for messages."""
     default_hostname: str | None = None
     utc_offset: str | None = None
+    log_format: str | None = None
+    """The string by which the file's lines were written, where the source sets one."""
 
 
 class Parser(Protocol):

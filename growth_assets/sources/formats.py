@@ -5,7 +5,7 @@ A new one is a file with its `TextFormat`, its line here, and its name in `setti
 
 from __future__ import annotations
 
-from growth_assets.sources import combined, delimited, ndjson
+from growth_assets.sources import combined, custom_log, delimited, ndjson
 from growth_assets.sources.format import TextFormat
 
 PARQUET = "parquet"
@@ -19,6 +19,7 @@ TEXT_FORMATS: dict[str, TextFormat] = {
         combined.VHOST_COMBINED,
         combined.COMBINED,
         combined.COMMON,
+        custom_log.FORMAT,
     )
 }
 """By name; where two fit a file equally well, the first wins."""

@@ -2,7 +2,7 @@
 
 Finer digits are cut off. An offset is required in the text or by the source's `utc_offset`. A leap second
 (:60) is a bad time: no clock that writes such files shows it, and to move it would be to invent a time. An
-epoch number is a bad time too: its unit (seconds, milliseconds ...) cannot be seen in it.
+epoch number is one too, unless the format says its unit (seconds, milliseconds ...), which cannot be seen in it.
 
 Each form has two readers: one for a column, which gives null where it is not sure, and an exact one for a
 text.
@@ -25,7 +25,7 @@ _ISO = re.compile(
     re.ASCII,
 )
 _LOG = re.compile(r"(\d\d)/([A-Za-z]{3})/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\s*([+-]\d{4}))?", re.ASCII)
-_MONTHS = {
+MONTHS = {
     name: number
     for number, name in enumerate(
         ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), start=1
@@ -33,6 +33,8 @@ _MONTHS = {
 }
 _OFFSET = r"[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9]"
 _ISO_HEAD = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
+_EPOCH = re.compile(r"([0-9]{1,12})(?:\.([0-9]+))?")
+_1970 = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC
 _EARLIEST, _LATEST = dt.datetime(1, 1, 3), dt.datetime(9999, 12, 29)  # noqa: DTZ001 - naive UTC
 """Between these no offset leads out of the years 1 to 9999."""
 
@@ -52,11 +54,23 @@ def iso(text: str, utc_offset: str | None) -> Moment | Reason:
 def log(text: str, utc_offset: str | None) -> Moment | Reason:
     """The time of an access-log line, as in 17/May/2015:10:05:03 +0200."""
     found = _LOG.fullmatch(text.strip())
-    if not found or found[2].lower() not in _MONTHS:
+    if not found or found[2].lower() not in MONTHS:
         return Reason.BAD_TIME
     day, month, year, *clock, offset = found.groups()
-    numbers = [int(year), _MONTHS[month.lower()], int(day), *map(int, clock)]
+    numbers = [int(year), MONTHS[month.lower()], int(day), *map(int, clock)]
     return _moment(numbers, 0, offset or utc_offset, subsecond=False)
+
+
+def epoch(text: str) -> Moment | Reason:
+    """Seconds since 1970 (UTC), with or without a fraction, where the format says that they are seconds."""
+    found = _EPOCH.fullmatch(text)
+    if not found:
+        return Reason.BAD_TIME
+    try:
+        moment = _1970 + dt.timedelta(seconds=int(found[1]), microseconds=int((found[2] or "")[:6].ljust(6, "0")))
+    except OverflowError:
+        return Reason.BAD_TIME
+    return moment, found[2] is not None
 
 
 def offset_minutes(offset: str) -> int | None:
@@ -106,6 +120,17 @@ def iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.
         digits = pl.col("fraction").str.extract("^([0-9]+)", 1).str.pad_end(6, "0")
         frame = frame.with_columns(local=pl.col("local") + pl.duration(microseconds=digits.cast(pl.Int64).fill_null(0)))
     return _utc(frame)
+
+
+def epoch_column(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Times and subsecond flags of seconds since 1970; null where only `epoch` can tell."""
+    parts = texts.str.extract_groups(r"^([0-9]{1,12})(?:\.([0-9]+))?$").struct.unnest()
+    seconds, fraction = parts.columns
+    micro = pl.col(fraction).str.slice(0, 6).str.pad_end(6, "0").cast(pl.Int64).fill_null(0)
+    local = (pl.col(seconds).cast(pl.Int64) * 1_000_000 + micro).cast(pl.Datetime("us"))
+    utc = pl.when(local <= _LATEST).then(local)
+    done = parts.select(utc=utc, subsecond=pl.when(utc.is_not_null()).then(pl.col(fraction).is_not_null()))
+    return done["utc"], done["subsecond"]
 
 
 def log_columns(clocks: pl.Series, offsets: pl.Series) -> pl.Series:

@@ -33,7 +33,7 @@ class Reading:
     ) -> None:
         self._path = path
         self._source = source
-        self._context = Context(str(path), default_hostname, source.utc_offset)
+        self._context = Context(str(path), default_hostname, source.utc_offset, source.log_format)
         self._chunk_bytes = chunk_bytes
         self._hasher = Hasher(prefix_lengths)
         self._batches = self._read()

@@ -160,6 +160,17 @@ def test_a_hostile_line_takes_no_longer_than_a_long_one(read_bytes):
 SPLIT = re.compile(r'"((?:\\.|[^"\\])*)"')
 
 
+def as_sent(text):
+    """Without the escapes of either server, but for those of control characters and broken UTF-8."""
+    text = text.replace('\\"', '"')
+    bare = text.encode("latin-1", "replace").decode("unicode_escape") if "\\x" in text else text
+    try:
+        bare = bare.encode("latin-1").decode("utf-8") if "\\x" in text else text
+    except UnicodeError:
+        return text
+    return bare if bare.isprintable() else text
+
+
 def oracle(line):
     """Fields of a combined line, or None."""
     quoted = SPLIT.findall(line)
@@ -175,11 +186,11 @@ def oracle(line):
     words = request.split(" ")
     method = url = None
     if len(words) >= 3 and words[-1].startswith("HTTP/"):
-        method, url = words[0], " ".join(words[1:-1])
+        method, url = words[0], as_sent(" ".join(words[1:-1]))
         other |= {"method": method, "protocol": words[-1]}
     else:
         other["request"] = request
-    plain = [text.replace('\\"', '"') for text in (referrer, agent)]
+    plain = [as_sent(text) for text in (referrer, agent)]
     moment = dt.datetime.strptime(f"{clock} {offset}", "[%d/%b/%Y:%H:%M:%S %z]")
     return {
         "event_timestamp": moment.astimezone(dt.UTC).replace(tzinfo=None),
