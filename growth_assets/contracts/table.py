@@ -32,7 +32,7 @@ class Balance:
 
     whole: str
     parts: tuple[str, ...]
-    counted: tuple[str, ...]
+    counted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

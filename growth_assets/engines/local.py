@@ -18,7 +18,7 @@ import polars as pl
 from growth_assets.checks.verdict import Verdict, conservation, verdicts
 from growth_assets.contracts.table import Built, Table
 from growth_assets.settings import Settings
-from growth_assets.warehouse.partitions import Record, Warehouse
+from growth_assets.warehouse.partitions import Record, Warehouse, rows_of
 from growth_assets.warehouse.versions import code_version
 
 
@@ -28,6 +28,8 @@ class Received:
 
     files: Sequence[Path]
     inputs: Mapping[str, str]
+    rows: int
+    """How many events they hold, as counted when they landed."""
 
 
 Receiving = Callable[[str], AbstractContextManager[Received]]
@@ -111,7 +113,9 @@ class Day:
             yield Outcome(table, self.ds, None, reason=f"no event of {self.ds} has landed", status="empty")
             return
         frame = pl.scan_parquet(staged, hive_partitioning=False, glob=False).collect()
-        yield from self._publish(table, [self._audit(table, staged, frame, {})], Built(frame), received.inputs, started)
+        audited = self._audit(table, staged, frame, {})
+        landed = dict.fromkeys(table.upstream, received.rows)
+        yield from self._publish(table, [audited], Built(frame), received.inputs, landed, started)
 
     def _make(self, table: Table) -> Iterator[Outcome]:
         started = time.perf_counter()
@@ -132,19 +136,20 @@ class Day:
             for other in self.beside[table.name]
         ]
         staged.append(self._audit(table, self.warehouse.stage(table, self.ds, built.frame), built.frame, built.numbers))
-        yield from self._publish(table, staged, built, versions, started)
+        upstream = {name: self._rows(name) for name in table.upstream} if table.balance else {}
+        yield from self._publish(table, staged, built, versions, upstream, started)
 
     def _audit(self, table: Table, path: Path, frame: pl.DataFrame, numbers: Mapping[str, int]) -> _Staged:
         findings = table.contract(self.settings).audit(frame)
         judged = verdicts(table, findings, numbers, self.settings.max_quarantined_share)
-        return _Staged(table, path, frame.lazy(), _rows_of(path), judged)
+        return _Staged(table, path, frame.lazy(), rows_of(path), judged)
 
     def _publish(
-        self, table: Table, staged: list[_Staged], built: Built, inputs: Mapping[str, str], started: float
-    ) -> Iterator[Outcome]:
+        self, table: Table, staged: list[_Staged], built: Built, inputs: Mapping[str, str],
+        upstream: Mapping[str, int], started: float,
+    ) -> Iterator[Outcome]:  # fmt: skip
         if table.balance:
-            rows = {each.table.name: each.rows for each in staged}
-            rows[table.balance.whole] = self._rows(table.balance.whole)
+            rows = {**upstream, **{each.table.name: each.rows for each in staged}}
             staged[-1].verdicts.append(conservation(table.balance, rows, built.numbers))
         blocked = [verdict for each in staged for verdict in each.verdicts if verdict.blocks]
         if blocked:
@@ -183,7 +188,7 @@ class Day:
         return self.frames[name]
 
     def _rows(self, name: str) -> int:
-        return _rows_of(self.warehouse.path(self.by_name[name], self.ds))
+        return rows_of(self.warehouse.path(self.by_name[name], self.ds))
 
     def _version(self, name: str) -> str:
         record = self.warehouse.record(self.by_name[name], self.ds)
@@ -195,11 +200,6 @@ def _headline(table: Table, frame: pl.DataFrame) -> dict[str, float | int]:
         return {}
     row = frame.filter(pl.col("aggregation_level") == "overall").select(table.headline).to_dicts()
     return {name: value for name, value in row[0].items() if value is not None} if row else {}
-
-
-def _rows_of(path: Path) -> int:
-    """Rows of a Parquet file, from the file itself."""
-    return int(pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item())
 
 
 def up_to_date(warehouse: Warehouse, tables: Sequence[Table], ds: str, landed: Mapping[str, str]) -> bool:

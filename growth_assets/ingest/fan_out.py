@@ -15,6 +15,7 @@ from growth_assets.contracts.columns import MICROSECONDS, RECEIVED
 from growth_assets.ingest.ledger import Segment
 from growth_assets.sources.batch import Batch
 from growth_assets.warehouse import durable
+from growth_assets.warehouse.partitions import rows_of
 
 PROVENANCE: dict[str, pl.DataType] = {
     "source": pl.String(),
@@ -112,9 +113,8 @@ def _sink(frames: Callable[[], Iterator[pl.DataFrame]], segments: Path) -> None:
 
 
 def _segment(path: Path) -> Segment:
-    rows = pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item()
     durable.sync_file(path)
-    return Segment(rows=int(rows), sha256=durable.sha256_of(path))
+    return Segment(rows=rows_of(path), sha256=durable.sha256_of(path))
 
 
 class _Rejected:

@@ -109,7 +109,7 @@ def _tidy(warehouse: Path, landed: Ledger) -> None:
 
 
 def _drop(warehouse: Path, identifier: str) -> None:
-    (warehouse / "raw" / "rejected_lines" / f"{identifier}.parquet").unlink(missing_ok=True)
+    ledger.rejected_path(warehouse, identifier).unlink(missing_ok=True)
     shutil.rmtree(ledger.segment_folder(warehouse / "landing", identifier), ignore_errors=True)
 
 
@@ -249,9 +249,8 @@ class _Look:
         durable.sync_folder(segments)
         durable.sync_folder(segments.parent)
         rejected = staged / "rejected.parquet"
-        table = self.settings.warehouse / "raw" / "rejected_lines"
         if rejected.exists():
-            durable.put_in_place(rejected, table / f"{entry.id}.parquet")
+            durable.put_in_place(rejected, ledger.rejected_path(self.settings.warehouse, entry.id))
         durable.write_json(ledger.entry_path(self.folder, entry.id), entry.to_json())
         self.entries[entry.id] = entry
         self.current[entry.id] = entry

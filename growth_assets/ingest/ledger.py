@@ -125,6 +125,10 @@ class Ledger:
         segments = [entry.segments[ds].sha256 for entry in self.by_day.get(ds, [])]
         return {"landing.event_files": durable.digest_of(segments)}
 
+    def rows(self, ds: str) -> int:
+        """How many events of a day have landed, as they were counted then."""
+        return sum(entry.segments[ds].rows for entry in self.by_day.get(ds, []))
+
     def first_day(self) -> dt.date | None:
         """The oldest day that may be a partition."""
         days = [ds for ds in self.by_day if ds >= FIRST_POSSIBLE_DAY]
@@ -144,6 +148,11 @@ def segment_folder(folder: Path, entry: str) -> Path:
 def segment_path(folder: Path, entry: str, ds: str) -> Path:
     """The file of one segment."""
     return segment_folder(folder, entry) / f"ds={ds}.parquet"
+
+
+def rejected_path(warehouse_root: Path, entry: str) -> Path:
+    """The file of raw.rejected_lines that holds those of one entry; there is none where it has none."""
+    return warehouse_root / "raw" / "rejected_lines" / f"{entry}.parquet"
 
 
 def entry_path(folder: Path, entry: str) -> Path:

@@ -122,7 +122,7 @@ def receiving(settings: Settings) -> Receiving:
     def received(ds: str) -> Iterator[Received]:
         with ledger.held(settings.warehouse):
             landed = cached.read()
-            yield Received(landed.segments(ds), landed.inputs(ds))
+            yield Received(landed.segments(ds), landed.inputs(ds), landed.rows(ds))
 
     return received
 
@@ -147,7 +147,7 @@ class _Events:
                     passed=verdict.passed,
                     severity=dg.AssetCheckSeverity[verdict.severity],
                     metadata=_check_metadata(verdict, outcome),
-                    blocking=False,
+                    blocking=True,
                     description=verdict.description,
                     partition=outcome.ds,
                     target_materialization_data=target,

@@ -11,6 +11,7 @@ import dagster as dg
 from growth_assets.engines.local import outdated, up_to_date
 from growth_assets.enrich.country import CountryDatabaseError, open_database
 from growth_assets.ingest import ledger
+from growth_assets.ingest.conservation import accounts
 from growth_assets.ingest.files import Unreadable, landing_files
 from growth_assets.ingest.landing import first_bytes
 from growth_assets.orchestration.graph import first_day
@@ -105,6 +106,8 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
     except ledger.LedgerError as error:
         yield Finding("warehouse", False, str(error))
         return
+    if landed.entries:
+        yield _conservation(settings, landed)
     warehouse = Warehouse(root)
     start = first_day(settings).isoformat()
     stale = [ds for ds in landed.by_day if ds >= start and not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]
@@ -139,6 +142,17 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
         )  # fmt: skip
         return
     yield Finding("catalogue", True, f"{settings.catalogue}: {len(TABLES)} views")
+
+
+def _conservation(settings: Settings, landed: ledger.Ledger) -> Finding:
+    lost = [str(each) for each in accounts(settings.warehouse, landed.current.values()) if not each.balanced]
+    if lost:
+        return Finding(
+            "conservation", False, "; ".join(lost[:5]),
+            f"Files below {settings.warehouse} were changed or lost: restore them from a backup, or delete the entry "
+            "of each such file in landing/files there, bring the file again and run `growth-assets build`.",
+        )  # fmt: skip
+    return Finding("conservation", True, f"lines = events + rejected lines in all {len(landed.current)} contents")
 
 
 def _dagster(settings: Settings) -> Finding:

@@ -9,6 +9,7 @@ import polars as pl
 from growth_assets.checks.verdict import CONTRACT, verdicts
 from growth_assets.contracts.contract import Finding
 from growth_assets.ingest import ledger
+from growth_assets.ingest.conservation import accounts
 from growth_assets.ingest.files import Unreadable
 from growth_assets.ingest.landing import Landed, land
 from growth_assets.ingest.ledger import Entry
@@ -16,7 +17,6 @@ from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.specs import SHARED_CHECKS, asset_key, asset_spec
 from growth_assets.raw import rejected_lines
 from growth_assets.settings import Settings
-from growth_assets.warehouse.partitions import Warehouse
 
 EVENT_FILES = "landing.event_files"
 
@@ -58,7 +58,10 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
                 description="Every file in landing/ could be opened and understood",
             ),
             dg.AssetCheckSpec(
-                "lines_conserved", asset=key, description="Per file: lines read = events + rejected lines"
+                "lines_conserved",
+                asset=key,
+                description="Per file: lines read = events + rejected lines, as they lie on disk",
+                blocking=True,
             ),
             dg.AssetCheckSpec(
                 "lines_mostly_read", asset=key, description="Per file: at least half of the lines could be read"
@@ -73,7 +76,9 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
             context.log.error(f"{file.name}: {file.error}")
         context.log.info(f"{len(landed.read)} files read, {landed.known} known; touched days: {_days(landed.touched)}")
         yield dg.MaterializeResult(
-            key, metadata=_metadata(landed), check_results=[_readable(landed), _conserved(landed), _mostly_read(landed)]
+            key,
+            metadata=_metadata(landed),
+            check_results=[_readable(landed), lines_conserved(settings, landed.read), _mostly_read(landed)],
         )
         rejected = sum(entry.rejected for entry in landed.read)
         yield dg.MaterializeResult(
@@ -149,21 +154,22 @@ def _as_json(file: Unreadable) -> dict[str, str]:
     return {"file": file.name, "error": file.error}
 
 
-def _conserved(landed: Landed) -> dg.AssetCheckResult:
-    lost = [
-        entry for entry in landed.read if entry.lines != entry.rejected + sum(s.rows for s in entry.segments.values())
-    ]
+def lines_conserved(settings: Settings, entries: Sequence[Entry]) -> dg.AssetCheckResult:
+    """Whether each of the contents just read lies on disk to the last line."""
+    counted = accounts(settings.warehouse, entries)
+    lost = [str(account) for account in counted if not account.balanced]
     return dg.AssetCheckResult(
         asset_key=LANDING_KEYS[0],
         check_name="lines_conserved",
         passed=not lost,
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={
-            "lines": sum(entry.lines for entry in landed.read),
-            "events": sum(segment.rows for entry in landed.read for segment in entry.segments.values()),
-            "rejected": sum(entry.rejected for entry in landed.read),
+            "lines": sum(account.entry.lines for account in counted),
+            "events": sum(account.events for account in counted),
+            "rejected": sum(account.rejected for account in counted),
+            "files": dg.MetadataValue.json(lost[:SHOWN]),
         },
-        description="; ".join(entry.source_file for entry in lost) or "lines = events + rejected lines in every file",
+        description="; ".join(lost[:5]) or "lines = events + rejected lines in every file",
     )
 
 
@@ -174,7 +180,7 @@ def rejected_lines_kept(settings: Settings, entries: Sequence[Entry]) -> dg.Asse
     rows, broken = 0, dict.fromkeys(contract.rule_names, 0)
     with ledger.held(settings.warehouse):
         for entry in entries:
-            path = Warehouse(settings.warehouse).folder(table) / f"{entry.id}.parquet"
+            path = ledger.rejected_path(settings.warehouse, entry.id)
             # A content without rejected lines has no file, nor has one that a longer content replaced since.
             for start in range(0, entry.rejected if path.exists() else 0, AUDITED_AT_ONCE):
                 lines = pl.scan_parquet(path, hive_partitioning=False, glob=False)

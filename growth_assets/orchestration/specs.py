@@ -95,7 +95,7 @@ def freshness_policy(table: Table, settings: Settings) -> dg.FreshnessPolicy | N
 def check_specs(
     tables: Sequence[Table], settings: Settings, partitions: dg.PartitionsDefinition[str]
 ) -> list[dg.AssetCheckSpec]:
-    """The checks of the tables, evaluated for each day."""
+    """The checks of the tables, evaluated for each day. A failed one of severity ERROR keeps its day back."""
     descriptions: dict[tuple[str, str], str] = {}
     for table in tables:
         contract = table.contract(settings)
@@ -110,6 +110,7 @@ def check_specs(
                 asset=asset_key(table.name),
                 description=descriptions.get((table.name, name), SHARED_CHECKS.get(name, name)),
                 partitions_def=partitions,
+                blocking=True,
             )
             for table in tables
             for name in check_names(table)
@@ -118,6 +119,6 @@ def check_specs(
 
 SHARED_CHECKS = {
     "contract": "Types, and all rules of the contract that have no check of their own",
-    "conservation": "No row is lost: the upstream's rows are this table's, those put aside and those dropped",
+    "conservation": "No row is lost: the rows that came in are this table's, those put aside and those dropped",
 }
 """What the checks say that are not of one rule."""

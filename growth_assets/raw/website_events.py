@@ -10,7 +10,7 @@ import polars as pl
 
 from growth_assets.contracts.columns import MAP, MICROSECONDS, RECEIVED
 from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_empty, not_null, shared
-from growth_assets.contracts.table import Table
+from growth_assets.contracts.table import Balance, Table
 from growth_assets.settings import Settings
 
 COLUMNS = columns(
@@ -66,5 +66,6 @@ TABLE = Table(
     description=__doc__,
     contract=contract,
     upstream=("landing.event_files",),
+    balance=Balance("landing.event_files", ("raw.website_events",)),
     kind="raw",
 )

@@ -61,7 +61,8 @@ def _asset(graph: dg.AssetGraph, key: dg.AssetKey) -> Iterator[str]:
     for check in sorted(graph.get_check_keys_for_assets({key}), key=lambda each: each.name):
         spec = graph.get_check_spec(check)
         days = "a day" if spec.partitions_def else "a run"
-        yield f"    {spec.name}, {days}: {spec.description}"
+        blocks = ", blocks" if spec.blocking else ""
+        yield f"    {spec.name}, {days}{blocks}: {spec.description}"
 
 
 def _freshness(policy: object) -> str:

@@ -1,0 +1,160 @@
+"""A planted loss makes the check red that speaks of it, keeps back what it touches, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from growth_assets.cli import app
+from growth_assets.ingest import ledger
+from growth_assets.orchestration import doctor, landing
+from growth_assets.orchestration.graph import definitions
+from growth_assets.orchestration.run import build
+from growth_assets.tables import BY_NAME
+from growth_assets.warehouse.partitions import Warehouse
+
+D1, D2 = "2026-03-01", "2026-03-02"
+
+LINES = ("landing.event_files", "lines_conserved", None)
+DAY = ("raw.website_events", "conservation", D1)
+
+
+def drop_last_row(path: Path) -> None:
+    frame = pl.read_parquet(path, hive_partitioning=False)
+    frame.head(frame.height - 1).write_parquet(path)
+
+
+def lose_an_event(root: Path) -> None:
+    (path,) = (root / "landing/segments").glob(f"*/ds={D1}.parquet")
+    drop_last_row(path)
+
+
+def lose_a_segment(root: Path) -> None:
+    (path,) = (root / "landing/segments").glob(f"*/ds={D1}.parquet")
+    pl.read_parquet(path, hive_partitioning=False).clear().write_parquet(path)
+
+
+def drop_a_rejected_line(root: Path) -> None:
+    (path,) = (root / "raw/rejected_lines").glob("*.parquet")
+    drop_last_row(path)
+
+
+def lose_all_rejected_lines(root: Path) -> None:
+    (path,) = (root / "raw/rejected_lines").glob("*.parquet")
+    path.unlink()
+
+
+def entry_says(root: Path, change) -> None:
+    (path,) = (root / "landing/files").glob("*.json")
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def lie_about_the_lines(root: Path) -> None:
+    entry_says(root, lambda content: content.update(lines=content["lines"] + 1))
+
+
+def lie_about_events_and_rejected(root: Path) -> None:
+    entry_says(root, lambda content: content.update(events=content["events"] + 1, rejected=content["rejected"] - 1))
+
+
+def lie_about_a_segment(root: Path) -> None:
+    entry_says(root, lambda content: content["segments"][D1].update(rows=content["segments"][D1]["rows"] + 1))
+
+
+@pytest.fixture
+def landed(site, write):
+    site.put("a.ndjson", write.events(range(6), D1) + b"broken\n{}\n" + write.events(range(6, 12), D2))
+    return site
+
+
+def failing(report) -> set[tuple[str, str, str | None]]:
+    assert {failure.severity for failure in report.failures} <= {"ERROR"}
+    return {(failure.table, failure.check, failure.ds) for failure in report.failures}
+
+
+def published(site) -> list[str]:
+    return Warehouse(site.settings.warehouse).days(BY_NAME["metrics.daily_visitors"])
+
+
+@pytest.mark.parametrize(
+    ("plant", "red"),
+    [
+        (lose_an_event, {LINES, DAY}),
+        (lose_a_segment, {LINES, DAY, ("raw.website_events", "contract", D1)}),
+        (drop_a_rejected_line, {LINES}),
+        (lose_all_rejected_lines, {LINES}),
+        (lie_about_the_lines, {LINES}),
+        (lie_about_events_and_rejected, {LINES}),
+        (lie_about_a_segment, {DAY}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_lost_while_landing(landed, monkeypatch, plant, red):
+    land = landing.land
+
+    def losing(settings, progress):
+        found = land(settings, progress)
+        plant(settings.warehouse)
+        return found
+
+    monkeypatch.setattr(landing, "land", losing)
+    report = build(landed.settings)
+    assert failing(report) == red
+    # What is sound goes on.
+    assert published(landed) == ([D2] if DAY in red else [D1, D2])
+    assert (D1 in report.bad_days) == (DAY in red)
+
+
+def test_what_is_lost_after_landing_is_found_when_the_day_is_built_and_by_the_doctor(landed):
+    landed.land()
+    assert {each.what: each.well for each in doctor.examine(landed.settings)}["conservation"]
+    lose_an_event(landed.settings.warehouse)
+    ran = CliRunner().invoke(app, ["build", "--data", str(landed.folder)])
+    assert ran.exit_code == 1
+    assert "ERROR raw.website_events on 2026-03-01: check conservation failed" in ran.stderr
+    assert published(landed) == [D2]
+    (finding,) = [each for each in doctor.examine(landed.settings) if each.what == "conservation"]
+    assert not finding.well
+    assert finding.says == "a.ndjson: 14 lines = 12 events + 2 rejected when read, but 11 + 2 on disk"
+    assert str(landed.settings.warehouse) in finding.remedy
+
+
+def test_nothing_lost_is_all_green_and_the_account_is_in_the_metadata(landed):
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = definitions(landed.settings).resolve_implicit_global_asset_job_def()
+        result = job.execute_in_process(instance=instance, asset_selection=list(landing.LANDING_KEYS))
+        assert result.success
+        (found,) = [each for each in result.get_asset_check_evaluations() if each.check_name == "lines_conserved"]
+    assert found.passed
+    assert found.blocking
+    assert {name: found.metadata[name].value for name in ("lines", "events", "rejected")} == {
+        "lines": 14, "events": 12, "rejected": 2,
+    }  # fmt: skip
+
+
+def test_a_content_that_a_longer_one_replaced_has_no_account(landed, write):
+    landed.land()
+    short = list(ledger.read(landed.settings.warehouse).current.values())
+    path = landed.landing / "a.ndjson"
+    path.write_bytes(path.read_bytes() + write.event(50, D2))
+    landed.land()
+    evaluation = landing.lines_conserved(landed.settings, short)
+    assert evaluation.passed
+    assert evaluation.metadata["lines"].value == 0
+
+
+def test_every_check_that_keeps_a_day_back_is_declared_blocking(landed):
+    graph = definitions(landed.settings).resolve_asset_graph()
+    blocking = {key: graph.get_check_spec(key).blocking for key in graph.asset_check_keys}
+    landing_checks = {key.name: blocks for key, blocks in blocking.items() if key.asset_key in landing.LANDING_KEYS}
+    assert landing_checks == {
+        "lines_conserved": True, "files_readable": False, "lines_mostly_read": False, "contract": False,
+    }  # fmt: skip
+    assert all(blocks for key, blocks in blocking.items() if key.asset_key not in landing.LANDING_KEYS)
