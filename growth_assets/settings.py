@@ -51,6 +51,7 @@ class Source(_Strict):
     """Glob below `landing/`. A file belongs to the first source whose glob matches."""
     format: Literal[
         "auto", "ndjson", "csv", "parquet", "combined", "vhost_combined", "common", "log_format",
+        "alb", "elb", "cloudfront", "s3_access", "iis", "haproxy",
     ] = "auto"  # fmt: skip
     log_format: str | None = None
     """The `LogFormat` of Apache or `log_format` of nginx that writes the files; makes `format` "log_format"."""

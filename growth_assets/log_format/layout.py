@@ -33,6 +33,12 @@ class Kind(StrEnum):
     IS_ARGS = "is_args"
     STATUS = "status"
     NUMBER = "number"
+    CLIENT = "client"
+    """An address and a port."""
+    SYSLOG = "syslog"
+    """What syslog puts in front of a line that begins with a client, or nothing."""
+    BRACES = "braces"
+    """One or two texts in braces and the space after them, or nothing."""
     LOG_TIME = "log_time"
     """As in 17/May/2015:10:05:03 +0200."""
     ISO_TIME = "iso_time"
@@ -139,7 +145,7 @@ def _can_touch(first: Field, second: Field) -> bool:
         return first.kind is Kind.PATH
     if second.kind is Kind.PATH:
         return first.kind in {Kind.HOST, Kind.NUMBER}
-    return first.kind is Kind.IS_ARGS
+    return first.kind in {Kind.IS_ARGS, Kind.SYSLOG, Kind.BRACES}
 
 
 def tidy(pieces: list[Piece]) -> tuple[Piece, ...]:

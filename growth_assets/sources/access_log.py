@@ -10,12 +10,13 @@ import polars as pl
 
 from growth_assets.log_format.layout import Kind, Layout
 from growth_assets.sources import native
-from growth_assets.sources.batch import Batch, Rejection
+from growth_assets.sources.batch import Batch
 from growth_assets.sources.clocks import Clock
 from growth_assets.sources.escapes import unescaped
+from growth_assets.sources.field_lines import FieldLines, Row
 from growth_assets.sources.field_patterns import METHOD, PROTOCOL
 from growth_assets.sources.format import Context, TextFormat, share_of
-from growth_assets.sources.logged import Meaning, received
+from growth_assets.sources.logged import Meaning
 from growth_assets.sources.patterns import Patterns, patterns_of
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.text import Lines
@@ -46,94 +47,45 @@ class AccessLogParser:
     header = ""
 
     def __init__(self, layout: Layout, patterns: Patterns, meaning: Meaning, context: Context) -> None:
-        self._layout = layout
-        self._patterns = patterns
-        self._meaning = meaning
-        self._context = context
-        self._clock = Clock(layout.clock, context.utc_offset)
-        self._request = next((field.name for field in layout.fields if field.kind is Kind.REQUEST), None)
+        clock = Clock(layout.clock, context.utc_offset)
+        self.lines = FieldLines(LayoutSplitter(layout, patterns), clock, meaning, context)
 
     def parse(self, lines: Lines) -> Batch:
         """The events and rejected lines of `lines`."""
-        events, odd = self._fast(lines)
-        rejections: list[Rejection] = []
-        slow = self._slow(lines, odd, rejections)
-        return native.merged([events, slow], rejections)
+        numbers = np.arange(lines.height, dtype=np.int64) + lines.first_line
+        return native.merged(*self.lines.read(lines.text, numbers, lines.undecodable))
 
     def flush(self) -> None:
         """A line never waits for the next."""
 
-    def _fast(self, lines: Lines) -> tuple[pl.DataFrame, np.ndarray]:
-        found = self._extracted(lines.text)
-        timestamp, subsecond = self._clock.columns(found)
-        odd = timestamp.is_null()
-        odd = odd.scatter(list(lines.undecodable), True) if lines.undecodable else odd  # noqa: FBT003
-        frame = found.with_columns(
-            event_timestamp=timestamp,
-            subsecond_clock=subsecond,
-            line_number=pl.int_range(len(odd), eager=True) + lines.first_line,
-        )
-        if odd.any():
-            frame = frame.filter(~odd)
-        return self._received(frame), odd.arg_true().to_numpy()
 
-    def _extracted(self, text: pl.Series) -> pl.DataFrame:
-        """The fields of each line as text; all null where a quick expression does not match."""
+class LayoutSplitter:
+    """Finds the fields of lines by the expressions of their layout."""
+
+    def __init__(self, layout: Layout, patterns: Patterns) -> None:
+        self._layout = layout
+        self._patterns = patterns
+        self._request = next((field.name for field in layout.fields if field.kind is Kind.REQUEST), None)
+
+    def columns(self, text: pl.Series) -> pl.DataFrame:
+        """The fields of many lines; no time where one of the quick expressions does not match."""
         columns: list[pl.Series] = []
         for quick in self._patterns.quick:
-            groups = text.str.extract_groups(quick.expression).struct.unnest().get_columns()
-            if quick.leaves_rest:
-                text = groups.pop()
+            *groups, text = text.str.extract_groups(quick.expression).struct.unnest().get_columns()
             columns += [group.alias(name) for group, name in zip(groups, quick.names, strict=True)]
-        return pl.DataFrame(columns)
-
-    def _received(self, frame: pl.DataFrame) -> pl.DataFrame:
-        return received(frame, self._context, self._meaning, {*self._clock.names, "clock", "offset"})
-
-    def _slow(self, lines: Lines, odd: np.ndarray, rejections: list[Rejection]) -> pl.DataFrame:
-        """The events among the odd lines, exactly; adds the others to `rejections`."""
-        rows: list[dict[str, str | None]] = []
-        numbers: list[int] = []
-        texts: list[str] = []
-        for position, text in zip(odd.tolist(), lines.text.gather(odd), strict=True):
-            line = text.rstrip("\r\n")
-            row = self._exact(line)
-            if isinstance(row, Reason):
-                rejections.append((lines.first_line + position, row, line))
-                continue
-            if position in lines.undecodable:
-                row["undecodable_bytes"] = str(lines.undecodable[position])
-            rows.append(row)
-            numbers.append(lines.first_line + position)
-            texts.append(line)
-        names = dict.fromkeys(name for row in rows for name in row)
-        frame = pl.DataFrame({name: [row.get(name) for row in rows] for name in names}, dict.fromkeys(names, pl.String))
-        if not rows:
-            return native.frame_of([])
-        moments = [self._clock.moment(text) for text in self._clock.texts(frame)]
-        good = [number for number, moment in enumerate(moments) if not isinstance(moment, Reason)]
-        rejections += [
-            (numbers[number], moment, texts[number])
-            for number, moment in enumerate(moments)
-            if isinstance(moment, Reason)
-        ]
-        kept = [moment for moment in moments if not isinstance(moment, Reason)]
-        return self._received(
-            frame[good].with_columns(
-                event_timestamp=pl.Series([moment for moment, _ in kept], dtype=pl.Datetime("us")),
-                subsecond_clock=pl.Series([subsecond for _, subsecond in kept], dtype=pl.Boolean),
-                line_number=pl.Series([numbers[number] for number in good], dtype=pl.Int64),
-            )
+        # Each expression is given what the one before left: the last leaves the line's end where all matched.
+        times = {*(field.name for field in self._layout.clock), "clock"}
+        return pl.DataFrame(columns).with_columns(
+            pl.when(text.is_not_null()).then(pl.col(name)).alias(name)
+            for name in times.intersection(column.name for column in columns)
         )
 
-    def _exact(self, line: str) -> dict[str, str | None] | Reason:
-        """The fields of one line as text."""
-        if not line.strip():
-            return Reason.BLANK_LINE
+    def row(self, line: str) -> Row | Reason:
+        """The fields of one line, exactly."""
         match = self._patterns.exact.fullmatch(line)
         if match is None:
             return Reason.NOT_A_LOG_LINE
-        row: dict[str, str | None] = dict(zip(self._patterns.names, match.groups(), strict=True))
+        row: Row = dict(zip(self._patterns.names, match.groups(), strict=True))
         logged = row.pop(self._request) if self._request is not None else None
         for name, value in row.items():
             if value is not None:

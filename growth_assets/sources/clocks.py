@@ -90,7 +90,7 @@ def _iso_text(parts: pl.DataFrame) -> pl.Expr:
         hour12 = _two(pl.col("hour12")).cast(pl.Int64, strict=False) % 12
         later = pl.col("half").str.to_lowercase() == "pm" if "half" in has else pl.lit(value=False)
         hour = (hour12 + pl.when(later).then(12).otherwise(0)).cast(pl.String).str.zfill(2)
-    fraction = "." + pl.col("fraction") if "fraction" in has else pl.lit("")
+    fraction = ("." + pl.col("fraction")).fill_null("") if "fraction" in has else pl.lit("")
     second = pl.col("second") if "second" in has else pl.lit("00")
     offset = pl.lit("")
     if "offset" in has:

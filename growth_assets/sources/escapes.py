@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from urllib.parse import unquote
 
 from growth_assets.log_format.layout import Escapes
 
@@ -25,6 +26,15 @@ def unescaped(text: str, escapes: Escapes) -> str:
             return text
         return text if _cannot_be_kept(value) else str(value)
     return _BACKSLASHED.sub(_one, text)
+
+
+def url_decoded(text: str) -> str:
+    """The text that was sent, where it was logged with `%NN` for all that is not plain."""
+    try:
+        found = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return text
+    return text if _cannot_be_kept(found) else found
 
 
 def _one(found: re.Match[str]) -> str:

@@ -11,7 +11,17 @@ from growth_assets.log_format.layout import Escapes, Field, Kind, Layout
 METHOD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 PROTOCOL = r"[A-Za-z]+/[0-9]+(?:\.[0-9]+)?"
 _CLOCK = r"[0-9]{2}/[A-Za-z]{3}/[0-9]{4}(?::[0-9]{2}){3}"
-_ALWAYS = {Kind.STATUS: "([0-9]{3}|-)", Kind.NUMBER: "([0-9]+|-)", Kind.IS_ARGS: r"(\??)"}
+CLIENT = r"\[?[0-9A-Fa-f.:]{2,45}\]?:[0-9]{1,5}|unix:[0-9]{1,5}"
+_SYSLOG = r'(?:([^"{}]{1,200}?) )?'
+_BRACES = r"(?:(\{[^}]*\}(?: \{[^}]*\})?) )?"
+_ALWAYS = {
+    Kind.STATUS: "([0-9]{3}|-1?)",
+    Kind.NUMBER: "([0-9]+|-)",
+    Kind.IS_ARGS: r"(\??)",
+    Kind.CLIENT: f"({CLIENT})",
+    Kind.SYSLOG: _SYSLOG,
+    Kind.BRACES: _BRACES,
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,8 @@ def quick_field(place: Place) -> tuple[str, tuple[str, ...]]:
     if field.kind is Kind.USER and place.after.startswith(" ["):
         return "(" + place.chars('["' + "\\") + "+)", (field.name,)
     if place.has_port:
-        return rf"({place.printable(':[')}+)(?::([0-9]+))?", (field.name, "server_port")
+        host = place.printable(':["' + "\\")
+        return rf"({host}+)(?::([0-9]+))?", (field.name, "server_port")
     return _plain(place, escapes=False), (field.name,)
 
 

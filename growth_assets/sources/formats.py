@@ -5,7 +5,18 @@ A new one is a file with its `TextFormat`, its line here, and its name in `setti
 
 from __future__ import annotations
 
-from growth_assets.sources import combined, custom_log, delimited, ndjson
+from growth_assets.sources import (
+    alb,
+    cloudfront,
+    combined,
+    custom_log,
+    delimited,
+    elb,
+    haproxy,
+    iis,
+    ndjson,
+    s3_access,
+)
 from growth_assets.sources.format import TextFormat
 
 PARQUET = "parquet"
@@ -20,6 +31,12 @@ TEXT_FORMATS: dict[str, TextFormat] = {
         combined.COMBINED,
         combined.COMMON,
         custom_log.FORMAT,
+        alb.FORMAT,
+        elb.FORMAT,
+        cloudfront.FORMAT,
+        s3_access.FORMAT,
+        iis.FORMAT,
+        haproxy.FORMAT,
     )
 }
 """By name; where two fit a file equally well, the first wins."""

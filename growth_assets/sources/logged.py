@@ -60,7 +60,7 @@ def received(found: pl.DataFrame, context: Context, meaning: Meaning, not_proper
         not_properties: the fields that the time was read from.
     """
     fields = [name for name in found.columns if found.schema[name] == pl.String and name not in not_properties]
-    agent = pl.col("http_user_agent").replace("", NOT_SENT).fill_null(NOT_SENT) if "http_user_agent" in fields else None
+    agent = pl.col("http_user_agent").replace("", NOT_SENT) if "http_user_agent" in fields else None
     said = found.with_columns(
         pl.when(~pl.col(name).is_in(["-", ""])).then(pl.col(name)).alias(name)
         for name in fields
@@ -119,7 +119,7 @@ def _with_query(path: pl.Expr, fields: Collection[str]) -> pl.Expr:
 def _properties(said: pl.DataFrame, fields: Collection[str]) -> pl.Series:
     taken = set(_DROPPED)
     for names in _FROM.values():
-        first = next((name for name in names if name in fields), None)
+        first = next((name for name in names if name in said.columns), None)
         if first is not None and first not in _KEPT_TOO:
             taken.add(first)
         if first == "uri":

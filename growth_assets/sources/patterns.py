@@ -14,25 +14,26 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from growth_assets.log_format.layout import Field, Layout, Piece
-from growth_assets.sources.field_patterns import Place, exact_field, literal, quick_field
+from growth_assets.log_format.layout import Field, Kind, Layout, Piece
+from growth_assets.sources.field_patterns import CLIENT, Place, exact_field, literal, quick_field
 
 FURTHER = "further_fields"
 """What follows the last field that is known of a layout with tails."""
 _MOST_GROUPS = 15
 _LEAST_ROOM = 3
 """A request takes so many."""
-_END = r"\r?\n$"
+_END = r"(\r?\n)$"
 
 
 @dataclass(frozen=True)
 class Quick:
-    """An expression of lines, or of what the one before left over, and the names of its groups."""
+    """An expression of lines, or of what the one before left over, and the names of its groups but the last.
+
+    The last group is the rest of the line, or its end.
+    """
 
     expression: str
     names: tuple[str, ...]
-    leaves_rest: bool
-    """Whether the group after the named ones is for the next expression."""
 
 
 @dataclass(frozen=True)
@@ -111,15 +112,18 @@ def _quick(layout: Layout) -> tuple[Quick, ...]:
         if isinstance(place, str):
             previous = pieces[number - 1] if number else None
             if full and isinstance(previous, Place):
-                done.append(Quick(expression + r"([^\n]*\n)$", tuple(names), leaves_rest=True))
+                done.append(Quick(expression + r"([^\n]*\n)$", tuple(names)))
                 expression, names = "^", []
             expression += literal(place)
             continue
         found, of_place = quick_field(place)
         expression += found
         names += of_place
+        if place.field.kind is Kind.SYSLOG:
+            done.append(Quick(rf"{expression}((?:{CLIENT}) \[[^\n]*\n)$", tuple(names)))
+            expression, names = "^", []
     if tails:
-        done.append(Quick(expression + r"((?: [^\n]*)?\n)$", tuple(names), leaves_rest=True))
+        done.append(Quick(expression + r"((?: [^\n]*)?\n)$", tuple(names)))
         expression, names = "^", []
         for tail in tails:
             expression += "(?:"
@@ -129,5 +133,5 @@ def _quick(layout: Layout) -> tuple[Quick, ...]:
                 names += of_place
         expression += r"(?: ([^\\\r\n]*))?" + ")?" * len(tails)
         names.append(FURTHER)
-    done.append(Quick(expression + _END, tuple(names), leaves_rest=False))
+    done.append(Quick(expression + _END, tuple(names)))
     return tuple(done)

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     NOT_JSON = "not_json"
     NOT_AN_OBJECT = "not_an_object"
     NOT_A_LOG_LINE = "not_a_log_line"
+    NO_HEADER = "no_header"
     WRONG_FIELD_COUNT = "wrong_field_count"
     BAD_QUOTES = "bad_quotes"
     NO_TIME = "no_time"
@@ -30,6 +31,7 @@ MEANING: dict[Reason, str] = {
     Reason.NOT_JSON: "the line is not valid JSON",
     Reason.NOT_AN_OBJECT: "the line is valid JSON, but not one object",
     Reason.NOT_A_LOG_LINE: "the line does not have the fields of the access-log format",
+    Reason.NO_HEADER: "no #Fields line before it says what its fields are",
     Reason.WRONG_FIELD_COUNT: "the record has more or fewer fields than the header",
     Reason.BAD_QUOTES: "a quoted field is never closed, or text follows its closing quote",
     Reason.NO_TIME: "the event has no time",

@@ -68,7 +68,7 @@ FRAGMENTS = [
     b"2026-05-17T10:05:60Z,,",
 ]
 ANY = st.one_of(st.binary(max_size=60), st.lists(st.sampled_from(FRAGMENTS), max_size=16).map(b"".join))
-FORMATS = ["ndjson", "csv", "combined", "vhost_combined", "common"]
+FORMATS = ["ndjson", "csv", "combined", "vhost_combined", "common", "alb", "haproxy"]
 
 
 def outcome(read_bytes, data, **options):

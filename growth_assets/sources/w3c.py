@@ -1,0 +1,194 @@
+"""The W3C extended log format: what a line's fields are stands in a `#Fields` line before it, which may change.
+
+Lines that begin with `#` and a word and a colon are directives: no events, and not counted, as the header of CSV is
+not. Times are UTC, as the format asks for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from growth_assets.log_format.layout import Field, Kind, tidy
+from growth_assets.sources import native
+from growth_assets.sources.batch import Batch, Rejection
+from growth_assets.sources.clocks import Clock
+from growth_assets.sources.field_lines import FieldLines, Row
+from growth_assets.sources.format import Context, share_of
+from growth_assets.sources.logged import Meaning
+from growth_assets.sources.reasons import Reason
+from growth_assets.sources.text import Lines
+
+DIRECTIVE = r"^#[A-Za-z-]+:"
+_FIELDS = "#Fields:"
+_UTC = "+00:00"
+_CLOCK = {
+    "date": "(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})",
+    "time": r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,6}))?",
+}
+_NAMES = {
+    "c-ip": "remote_addr",
+    "c-port": "remote_port",
+    "cs-bytes": "request_length",
+    "cs-host": "http_host",
+    "cs-method": "method",
+    "cs-protocol-version": "protocol",
+    "cs-uri-query": "args",
+    "cs-uri-stem": "uri",
+    "cs-username": "remote_user",
+    "cs-version": "protocol",
+    "s-ip": "server_addr",
+    "s-port": "server_port",
+    "sc-bytes": "bytes_sent",
+    "sc-status": "status",
+    "x-forwarded-for": "http_x_forwarded_for",
+}
+"""Fields of the format, in nginx's words."""
+_HEADER = re.compile(r"(cs|sc)\((.+)\)")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What is particular to a writer of such files."""
+
+    separator: str
+    """Between the fields of a line; those of a `#Fields` line have spaces between."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Fields of its own, in nginx's words."""
+    decoders: dict[str, Callable[[str], str]] = field(default_factory=dict)
+    """Our field name to what was sent for what was logged."""
+
+
+def fields_of(line: str, dialect: Dialect) -> tuple[str, ...] | None:
+    """Our names of the fields that a `#Fields` line gives; None for any other line."""
+    if not line.startswith(_FIELDS):
+        return None
+    known = _NAMES | dialect.names
+    fields = [Field(known.get(name.lower()) or _named(name)) for name in line[len(_FIELDS) :].split()]
+    return tuple(piece.name for piece in tidy(list(fields)) if isinstance(piece, Field))
+
+
+def _named(name: str) -> str:
+    header = _HEADER.fullmatch(name.lower())
+    plain = re.sub(r"[^a-z0-9]+", "_", (header[2] if header else name.lower())).strip("_")
+    if not header:
+        return plain
+    return f"http_{plain}" if header[1] == "cs" else f"sent_http_{plain}"
+
+
+def share(lines: Sequence[str], dialect: Dialect, sign: str) -> float:
+    """How much of the lines are directives, or have the fields that the `#Fields` line before them gives.
+
+    Args:
+        lines: the first of a file.
+        dialect: of the writer.
+        sign: our name of a field that tells its files from those of others.
+    """
+    splitter: Splitter | None = None
+
+    def fits(line: str) -> bool:
+        nonlocal splitter
+        names = fields_of(line, dialect)
+        if names is not None:
+            splitter = Splitter(names, dialect) if {"time", sign} <= set(names) else None
+            return splitter is not None
+        if re.match(DIRECTIVE, line):
+            return True
+        return splitter is not None and not isinstance(splitter.row(line.rstrip("\r\n")), Reason)
+
+    found = share_of(lines, fits)
+    return found if splitter is not None else 0.0
+
+
+class Splitter:
+    """Finds the fields of lines under one `#Fields` line."""
+
+    def __init__(self, names: tuple[str, ...], dialect: Dialect) -> None:
+        self._names = names
+        self._separator = dialect.separator
+        self._decoders = {name: decode for name, decode in dialect.decoders.items() if name in names}
+
+    def columns(self, text: pl.Series) -> pl.DataFrame:
+        """The fields of many lines; all null where there are more or fewer than the names."""
+        whole = text.str.strip_chars_end("\r\n")
+        fits = (whole.str.count_matches(self._separator, literal=True) == len(self._names) - 1) & (whole != "")
+        split = whole.set(~fits, None).str.split_exact(self._separator, len(self._names) - 1).struct.unnest()
+        split.columns = list(self._names)
+        return split.with_columns(_decoded(split[name], decode) for name, decode in self._decoders.items())
+
+    def row(self, line: str) -> Row | Reason:
+        """The fields of one line."""
+        texts = line.split(self._separator)
+        if len(texts) != len(self._names):
+            return Reason.WRONG_FIELD_COUNT
+        return {
+            name: self._decoders[name](text) if name in self._decoders else text
+            for name, text in zip(self._names, texts, strict=True)
+        }
+
+
+def _decoded(values: pl.Series, decode: Callable[[str], str]) -> pl.Series:
+    distinct = values.drop_nulls().unique()
+    changed = {value: sent for value in distinct if (sent := decode(value)) != value}
+    return values.replace(changed) if changed else values
+
+
+class W3cParser:
+    """Reads the lines of one file; keeps the `#Fields` line that is in force."""
+
+    def __init__(self, dialect: Dialect, context: Context) -> None:
+        self._dialect = dialect
+        self._context = context
+        self.header = ""
+
+    def parse(self, lines: Lines) -> Batch:
+        """The events and rejected lines of `lines`."""
+        directives = lines.text.str.contains(DIRECTIVE).to_numpy()
+        header_at = np.flatnonzero(lines.text.str.starts_with(_FIELDS).to_numpy())
+        parts: dict[str, list[np.ndarray]] = {}
+        for begin, end in zip([0, *header_at], [*header_at, lines.height], strict=True):
+            parts.setdefault(self._header_at(lines, begin), []).append(np.arange(begin, end)[~directives[begin:end]])
+        events: list[pl.DataFrame] = []
+        rejections: list[Rejection] = []
+        for header, positions_of in parts.items():
+            found, refused = self._under(header, lines, np.concatenate(positions_of))
+            events += found
+            rejections += refused
+        return native.merged(events, rejections)
+
+    def flush(self) -> None:
+        """A line never waits for the next."""
+
+    def _header_at(self, lines: Lines, position: int) -> str:
+        """The `#Fields` line in force at a line, kept for those that follow."""
+        line = lines.text[int(position)] if lines.height else ""
+        if line.startswith(_FIELDS):
+            self.header = line.rstrip("\r\n") + "\n"
+        return self.header
+
+    def lines_under(self, header: str) -> FieldLines | Reason:
+        """The reader of lines that follow a `#Fields` line, or why none can be read."""
+        names = fields_of(header, self._dialect)
+        if names is None:
+            return Reason.NO_HEADER
+        if not {"date", "time"} <= set(names):
+            return Reason.NO_TIME
+        clock = Clock([Field(name, Kind.TIME_PARTS, parts) for name, parts in _CLOCK.items()], _UTC)
+        return FieldLines(Splitter(names, self._dialect), clock, Meaning(), self._context)
+
+    def _under(self, header: str, lines: Lines, positions: np.ndarray) -> tuple[list[pl.DataFrame], list[Rejection]]:
+        """The events and rejections of the lines at `positions`, which have the fields of one header."""
+        numbers = positions.astype(np.int64) + lines.first_line
+        text = lines.text.gather(positions)
+        reader = self.lines_under(header)
+        if isinstance(reader, Reason):
+            bare = [line.rstrip("\r\n") for line in text]
+            reasons = [reader if line.strip() else Reason.BLANK_LINE for line in bare]
+            return [], list(zip(numbers.tolist(), reasons, bare, strict=True))
+        place = {int(position): number for number, position in enumerate(positions)} if lines.undecodable else {}
+        undecodable = {place[each]: count for each, count in lines.undecodable.items() if each in place}
+        return reader.read(text, numbers, undecodable)
