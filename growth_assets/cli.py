@@ -13,6 +13,7 @@ import os
 import re
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Never
 
@@ -173,6 +174,8 @@ def _tell(report: Report, settings: site.Settings) -> None:
             if unreadable
             else f"Nothing to build: there is no file in {where}."
         )
+    elif not report.days and not report.landed and (report.out_of_range.aside or report.out_of_range.waiting):
+        print_("Nothing to build: no event of a day that is a partition has landed.")
     elif not report.days and not report.landed:
         print_("Nothing to build: no event has landed yet.")
     elif not report.days and report.asked:
@@ -199,18 +202,31 @@ def _tell(report: Report, settings: site.Settings) -> None:
         err.print(f"... and {len(report.failures) - 20} more failed checks; see them in the UI.")
     if landing.get("rejected"):
         print_("See them: SELECT source_file, line_number, reason, text FROM raw.rejected_lines")
-    if report.waiting:
-        days = sorted(report.waiting)
-        print_(
-            f"{sum(report.waiting.values()):,} events wait on {len(days)} days that are no partition "
-            f"({days[0]} to {days[-1]}): set first_day in {escape(str(settings.data / site.SITE_FILE))} to an earlier "
-            "day for those before it; those after today are built when their day has come."
-        )
+    _tell_out_of_range(report, settings, print_)
     if report.outdated:
         print_(
             f"{report.outdated} days were built with other settings or by another version. To make all numbers agree: "
             f"growth-assets build --data {escape(str(settings.data))} "
             f"--from {report.landed[0]} --to {report.landed[-1]}"
+        )
+
+
+def _tell_out_of_range(report: Report, settings: site.Settings, print_: Callable[[str], None]) -> None:
+    found = report.out_of_range
+    path = escape(str(settings.data / site.SITE_FILE))
+    for days, what, remedy in (
+        (found.before_first_day, "before the first day", f"If they are good, set an earlier first_day in {path}."),
+        (found.in_the_future, "in the future", f"If they are good, raise future_tolerance_hours in {path}."),
+    ):
+        if days:
+            print_(
+                f"{sum(days.values()):,} events are {what} ({min(days)} to {max(days)}) and put aside in "
+                f"raw.quarantined_events. {remedy}"
+            )
+    if found.waiting:
+        print_(
+            f"{sum(found.waiting.values()):,} events are of days to come ({min(found.waiting)} to "
+            f"{max(found.waiting)}) and built when their day has come."
         )
 
 

@@ -186,6 +186,8 @@ class Settings(BaseSettings):
     """The folder with `site.toml`, `landing/` and `warehouse/`; absolute."""
     first_day: dt.date | None = None
     """First daily partition (UTC); default: the oldest day landed, but not before 2000-01-01."""
+    future_tolerance_hours: Annotated[float, Field(ge=0, le=87_600)] = 24
+    """An event whose time is further ahead than this when its file is read is put aside as in the future."""
     hostnames: tuple[Hostname, ...] = ()
     """Our sites. Links between them are internal traffic, and the first is the default host of a source."""
     actions: tuple[ActionName, ...] = BUILT_IN_ACTIONS

@@ -44,11 +44,11 @@ def verdicts(
     """A verdict for each rule that has a check of its own, and one for all others.
 
     A rule that is broken in the frame to be published blocks. Rows put aside for breaking a rule make its check warn,
-    and block where they are a larger share of what was received than allowed.
+    and block where they are a larger share of what was received than allowed; those under an excused rule never do.
     """
     by_rule = {finding.rule: finding for finding in findings}
     judged = {
-        name: _judge(name, by_rule.get(name), numbers, max_quarantined_share)
+        name: _judge(name, by_rule.get(name), numbers, max_quarantined_share, table.excused)
         for name in dict.fromkeys((*by_rule, *_quarantined_rules(numbers)))
     }
     missing = [name for name in table.checks if name not in judged]
@@ -75,11 +75,17 @@ def _quarantined_rules(numbers: Mapping[str, int]) -> list[str]:
     return [name.removeprefix(prefix) for name in numbers if name.startswith(prefix)]
 
 
-def _judge(name: str, finding: Finding | None, numbers: Mapping[str, int], allowed: float) -> Verdict:
+def _judge(
+    name: str, finding: Finding | None, numbers: Mapping[str, int], allowed: float, excused: Sequence[str]
+) -> Verdict:
     broken = finding.broken if finding else 0
     kept = finding.rows if finding else 0
     aside = numbers.get(f"quarantined_{name}", 0)
     rows = numbers.get("received", kept)
+    if name in excused:
+        allowed = 1.0
+    else:
+        rows -= sum(numbers.get(f"quarantined_{each}", 0) for each in excused)
     share = aside / rows if rows else 0.0
     too_many = share > allowed
     return Verdict(

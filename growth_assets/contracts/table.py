@@ -50,6 +50,8 @@ class Table:
     """The table whose pass makes this one too."""
     checks: tuple[str, ...] = ()
     """Rules that are an asset check of their own; the others share one, named `contract`."""
+    excused: tuple[str, ...] = ()
+    """Rules whose broken rows are none of the day: they are put aside, but count for nothing when it is judged."""
     balance: Balance | None = None
     settings_used: tuple[str, ...] = ()
     """Settings that the rows depend on; a change of one makes what was built before outdated."""

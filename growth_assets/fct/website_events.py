@@ -46,6 +46,12 @@ COLUMNS = columns(
 
 RECEIVED_RULES = (
     RowRule(
+        "in_the_future",
+        "in_the_future",
+        ~pl.col("in_the_future"),
+        "when its file was read, an event was at most future_tolerance_hours ahead",
+    ),
+    RowRule(
         "user_id_is_bigint",
         "user_id",
         pl.col("user_id").is_not_null() | pl.col("received_user_id").is_null(),
@@ -133,6 +139,7 @@ TABLE = Table(
         "dim_action_type_enumerated",
     ),
     balance=Balance(raw.TABLE.name, ("core.fct_website_events", "raw.quarantined_events"), ("duplicates",)),
+    excused=("in_the_future",),
     settings_used=("actions", "action_rules", "hostnames", "salt"),
     files=lambda settings: (settings.country_database or reference.COUNTRY_DATABASE, reference.SOURCES),
     packages=("ua-parser-builtins", "user-agents", "crawler-user-agents", "publicsuffixlist", "mmh3"),

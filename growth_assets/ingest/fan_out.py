@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,12 +16,12 @@ from growth_assets.contracts.columns import MICROSECONDS, RECEIVED
 from growth_assets.ingest.ledger import Segment
 from growth_assets.sources.batch import Batch
 from growth_assets.warehouse import durable
-from growth_assets.warehouse.partitions import rows_of
 
 PROVENANCE: dict[str, pl.DataType] = {
     "source": pl.String(),
     "source_file": pl.String(),
     "file_started_at": MICROSECONDS,
+    "in_the_future": pl.Boolean(),
     "ds": pl.String(),
 }
 """Columns that a segment has after those of a received event."""
@@ -41,8 +42,10 @@ class FannedOut:
     segments: dict[str, Segment] | None = None
 
 
-def fan_out(batches: Iterator[Batch], folder: Path, source: str, source_file: str) -> FannedOut:
+def fan_out(batches: Iterator[Batch], folder: Path, source: str, source_file: str, latest: dt.datetime) -> FannedOut:
     """Write the batches of one file to `folder`, events by day and rejected lines by themselves.
+
+    Events after `latest` (naive UTC) are marked as in the future.
 
     Raises:
         whatever `batches` raises; `folder` is then left to the caller to remove.
@@ -67,6 +70,7 @@ def fan_out(batches: Iterator[Batch], folder: Path, source: str, source_file: st
                         pl.lit(source).alias("source"),
                         pl.lit(source_file).alias("source_file"),
                         pl.lit(started.item(), dtype=MICROSECONDS).alias("file_started_at"),
+                        (pl.col("event_timestamp") > latest).alias("in_the_future"),
                         pl.col("event_timestamp").dt.strftime("%Y-%m-%d").alias("ds"),
                     )
         except Exception as error:
@@ -114,7 +118,9 @@ def _sink(frames: Callable[[], Iterator[pl.DataFrame]], segments: Path) -> None:
 
 def _segment(path: Path) -> Segment:
     durable.sync_file(path)
-    return Segment(rows=rows_of(path), sha256=durable.sha256_of(path))
+    frame = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+    rows, ahead = frame.select(pl.len(), pl.col("in_the_future").sum()).collect().row(0)
+    return Segment(rows=rows, sha256=durable.sha256_of(path), in_the_future=ahead)
 
 
 class _Rejected:

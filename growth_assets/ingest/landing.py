@@ -9,13 +9,14 @@ the longer one's file is still there to be compared with.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from growth_assets.ingest import ledger
+from growth_assets.ingest import clock, ledger
 from growth_assets.ingest.fan_out import fan_out, staging_folder
 from growth_assets.ingest.files import LandingFile, Unreadable, landing_files
 from growth_assets.ingest.ledger import Entry, Ledger
@@ -29,7 +30,7 @@ from growth_assets.warehouse import durable, locks
 HEAD = 4096
 """First bytes that tell whether two contents can begin alike."""
 
-READER_VERSION = "2"
+READER_VERSION = "3"
 """Raised when the readers make other rows of the same bytes: known files are then read again."""
 
 Progress = Callable[[str, int, int], None]
@@ -82,7 +83,8 @@ def land(settings: Settings, progress: Progress | None = None) -> Landed:
 def reading_of(settings: Settings, file: LandingFile) -> str:
     """Digest of the settings that decide what the readers make of a file."""
     source = file.source.model_dump(exclude={"files"})
-    return durable.digest_of([READER_VERSION, source, settings.default_hostname(file.source)])
+    hostname, ahead = settings.default_hostname(file.source), settings.future_tolerance_hours
+    return durable.digest_of([READER_VERSION, source, hostname, ahead])
 
 
 def first_bytes(path: Path, length: int) -> bytes:
@@ -135,18 +137,21 @@ class _Look:
                 return
         alike = self._alike(first_bytes(file.path, HEAD))
         shorter: list[Entry] = []
+        read_at: str | None = None
         if alike:
             found = fingerprint(file.path, [entry.length for entry in alike])
             if self._counts(found.sha256, reading):
                 self.landed.known += 1
                 self._seen(file, found.sha256)
                 return
+            # Known under other settings: what is in the future was settled when it first came.
+            read_at = next((entry.read_at for entry in alike if entry.fingerprint == found.sha256), None)
             shorter = [
                 entry
                 for entry in alike
                 if entry.length <= found.length and found.prefixes.get(entry.length) == entry.fingerprint
             ]
-        self._read(file, reading, shorter)
+        self._read(file, reading, shorter, read_at)
 
     def _counts(self, sha256: str, reading: str) -> bool:
         """True where a content is known as it would be read now, be it for itself or inside a longer one."""
@@ -164,12 +169,14 @@ class _Look:
         # A content without a byte begins every file and stands for none.
         return [e for e in self.entries.values() if e.length and digests.get(e.head_length) == e.head]
 
-    def _read(self, file: LandingFile, reading: str, shorter: list[Entry]) -> None:
+    def _read(self, file: LandingFile, reading: str, shorter: list[Entry], read_at: str | None) -> None:
         name = min(shorter, key=lambda entry: entry.length).source_file if shorter else self._free_name(file.name)
         staged = staging_folder(self.folder)
+        moment = dt.datetime.fromisoformat(read_at) if read_at else clock.now()
+        latest = clock.latest(moment, self.settings)
         try:
             reading_file = read(file.path, file.source, self.settings.default_hostname(file.source))
-            result = fan_out(iter(reading_file), staged, file.source.name, name)
+            result = fan_out(iter(reading_file), staged, file.source.name, name, latest)
             found = reading_file.fingerprint
             head = first_bytes(file.path, min(HEAD, found.length))
             replaces = {entry.id for entry in shorter} | {each for entry in shorter for each in entry.replaces}
@@ -186,6 +193,8 @@ class _Look:
                 events=result.events,
                 rejected=result.rejected,
                 started_at=result.started_at,
+                read_at=moment.isoformat(),
+                latest=latest.isoformat(),
                 segments=result.segments or {},
                 replaces=tuple(sorted(replaces - {ledger.entry_id(found.sha256, reading)})),
             )

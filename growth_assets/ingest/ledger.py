@@ -34,6 +34,8 @@ class Segment:
     rows: int
     sha256: str
     """Of the segment's file."""
+    in_the_future: int
+    """How many of the rows were too far ahead when the file was read."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,10 @@ class Entry:
     rejected: int
     started_at: str | None
     """Time of the first event."""
+    read_at: str
+    """When the content was first read (naive UTC): what is in the future is judged by it."""
+    latest: str
+    """The latest time an event could have, and not be in the future (naive UTC)."""
     segments: Mapping[str, Segment]
     replaces: tuple[str, ...] = ()
     """Ids of what no longer counts beside this one: its shorter selves, and itself as read before."""
@@ -129,9 +135,18 @@ class Ledger:
         """How many events of a day have landed, as they were counted then."""
         return sum(entry.segments[ds].rows for entry in self.by_day.get(ds, []))
 
+    def in_the_future(self, ds: str) -> int:
+        """How many of these were too far ahead when they were read."""
+        return sum(entry.segments[ds].in_the_future for entry in self.by_day.get(ds, []))
+
+    @cached_property
+    def days(self) -> list[str]:
+        """The days that have an event which is not in the future: those that daily tables can be built of."""
+        return [ds for ds in self.by_day if self.rows(ds) > self.in_the_future(ds)]
+
     def first_day(self) -> dt.date | None:
         """The oldest day that may be a partition."""
-        days = [ds for ds in self.by_day if ds >= FIRST_POSSIBLE_DAY]
+        days = [ds for ds in self.days if ds >= FIRST_POSSIBLE_DAY]
         return dt.date.fromisoformat(days[0]) if days else None
 
 

@@ -14,7 +14,7 @@ from growth_assets.ingest import ledger
 from growth_assets.ingest.conservation import accounts
 from growth_assets.ingest.files import Unreadable, landing_files
 from growth_assets.ingest.landing import first_bytes
-from growth_assets.orchestration.graph import first_day
+from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.settings import SITE_FILE, Settings
 from growth_assets.sources.detect import HEAD_BYTES, detect
@@ -109,11 +109,11 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
     if landed.entries:
         yield _conservation(settings, landed)
     warehouse = Warehouse(root)
-    start = first_day(settings).isoformat()
-    stale = [ds for ds in landed.by_day if ds >= start and not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]
-    old = [ds for ds in landed.by_day if outdated(warehouse, DAILY, settings, ds)]
-    before = [ds for ds in landed.by_day if ds < start]
-    says = f"{len(landed.by_day)} days have events, {len(warehouse.days(DAILY[-1]))} are published, from {start}"
+    start, end = first_day(settings).isoformat(), last_day().isoformat()
+    days = [ds for ds in landed.days if start <= ds <= end]
+    stale = [ds for ds in days if not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]
+    old = [ds for ds in days if outdated(warehouse, DAILY, settings, ds)]
+    says = f"{len(days)} days have events, {len(warehouse.days(DAILY[-1]))} are published, from {start}"
     if stale:
         yield Finding("warehouse", False, f"{says}; {len(stale)} are not up to date", "Run `growth-assets build`.")
     else:
@@ -123,13 +123,9 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
             "warehouse", False, f"{len(old)} days were built with other settings or by another version",
             f"Run `growth-assets build --from {old[0]} --to {old[-1]}`.",
         )  # fmt: skip
-    if before:
-        yield Finding(
-            "warehouse", False, f"{len(before)} days with events are before first_day ({start})",
-            f"Set first_day = {before[0]} in {settings.data / SITE_FILE}, or leave them.",
-        )  # fmt: skip
+    yield from _out_of_range(settings, survey(settings, landed), start)
     if not settings.catalogue.exists():
-        if landed.by_day:
+        if landed.entries:
             yield Finding("catalogue", False, f"{settings.catalogue} is missing", "Run `growth-assets build`.")
         return
     try:
@@ -142,6 +138,33 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
         )  # fmt: skip
         return
     yield Finding("catalogue", True, f"{settings.catalogue}: {len(TABLES)} views")
+
+
+def _out_of_range(settings: Settings, found: Survey, start: str) -> Iterator[Finding]:
+    path = settings.data / SITE_FILE
+    if found.before_first_day:
+        days = sorted(found.before_first_day)
+        yield Finding(
+            "out of range", True,
+            f"{sum(found.before_first_day.values()):,} events of {len(days)} days are before first_day ({start}), "
+            "and in raw.quarantined_events",
+            f"If they are good, set first_day = {days[0]} in {path} and run `growth-assets build`.",
+        )  # fmt: skip
+    if found.built_earlier:
+        days = sorted(found.built_earlier)
+        yield Finding(
+            "out of range", True, f"{len(days)} days before first_day ({start}) stay as they were built under another",
+            f"For their late events to count, set first_day = {days[0]} in {path} and run `growth-assets build`.",
+        )  # fmt: skip
+    if found.in_the_future:
+        yield Finding(
+            "out of range", True,
+            f"{sum(found.in_the_future.values()):,} events were more than {settings.future_tolerance_hours:g} hours "
+            "ahead when they were read, and are in raw.quarantined_events",
+            f"If they are good, raise future_tolerance_hours in {path} and run `growth-assets replay`.",
+        )  # fmt: skip
+    if found.waiting:
+        yield Finding("out of range", True, f"{sum(found.waiting.values()):,} events wait for their day to come")
 
 
 def _conservation(settings: Settings, landed: ledger.Ledger) -> Finding:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import dagster as dg
 
-from growth_assets.ingest import ledger
+from growth_assets.ingest.out_of_range import first_day
 from growth_assets.orchestration.catalogue import catalogue_resource
 from growth_assets.orchestration.daily import Progress, daily_tables
 from growth_assets.orchestration.landing import FileProgress, event_files
 from growth_assets.settings import Settings
-
-
-def first_day(settings: Settings) -> dt.date:
-    """The first daily partition: as set, else the oldest day landed, else today."""
-    today = dt.datetime.now(dt.UTC).date()
-    return settings.first_day or min(ledger.read(settings.warehouse).first_day() or today, today)
 
 
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:

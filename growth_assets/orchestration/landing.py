@@ -13,6 +13,7 @@ from growth_assets.ingest.conservation import accounts
 from growth_assets.ingest.files import Unreadable
 from growth_assets.ingest.landing import Landed, land
 from growth_assets.ingest.ledger import Entry
+from growth_assets.ingest.out_of_range import Survey, put_aside
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.specs import SHARED_CHECKS, asset_key, asset_spec
 from growth_assets.raw import rejected_lines
@@ -64,6 +65,12 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
                 blocking=True,
             ),
             dg.AssetCheckSpec(
+                "out_of_range_conserved",
+                asset=key,
+                description="Events before the first day or in the future are all in raw.quarantined_events",
+                blocking=True,
+            ),
+            dg.AssetCheckSpec(
                 "lines_mostly_read", asset=key, description="Per file: at least half of the lines could be read"
             ),
             dg.AssetCheckSpec(CONTRACT, asset=rejected_key, description=SHARED_CHECKS[CONTRACT]),
@@ -71,14 +78,20 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
     )
     def landing(context: dg.AssetExecutionContext, landing_progress: dg.ResourceParam[FileProgress]) -> Iterator[Any]:
         landed = land(settings, landing_progress)
+        survey, lost = put_aside(settings)
         refresh_catalogue(settings)
         for file in landed.unreadable:
             context.log.error(f"{file.name}: {file.error}")
         context.log.info(f"{len(landed.read)} files read, {landed.known} known; touched days: {_days(landed.touched)}")
         yield dg.MaterializeResult(
             key,
-            metadata=_metadata(landed),
-            check_results=[_readable(landed), lines_conserved(settings, landed.read), _mostly_read(landed)],
+            metadata=_metadata(landed) | survey.totals(),
+            check_results=[
+                _readable(landed),
+                lines_conserved(settings, landed.read),
+                _out_of_range(survey, lost),
+                _mostly_read(landed),
+            ],
         )
         rejected = sum(entry.rejected for entry in landed.read)
         yield dg.MaterializeResult(
@@ -131,6 +144,19 @@ def _readable(landed: Landed) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={"unreadable": dg.MetadataValue.json([_as_json(file) for file in landed.unreadable[:SHOWN]])},
         description="; ".join(file.error for file in landed.unreadable[:5]) or "all files could be read",
+    )
+
+
+def _out_of_range(survey: Survey, lost: Sequence[str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=LANDING_KEYS[0],
+        check_name="out_of_range_conserved",
+        passed=not lost,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={**survey.totals(), "days_lost": dg.MetadataValue.json(list(lost)[:SHOWN])},
+        description=f"not every event that landed could be put aside: {_days(lost)}"
+        if lost
+        else "all events before the first day or in the future are in raw.quarantined_events",
     )
 
 

@@ -11,9 +11,10 @@ import dagster as dg
 
 from growth_assets.engines.local import outdated, up_to_date
 from growth_assets.ingest import ledger
+from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
 from growth_assets.orchestration.builders import builder
 from growth_assets.orchestration.daily import BAD_DAYS, Progress, daily_keys
-from growth_assets.orchestration.graph import daily_partitions, definitions, first_day
+from growth_assets.orchestration.graph import daily_partitions, definitions
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.landing import LANDING_KEYS, FileProgress
 from growth_assets.settings import Settings
@@ -48,10 +49,10 @@ class Report:
     bad_days: dict[str, str] = field(default_factory=dict)
     """Days not published in full, with the reason."""
     failures: list[CheckFailure] = field(default_factory=list)
-    waiting: dict[str, int] = field(default_factory=dict)
-    """Days that have events but are no partition (before the first day, or not yet come), with their rows."""
+    out_of_range: Survey = field(default_factory=Survey)
+    """Events of days that are no partition."""
     landed: list[str] = field(default_factory=list)
-    """All days that have events."""
+    """All days that have events and are a partition."""
     asked: bool = False
     """True where a range was asked for."""
     outdated: int = 0
@@ -91,8 +92,8 @@ def build(
         known = set(partitions.get_partition_keys())
         days = wanted_days(settings, first, last)
         landed_days = ledger.read(settings.warehouse)
-        report.landed = list(landed_days.by_day)
-        report.waiting = {ds: landed_days.rows(ds) for ds in report.landed if ds not in known}
+        report.landed = [ds for ds in landed_days.days if ds in known]
+        report.out_of_range = survey(settings, landed_days)
         for group in contiguous([ds for ds in days if ds in known]):
             days_of_run = {
                 "dagster/asset_partition_range_start": group[0],
@@ -113,10 +114,10 @@ def wanted_days(settings: Settings, first: dt.date | None, last: dt.date | None)
     landed = ledger.read(settings.warehouse)
     if first or last:
         start = (first or first_day(settings)).isoformat()
-        end = (last or dt.datetime.now(dt.UTC).date()).isoformat()
-        return [ds for ds in landed.by_day if start <= ds <= end]
+        end = (last or last_day()).isoformat()
+        return [ds for ds in landed.days if start <= ds <= end]
     warehouse = Warehouse(settings.warehouse)
-    return [ds for ds in landed.by_day if not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]
+    return [ds for ds in landed.days if not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]
 
 
 def contiguous(days: Iterable[str]) -> list[list[str]]:

@@ -34,6 +34,7 @@ COLUMNS = columns(
         ("source", column(pl.String(), "Source of the settings that the file belongs to")),
         ("source_file", column(pl.String(), "Path below landing/ under which the content was first seen")),
         ("file_started_at", column(MICROSECONDS, "Time of the first event in the file; orders files by content")),
+        ("in_the_future", column(pl.Boolean(), "True where its time was too far ahead when its file was read")),
         *shared("ds"),
     ]
 )  # fmt: skip

@@ -14,8 +14,12 @@ TEMPLATE = """\
 # Your sites. Links between them are internal traffic; the first one is the host of log files that name none.
 hostnames = {hostnames}
 
-# The first daily partition (UTC). Default: the oldest day that has landed.
+# The first daily partition (UTC); events before it are put aside in raw.quarantined_events. Default: the oldest day
+# that has landed, but not before 2000-01-01.
 # first_day = 2026-01-01
+
+# Events further ahead than this when their file is read are put aside too: their clock is wrong.
+# future_tolerance_hours = {future_tolerance_hours}
 
 # A secret in front of the visitor key, so that nobody can trace visitor ids back to addresses by trying them all.
 # Better set it as GROWTH_SALT than here. Changing it gives every visitor a new id: build all days again.
@@ -73,6 +77,7 @@ def site_toml(hostnames: Sequence[str]) -> str:
         hostnames=json.dumps(list(hostnames)),
         actions=json.dumps(list(BUILT_IN_ACTIONS)),
         hit_actions=json.dumps(list(defaults["hit_actions"])),
+        future_tolerance_hours=defaults["future_tolerance_hours"],
         max_quarantined_share=defaults["max_quarantined_share"],
         min_total_events=defaults["min_total_events"],
         freshness="\n".join(f"# {name} = {value:g}" for name, value in freshness.model_dump().items()),

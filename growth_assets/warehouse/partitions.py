@@ -146,6 +146,13 @@ class Warehouse:
         durable.write_json(final.with_name(RECORD), record.__dict__)
         return record
 
+    def withdraw(self, table: Table, ds: str) -> None:
+        """Take a published partition back: there is nothing to be in it any more."""
+        final = self.path(table, ds)
+        final.with_name(RECORD).unlink(missing_ok=True)
+        final.unlink(missing_ok=True)
+        durable.sync_folder(final.parent)
+
     def refuse(self, table: Table, ds: str, staged: Path) -> Path:
         """Keep a staged file that failed its audit, outside of every table, for whoever looks into it."""
         path = self.refused(table, ds)

@@ -297,19 +297,19 @@ class TestBuild:
         assert done.returncode == FAILED
         assert "unforeseen" in done.stderr
 
-    def test_events_before_the_first_day_wait_and_come_in_when_it_is_moved(self, cli, site):
+    def test_events_before_the_first_day_are_put_aside_and_come_in_when_it_is_moved(self, cli, site):
         put(site, "a.ndjson")
         put(site, "old.ndjson", ds="2026-02-27", good=4)
         (site / "site.toml").write_text('hostnames = ["www.xx.com"]\nfirst_day = 2026-03-01')
         ran = cli("build", "--data", site)
         assert ran.code == DONE
         assert "Built 1 of 1 days, 2026-03-01 to 2026-03-01." in ran.out
-        assert "4 events wait on 1 days that are no partition (2026-02-27 to 2026-02-27)" in ran.out
+        assert "4 events are before the first day (2026-02-27 to 2026-02-27) and put aside" in ran.out
         assert str(site / "site.toml") in ran.out
         (site / "site.toml").write_text('hostnames = ["www.xx.com"]\nfirst_day = 2026-02-01')
         ran = cli("build", "--data", site)
         assert "Built 1 of 1 days, 2026-02-27 to 2026-02-27." in ran.out
-        assert "wait" not in ran.out
+        assert "put aside" not in ran.out
 
     def test_other_settings_are_told_and_a_range_builds_again(self, cli, site):
         put(site, "a.ndjson")

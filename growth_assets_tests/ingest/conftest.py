@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from growth_assets import settings as site_settings
-from growth_assets.engines.local import Day, Received
+from growth_assets.engines.local import Day, Outcome, Received
 from growth_assets.ingest import ledger
 from growth_assets.ingest.landing import Landed, land
 from growth_assets.tables import BY_NAME, DAILY
@@ -96,11 +96,15 @@ class Site:
 
     def build(self, days: list[str] | None = None) -> None:
         """Build the days, or all that have events."""
-        warehouse = Warehouse(self.settings.warehouse)
         for ds in days or list(self.ledger.by_day):
-            with warehouse.building(ds):
-                outcomes = list(Day(warehouse, self.settings, ds, DAILY).build(BY_NAME, self._receiving))
+            outcomes = self.outcomes(ds)
             assert {outcome.status for outcome in outcomes} == {"published"}, outcomes
+
+    def outcomes(self, ds: str) -> list[Outcome]:
+        """Build one day; what became of each table."""
+        warehouse = Warehouse(self.settings.warehouse)
+        with warehouse.building(ds):
+            return list(Day(warehouse, self.settings, ds, DAILY).build(BY_NAME, self._receiving))
 
     @contextmanager
     def _receiving(self, ds: str) -> Iterator[Received]:
@@ -129,6 +133,12 @@ class Site:
         }
         assert found, "nothing is published"
         return found
+
+
+@pytest.fixture(autouse=True)
+def _own_instance(monkeypatch):
+    """Each site has a Dagster instance of its own, whatever the test before left in the environment."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
 
 
 @pytest.fixture

@@ -66,6 +66,7 @@ def raw_day(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
             "source": "landing",
             "source_file": "events.ndjson",
             "file_started_at": MIDNIGHT,
+            "in_the_future": False,
             "ds": DS,
             **row,
         }

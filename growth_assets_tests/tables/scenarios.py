@@ -25,6 +25,7 @@ class Broken:
 
 
 BROKEN = (
+    Broken("in_the_future", "too far ahead when it was read", event(in_the_future=True)),
     Broken("user_id_is_bigint", "a word", event(user_id="abc")),
     Broken("user_id_is_bigint", "above BIGINT", event(user_id="9223372036854775808")),
     Broken("user_id_is_bigint", "below BIGINT", event(user_id="-9223372036854775809")),

@@ -58,7 +58,21 @@ def test_a_row_that_breaks_several_rules_is_put_aside_once():
     assert sum(number for name, number in built.numbers.items() if name.startswith("quarantined_")) == 1
 
 
-@pytest.mark.parametrize("rule", sorted({case.rule for case in BROKEN}))
+def test_rows_in_the_future_warn_whatever_their_share_and_hide_no_other_share():
+    table = BY_NAME["core.fct_website_events"]
+    good = [event(event_id=str(number)) for number in range(9)]
+    ahead = [event(in_the_future=True, hostname=None) for _ in range(90)]
+    for bad, failed in (
+        ([], [("contract", "WARN")]),
+        # One of the ten that are the day's own, not one of a hundred.
+        ([event(hostname=None)], [("not_null_dim_hostname", "ERROR"), ("contract", "WARN")]),
+    ):
+        built = build_fct([*good, *ahead, *bad])
+        judged = verdicts(table, table.contract(site()).audit(built.frame), built.numbers, 0.05)
+        assert [(verdict.check, verdict.severity) for verdict in judged if not verdict.passed] == failed
+
+
+@pytest.mark.parametrize("rule", sorted({case.rule for case in BROKEN} - {"in_the_future"}))
 def test_a_broken_row_makes_its_check_warn_and_a_broken_day_makes_it_fail(rule):
     table = BY_NAME["core.fct_website_events"]
     check = rule if rule in table.checks else "contract"
