@@ -79,6 +79,7 @@ class TestInit:
             "first_day = 2026-01-01": "", 'country_database = "GeoLite2-Country.mmdb"': "",
             'name = "shop"': 'name = "landing"', 'files = "shop/*.log*"': 'files = "**/*"',
             'hostname = "shop.example.com"': "", 'utc_offset = "+00:00"': "",
+            "log_format = '%h %l %u %t \"%r\" %>s %b %D'": "",
         }  # fmt: skip
         for example, default in examples.items():
             assert uncommented.count(f"\n{example}") == 1, example
