@@ -102,9 +102,14 @@ class Source(_Strict):
 
 
 class ActionRule(_Strict):
-    """Which action an access-log request is. The first rule that matches wins."""
+    """Which action a logged request or a tracked event is. The first rule that matches wins.
+
+    A rule with `event` speaks of tracked events alone, one without it of logged requests alone.
+    """
 
     action: ActionName
+    event: str | None = None
+    """Regular expression for the whole name of a tracked event, upper or lower case, such as `order completed`."""
     method: str = ".*"
     """Regular expression for the whole method, such as `GET|HEAD`."""
     path: str = ".*"
@@ -112,10 +117,12 @@ class ActionRule(_Strict):
     status: str = ".*"
     """Regular expression for the whole status, such as `2..|304`."""
 
-    @field_validator("method", "path", "status")
+    @field_validator("event", "method", "path", "status")
     @classmethod
-    def _compiles(cls, value: str) -> str:
+    def _compiles(cls, value: str | None) -> str | None:
         # Polars runs these with Rust's regex engine, which knows no look-around and no back-references.
+        if value is None:
+            return None
         try:
             re.compile(value)
         except re.error as error:
@@ -123,6 +130,12 @@ class ActionRule(_Strict):
         if re.search(r"\(\?[=!<]", value) or re.search(r"\\[1-9]", value):
             raise ValueError("look-around and back-references are not supported")
         return value
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> ActionRule:
+        if self.event is not None and self.model_fields_set & {"method", "status"}:
+            raise ValueError("a rule with `event` speaks of tracked events, which have no method and no status")
+        return self
 
 
 STATIC_FILES = (
@@ -139,12 +152,26 @@ BUILT_IN_ACTION_RULES: tuple[ActionRule, ...] = (
     ActionRule(action="redirect", status="30[0-35-9]"),
     ActionRule(action="page_view", method="GET", status="2..|304"),
     ActionRule(action="other_request"),
+    # Segment, RudderStack, Snowplow, GA4, PostHog and Plausible, in whatever spelling.
+    ActionRule(action="page_view", event=r"page|\$?page[ _]?view|screen|\$screen|screen[ _]view"),
+    ActionRule(action="signup", event="(user[ _])?sign(ed)?[ _-]?up"),
+    ActionRule(action="login", event="(user[ _])?(log(ged)?|sign(ed)?)[ _-]?in"),
+    ActionRule(action="logout", event="(user[ _])?(log(ged)?|sign(ed)?)[ _-]?out"),
+    ActionRule(action="purchase", event="(in_app_)?purchase|order[ _]completed|completed[ _]order|transaction"),
+    ActionRule(action="watch_video", event="watch[ _]video|video[ _]start|video[ _]playback[ _]started|play_event"),
+    ActionRule(action="download", event="(file[ _])?downloads?"),
+    ActionRule(action="search", event="(site[ _]|products[ _])?search(ed)?|view_search_results"),
+    ActionRule(
+        action="click",
+        event="((link|button)[ _])?click|(product|promotion)[ _]clicked|(outbound|cloaked)[ _]link: click",
+    ),
+    ActionRule(action="custom_event", event=".*"),
 )
 """The rules after the site's own. Errors, redirects and static files are no hits; everything gets an action."""
 
 BUILT_IN_ACTIONS: tuple[str, ...] = (
     "page_view", "signup", "login", "logout", "purchase", "watch_video", "click", "search", "download", "subscribe",
-    "error", "redirect", "static_file", "other_request",
+    "error", "redirect", "static_file", "other_request", "custom_event",
 )  # fmt: skip
 
 
@@ -230,9 +257,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{key} names {', '.join(unknown)}, which `actions` does not list")
         built_in = sorted({rule.action for rule in BUILT_IN_ACTION_RULES} - known)
         if built_in:
-            raise ValueError(
-                f"actions must list {', '.join(built_in)} too: the built-in rules for access logs give them"
-            )
+            raise ValueError(f"actions must list {', '.join(built_in)} too: the built-in action rules give them")
         if not self.hit_actions:
             raise ValueError("hit_actions must name at least one action")
         sources = [source.name for source in self.sources]

@@ -39,6 +39,12 @@ and its line is rejected. `subsecond_clock` is true where the time was given fin
 bring to an action. `forwarded_for` is a list of addresses that proxies passed on, beside `ip`, who connected.
 """
 
+ANONYMOUS_ID, GEO_COUNTRY, DEVICE_BRAND = "anonymous_id", "geo_country", "device_brand"
+"""Entries of other_properties that stand in for a missing address or user agent of a tracked event.
+
+A tracker's own id of a visitor, the country (ISO 3166-1 alpha-2) and the brand of the device that it found out itself.
+"""
+
 REJECTED: dict[str, pl.DataType] = {
     "line_number": pl.Int64(),
     "reason": pl.String(),

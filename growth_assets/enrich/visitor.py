@@ -33,3 +33,24 @@ def _hashes(pairs: pl.DataFrame, salt: str) -> pl.Series:
     keys = pairs.select(pl.when(pl.col("address") != "").then(key)).to_series()
     hash64 = mmh3.hash64
     return pl.Series([None if each is None else hash64(each)[0] for each in keys.to_list()], dtype=pl.Int64)
+
+
+def anonymous_visitor_ids(anonymous_ids: pl.Series, salt: str) -> pl.Series:
+    """The logged_out_user_id of events that came without an address, from the tracker's own id of the visitor.
+
+    Hashed like `visitor_ids`, with an empty address and the id in place of the user agent. No visitor with an
+    address has such a key.
+
+    Args:
+        anonymous_ids: as a tracker gave them.
+        salt: as for `visitor_ids`.
+
+    Returns:
+        Int64; null where the id is null or empty.
+    """
+    hash64 = mmh3.hash64
+    return pl.Series(
+        "logged_out_user_id",
+        [hash64(f"{salt}||{each}")[0] if each else None for each in anonymous_ids.cast(pl.String).to_list()],
+        dtype=pl.Int64,
+    )

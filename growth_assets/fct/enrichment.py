@@ -7,6 +7,7 @@ from functools import reduce
 import polars as pl
 
 from growth_assets.enrich import bot, country, domains, referrer, visitor
+from growth_assets.fct.stand_ins import stand_in
 from growth_assets.settings import ActionRule, Settings
 
 URL_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|//[^/?#]*)?([^?#]*)"
@@ -46,6 +47,7 @@ def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
                 hosts, referrer.utm_sources(typed["url"]), typed["dim_hostname"], settings.hostnames
             ).alias("dim_source"),
         )
+        .pipe(stand_in, settings.salt.get_secret_value())
         .pipe(_with_actions, settings.rules)
         .drop(
             "hostname",
@@ -76,14 +78,15 @@ def _hostname() -> pl.Expr:
 
 
 def _with_actions(events: pl.DataFrame, rules: tuple[ActionRule, ...]) -> pl.DataFrame:
-    """`dim_action_type`: what the sender named, else the first rule that matches the logged request."""
+    """`dim_action_type`: what the sender named, else the first rule that matches the request or tracked event."""
     named = pl.col("action_type").str.strip_chars().str.to_lowercase()
     # Few kinds of requests stand for many, so the rules run over the kinds.
-    request = ["method", "dim_url_path", "status"]
-    logged = events.filter(pl.col("action_type").is_null() & pl.col("status").is_not_null())
-    kinds = logged.select(request).unique().with_columns(_by_rules(rules).alias("ruled_action"))
+    kind = ["event_name", "method", "dim_url_path", "status"]
+    ruled = pl.col("status").is_not_null() | pl.col("event_name").is_not_null()
+    logged = events.filter(pl.col("action_type").is_null() & ruled)
+    kinds = logged.select(kind).unique().with_columns(_by_rules(rules).alias("ruled_action"))
     return (
-        events.join(kinds, on=request, how="left", nulls_equal=True, maintain_order="left")
+        events.join(kinds, on=kind, how="left", nulls_equal=True, maintain_order="left")
         .with_columns(pl.coalesce(named, "ruled_action").alias("dim_action_type"))
         .drop("ruled_action")
     )
@@ -91,15 +94,19 @@ def _with_actions(events: pl.DataFrame, rules: tuple[ActionRule, ...]) -> pl.Dat
 
 def _by_rules(rules: tuple[ActionRule, ...]) -> pl.Expr:
     def otherwise(result: pl.Expr, rule: ActionRule) -> pl.Expr:
-        matches = (
-            _whole(pl.col("method"), rule.method)
-            & _whole(pl.col("dim_url_path"), rule.path)
-            & _whole(pl.col("status").cast(pl.String), rule.status)
-        )
+        matches = _whole(pl.col("dim_url_path"), rule.path)
+        if rule.event is not None:
+            matches &= pl.col("event_name").is_not_null() & _whole(pl.col("event_name"), f"(?i:{rule.event})")
+        else:
+            matches &= (
+                pl.col("event_name").is_null()
+                & _whole(pl.col("method"), rule.method)
+                & _whole(pl.col("status").cast(pl.String), rule.status)
+            )
         return pl.when(matches).then(pl.lit(rule.action)).otherwise(result)
 
     return reduce(otherwise, reversed(rules), pl.lit(None, dtype=pl.String))
 
 
 def _whole(text: pl.Expr, pattern: str) -> pl.Expr:
-    return text.fill_null("").str.contains(f"^(?:{pattern})$")
+    return text.fill_null("").str.contains(f"(?s)^(?:{pattern})$")

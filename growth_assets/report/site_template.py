@@ -58,9 +58,11 @@ hostnames = {hostnames}
 # encoding = "utf-8"             # bytes that do not fit are kept, visibly, as \\xNN
 # utc_offset = "+00:00"          # of times that carry no offset; without it such lines are rejected
 
-# Which action a request in an access log is. The first match wins; after yours come the built-in rules:
-# errors, POST /signup, POST /login, POST /bootcamp (purchase), static files, redirects, GET (page_view).
-# Each of method, path (without query) and status is a regular expression for the whole value.
+# Which action a request in an access log is, or an event of a tracker. The first match wins; after yours come the
+# built-in rules: errors, POST /signup, POST /login, POST /bootcamp (purchase), static files, redirects, GET
+# (page_view); and the usual names of trackers' events, all others being custom_event.
+# Each of method, path (without query) and status is a regular expression for the whole value. A rule with `event`, one
+# for the whole name in upper or lower case, is for tracked events alone, such as: event = "(trial|plan) started"
 # [[action_rules]]
 # action = "purchase"
 # method = "POST"

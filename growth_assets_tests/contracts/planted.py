@@ -157,8 +157,8 @@ def _fct() -> list[Planted]:
             for action in ("teleport", "Page_View", "page_view ", "")
         ),
         Planted(
-            table, "dim_action_type_enumerated", changed(frame, first, dim_action_type="watch_video"),
-            "known elsewhere", settings=site(actions=tuple(a for a in site().actions if a != "watch_video")),
+            table, "dim_action_type_enumerated", changed(frame, first, dim_action_type="subscribe"),
+            "known elsewhere", settings=site(actions=tuple(a for a in site().actions if a != "subscribe")),
         ),
         Planted(table, "key_unique", doubled(frame, first), "a row twice"),
         Planted(

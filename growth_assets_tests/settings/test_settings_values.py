@@ -59,6 +59,7 @@ def test_every_key_is_read(site, tmp_path):
         '[[sources]]\nname = "shop"\nfiles = "shop/*"\nformat = "common"\nhostname = "shop.xx.com"\n'
         'encoding = "latin-1"\nutc_offset = "+02:00"\n'
         '[[action_rules]]\naction = "vote"\nmethod = "POST"\npath = "/vote/.+"\nstatus = "2.."\n'
+        '[[action_rules]]\naction = "vote"\nevent = "voted"\npath = "/poll"\n'
     )
     assert found.hostnames == ("www.xx.com", "shop.xx.com")
     assert found.first_day == dt.date(2026, 2, 3)
@@ -69,6 +70,7 @@ def test_every_key_is_read(site, tmp_path):
     (source,) = found.sources
     assert (source.format, source.encoding, source.utc_offset) == ("common", "latin-1", "+02:00")
     assert found.rules[0].path == "/vote/.+"
+    assert (found.rules[0].event, found.rules[1].event, found.rules[1].path) == (None, "voted", "/poll")
     assert found.default_hostname(source) == "shop.xx.com"
 
 
@@ -96,10 +98,15 @@ WRONG = {
     ),
     "look_ahead": ('[[action_rules]]\naction = "signup"\nmethod = "(?!GET).*"', "action_rules.0.method: look-around"),
     "back_reference": ("[[action_rules]]\naction = 'signup'\nstatus = '(2)\\1.'", "action_rules.0.status: look-around"),
+    "bad_event": ("[[action_rules]]\naction = 'signup'\nevent = '['", "action_rules.0.event: is not a regular"),
+    "event_with_method": (
+        '[[action_rules]]\naction = "signup"\nevent = "join"\nmethod = "POST"',
+        "action_rules.0: a rule with `event` speaks of tracked events, which have no method and no status",
+    ),
     "unknown_hit": ('hit_actions = ["page_view", "vote"]', "hit_actions names vote, which `actions` does not list"),
     "no_hit": ("hit_actions = []", "hit_actions must name at least one action"),
     "unknown_rule_action": ('[[action_rules]]\naction = "vote"', "action_rules names vote, which `actions`"),
-    "built_in_missing": ('actions = ["page_view"]', "actions must list error, login, other_request, purchase"),
+    "built_in_missing": ('actions = ["page_view"]', "actions must list click, custom_event, download, error, login"),
     "action_name": ('actions = ["Page View"]', "actions.0: "),
     "same_sources": (SOURCE + SOURCE, "sources must be at least one, each with a name of its own"),
     "no_sources": ("sources = []", "sources must be at least one"),
