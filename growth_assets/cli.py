@@ -13,9 +13,9 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Never
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Never
 
 import typer
 from rich.console import Console
@@ -154,6 +154,16 @@ def build(
         raise typer.Exit(FAILED)
 
 
+def _unfinished(landing: Mapping[str, Any], settings: site.Settings) -> str:
+    """Which last lines wait for their end, and until when."""
+    if not landing.get("files_unfinished"):
+        return ""
+    return (
+        f"\n{escape(landing['unfinished'])}: read when the line is whole, or when its file has stayed as it is for "
+        f"{settings.settle_seconds} seconds."
+    )
+
+
 def _tell(report: Report, settings: site.Settings) -> None:
     """What a build did, in a few lines."""
     landing = report.landing
@@ -164,7 +174,7 @@ def _tell(report: Report, settings: site.Settings) -> None:
     print_(
         f"Landed {landing.get('files_read', 0)} files ({landing.get('files_known', 0)} known already): "
         f"{landing.get('lines', 0):,} lines = {landing.get('events', 0):,} events "
-        f"+ {landing.get('rejected', 0):,} rejected lines."
+        f"+ {landing.get('rejected', 0):,} rejected lines." + _unfinished(landing, settings)
     )
     if not report.days and not landing.get("files_read") and not landing.get("files_known"):
         where = escape(str(settings.landing))

@@ -227,6 +227,8 @@ class Settings(BaseSettings):
     """A GeoLite2, GeoIP2 or DB-IP database (.mmdb) for countries or cities; default: the one in the package."""
     max_quarantined_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """A day of which a larger share of rows breaks one rule is not published; its check fails."""
+    settle_seconds: Annotated[int, Field(ge=0)] = 300
+    """A file that was changed within so many seconds may still be written: a half last line waits for its end."""
     min_total_events: Annotated[int, Field(ge=0)] = 1
     """The least m_total_events a day's overall rollup may have."""
     freshness: Freshness = Freshness()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ class LandingFile:
     source: Source
     stat: tuple[int, int, int, int]
     """Size, times of change of content and of inode (ns), inode: as long as these stay, so does the content."""
+
+    def may_grow(self, now: dt.datetime, settle_seconds: int) -> bool:
+        """True where the file was changed so lately that somebody may still write to it."""
+        # A time to come is a wrong clock: such a file must not wait until then.
+        return abs(now.replace(tzinfo=dt.UTC).timestamp() - self.stat[1] / 1e9) < settle_seconds
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ def landing_files(settings: Settings) -> Iterator[LandingFile | Unreadable]:
         if any(part.startswith(".") for part in Path(name).parts):
             continue
         try:
-            status = path.stat()
+            stat = stat_of(path)
         except OSError as error:
             yield Unreadable(name, f"{path}: cannot be read: {error.strerror}. Mend the link or remove it.")
             continue
@@ -53,5 +59,10 @@ def landing_files(settings: Settings) -> Iterator[LandingFile | Unreadable]:
         if not os.access(path, os.R_OK):
             yield Unreadable(name, f"{path}: cannot be read: permission denied. Let the pipeline's user read it.")
             continue
-        stat = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
         yield LandingFile(path, name, taken[path], stat)
+
+
+def stat_of(path: Path) -> tuple[int, int, int, int]:
+    """What changes when the file at `path` does; see LandingFile."""
+    status = path.stat()
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

@@ -2,8 +2,8 @@
 
 A file is skipped where its path, size and times are those of the last look; otherwise by its content: the same
 fingerprint adds nothing, whatever the file is called or packed with, and a file that begins with a known content is
-that one grown, and replaces it. The other way round, a content with which a longer one begins adds nothing, as long as
-the longer one's file is still there to be compared with.
+that one grown, and replaces it. The other way round, a content with which a longer one begins adds nothing. The last
+line of a file that may still be written waits for its newline.
 """
 
 from __future__ import annotations
@@ -15,23 +15,29 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
-from growth_assets.ingest import clock, ledger
+from growth_assets.ingest import beginning, clock, ledger
+from growth_assets.ingest.beginning import ReadFiles
 from growth_assets.ingest.fan_out import fan_out, staging_folder
-from growth_assets.ingest.files import LandingFile, Unreadable, landing_files
-from growth_assets.ingest.ledger import Entry, Ledger
+from growth_assets.ingest.files import LandingFile, Unreadable, landing_files, stat_of
+from growth_assets.ingest.ledger import Entry, Lacks, Ledger
 from growth_assets.settings import Settings
 from growth_assets.sources import decompressed
 from growth_assets.sources.errors import DamagedError, SourceError
-from growth_assets.sources.fingerprint import fingerprint
+from growth_assets.sources.fingerprint import Fingerprint, fingerprint
+from growth_assets.sources.formats import PARQUET
 from growth_assets.sources.reader import read
 from growth_assets.warehouse import durable, locks
 
 HEAD = 4096
 """First bytes that tell whether two contents can begin alike."""
 
-READER_VERSION = "3"
+READER_VERSION = "4"
 """Raised when the readers make other rows of the same bytes: known files are then read again."""
+
+ATTEMPTS = 3
+"""So often a file is begun anew that is replaced by another one while it is read."""
 
 Progress = Callable[[str, int, int], None]
 """Told before each file: its name, how many are done, how many there are."""
@@ -46,6 +52,8 @@ class Landed:
     known: int = 0
     """Files whose content was there already."""
     unreadable: list[Unreadable] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    """Files whose last line waits for its end: it has no newline, and the file was changed a moment ago."""
     touched: list[str] = field(default_factory=list)
     """Days that changed."""
 
@@ -115,6 +123,11 @@ def _drop(warehouse: Path, identifier: str) -> None:
     shutil.rmtree(ledger.segment_folder(warehouse / "landing", identifier), ignore_errors=True)
 
 
+def _begun_by(found: Fingerprint, alike: list[Entry]) -> list[Entry]:
+    """Those of `alike` with whose bytes a content begins."""
+    return [entry for entry in alike if found.prefixes.get(entry.length) == entry.fingerprint]
+
+
 class _Look:
     """One look at the landing folder; takes files one by one."""
 
@@ -127,35 +140,53 @@ class _Look:
         self.landed = Landed()
 
     def take(self, file: LandingFile) -> None:
+        """Bring what the file holds into the ledger, unless it is there.
+
+        Raises:
+            SourceError: the file cannot be read, or never stays as it is for long enough.
+        """
+        for _ in range(ATTEMPTS):
+            if self._take(file):
+                return
+        raise SourceError(f"{file.path}: became another file while it was read. The next look reads it again.")
+
+    def _take(self, file: LandingFile) -> bool:
+        """False where the file became another one meanwhile, as by a rotation."""
         reading = reading_of(self.settings, file)
+        growing = file.may_grow(clock.now(), self.settings.settle_seconds)
         seen = self.cache.get(file.name)
         if isinstance(seen, dict) and seen.get("stat") == list(file.stat):
             print_ = str(seen.get("fingerprint"))
-            if self._counts(print_, reading):
-                self.landed.known += 1
-                self._seen(file, print_)
-                return
+            # The same file has the same damage, where it has one.
+            if self._known(file, print_, reading, growing=growing, damaged=True):
+                return True
         alike = self._alike(first_bytes(file.path, HEAD))
         shorter: list[Entry] = []
         read_at: str | None = None
         if alike:
             found = fingerprint(file.path, [entry.length for entry in alike])
-            if self._counts(found.sha256, reading):
-                self.landed.known += 1
-                self._seen(file, found.sha256)
-                return
+            if self._known(file, found.sha256, reading, growing=growing, damaged=found.damage is not None):
+                return True
             # Known under other settings: what is in the future was settled when it first came.
             read_at = next((entry.read_at for entry in alike if entry.fingerprint == found.sha256), None)
-            shorter = [
-                entry
-                for entry in alike
-                if entry.length <= found.length and found.prefixes.get(entry.length) == entry.fingerprint
-            ]
-        self._read(file, reading, shorter, read_at)
+            shorter = _begun_by(found, alike)
+        return self._read(file, reading, alike, shorter, read_at, growing=growing)
 
-    def _counts(self, sha256: str, reading: str) -> bool:
-        """True where a content is known as it would be read now, be it for itself or inside a longer one."""
-        identifier = ledger.entry_id(sha256, reading)
+    def _known(self, file: LandingFile, sha256: str, reading: str, *, growing: bool, damaged: bool) -> bool:
+        """True where the content is known as it would be read now."""
+        whole, waiting, torn = (ledger.entry_id(sha256, reading, lacks) for lacks in get_args(Lacks))
+        accepted = [whole, *([waiting] if growing else []), *([torn] if damaged else [])]
+        found = next((each for each in accepted if self._counts(each, sha256)), None)
+        if found is None:
+            return False
+        if found == waiting and waiting in self.current:
+            self.landed.unfinished.append(file.name)
+        self.landed.known += 1
+        self._seen(file, sha256)
+        return True
+
+    def _counts(self, identifier: str, sha256: str) -> bool:
+        """True where a reading counts, be it by itself or inside that of a longer content."""
         if identifier not in self.entries:
             return False
         return identifier in self.current or any(
@@ -169,22 +200,37 @@ class _Look:
         # A content without a byte begins every file and stands for none.
         return [e for e in self.entries.values() if e.length and digests.get(e.head_length) == e.head]
 
-    def _read(self, file: LandingFile, reading: str, shorter: list[Entry], read_at: str | None) -> None:
+    def _read(
+        self,
+        file: LandingFile,
+        reading: str,
+        alike: list[Entry],
+        shorter: list[Entry],
+        read_at: str | None,
+        *,
+        growing: bool,
+    ) -> bool:
         name = min(shorter, key=lambda entry: entry.length).source_file if shorter else self._free_name(file.name)
         staged = staging_folder(self.folder)
         moment = dt.datetime.fromisoformat(read_at) if read_at else clock.now()
         latest = clock.latest(moment, self.settings)
         try:
-            reading_file = read(file.path, file.source, self.settings.default_hostname(file.source))
+            stat = stat_of(file.path)
+            lengths = {*beginning.LENGTHS, HEAD, *(entry.length for entry in alike)}
+            hostname = self.settings.default_hostname(file.source)
+            reading_file = read(file.path, file.source, hostname, prefix_lengths=lengths, growing=growing)
             result = fan_out(iter(reading_file), staged, file.source.name, name, latest)
             found = reading_file.fingerprint
-            head = first_bytes(file.path, min(HEAD, found.length))
+            # Parquet is read after its bytes; a text is read once, and may have grown since it was looked at.
+            torn = reading_file.format == PARQUET and stat_of(file.path) != stat
+            if torn or _begun_by(found, alike) != shorter:
+                return False
             replaces = {entry.id for entry in shorter} | {each for entry in shorter for each in entry.replaces}
             entry = Entry(
                 fingerprint=found.sha256,
                 length=found.length,
-                head=hashlib.sha256(head).hexdigest(),
-                head_length=len(head),
+                head=found.prefixes.get(HEAD, found.sha256),
+                head_length=min(HEAD, found.length),
                 source=file.source.name,
                 source_file=name,
                 format=reading_file.format or "empty",
@@ -196,40 +242,40 @@ class _Look:
                 read_at=moment.isoformat(),
                 latest=latest.isoformat(),
                 segments=result.segments or {},
-                replaces=tuple(sorted(replaces - {ledger.entry_id(found.sha256, reading)})),
+                beginnings={str(each): found.prefixes[each] for each in beginning.LENGTHS if each in found.prefixes},
+                unfinished=reading_file.unfinished,
+                damaged=found.damage is not None,
             )
-            longer = self._longer(entry)
+            entry = dataclasses.replace(entry, replaces=tuple(sorted(replaces - {entry.id})))
+            longer = self._longer(entry, staged, reading_file.sure_below)
             if longer:
                 self._publish_inside(entry, longer)
             else:
                 self._publish(entry, staged)
+                if entry.unfinished:
+                    self.landed.unfinished.append(file.name)
             self._seen(file, entry.fingerprint)
+            return True
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
     def _free_name(self, name: str) -> str:
         """`name`, or with a number where another content was first seen under it, as after a rotation."""
-        taken = {entry.source_file for entry in self.entries.values()}
+        # A file without a byte has no row that its name could be mistaken for.
+        taken = {entry.source_file for entry in self.entries.values() if entry.length}
         number = 1
         while (candidate := name if number == 1 else f"{name}@{number}") in taken:
             number += 1
         return candidate
 
-    def _longer(self, entry: Entry) -> Entry | None:
+    def _longer(self, entry: Entry, staged: Path, sure_below: int) -> Entry | None:
         """The content that counts and begins with this one, as a grown file does with an older copy of itself."""
-        names = {**self.cache, **self.paths}
+        mine = ReadFiles(staged / "segments", staged / "rejected.parquet")
         for other in self.current.values():
-            alike = (other.reading, other.started_at) == (entry.reading, entry.started_at)
-            if not alike or not entry.events or other.length <= entry.length:
-                continue
-            for name, seen in names.items():
-                if not isinstance(seen, dict) or seen.get("fingerprint") != other.fingerprint:
-                    continue
-                try:
-                    found = fingerprint(self.settings.landing / name, [entry.length])
-                except (SourceError, OSError):
-                    continue
-                if found.sha256 == other.fingerprint and found.prefixes.get(entry.length) == entry.fingerprint:
+            if beginning.may_begin(entry, other):
+                rejected = ledger.rejected_path(self.settings.warehouse, other.id)
+                theirs = ReadFiles(ledger.segment_folder(self.folder, other.id), rejected)
+                if beginning.read_alike(sure_below, mine, theirs):
                     return other
         return None
 

@@ -8,7 +8,8 @@ entry names that one under `replaces`, and from then on only the longer one coun
     <warehouse>/landing/segments/<id>/ds=D.parquet    the events of one content on one day
     <warehouse>/landing/paths.json                    a cache: which path held which content; safe to delete
 
-The id is the fingerprint and a digest of the settings it was read with: with other settings it is read again.
+The id is the fingerprint and a digest of the settings it was read with: with other settings it is read again. So is a
+content whose last line was not finished, once its file has settled, and one that a damaged file held, in a whole file.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from growth_assets.warehouse import durable, locks
 
 FIRST_POSSIBLE_DAY = "2000-01-01"
 """Before it no website logged events: an older time is a broken clock, and no reason to have 10,000 partitions."""
+
+
+Lacks = Literal["", "newline", "end"]
+"""What a content lacks: nothing, the newline of a line that may still be written, or what follows the damage."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,22 @@ class Entry:
     segments: Mapping[str, Segment]
     replaces: tuple[str, ...] = ()
     """Ids of what no longer counts beside this one: its shorter selves, and itself as read before."""
+    beginnings: Mapping[str, str] = field(default_factory=dict)
+    """Length to SHA-256 of so many first bytes, for the `lengths_told` that it reaches."""
+    unfinished: int = 0
+    """Bytes of a last line without a newline that was not read, since the file may still have been written."""
+    damaged: bool = False
+    """True where the file was packed, and cut off or corrupt after these bytes."""
 
     @property
     def id(self) -> str:
         """Names the entry's file and its segments' folder."""
-        return entry_id(self.fingerprint, self.reading)
+        return entry_id(self.fingerprint, self.reading, self.lacks)
+
+    @property
+    def lacks(self) -> Lacks:
+        """What kept the content from being read to its end."""
+        return "end" if self.damaged else "newline" if self.unfinished else ""
 
     def to_json(self) -> dict[str, object]:
         """The entry as JSON holds it."""
@@ -150,9 +167,9 @@ class Ledger:
         return dt.date.fromisoformat(days[0]) if days else None
 
 
-def entry_id(fingerprint: str, reading: str) -> str:
-    """Names a content together with the settings it was read with."""
-    return f"{fingerprint}-{reading[:12]}"
+def entry_id(fingerprint: str, reading: str, lacks: Lacks = "") -> str:
+    """Names a content together with the settings it was read with, and with what kept it from being read to its end."""
+    return f"{fingerprint}-{reading[:12]}" + (f"-no-{lacks}" if lacks else "")
 
 
 def segment_folder(folder: Path, entry: str) -> Path:

@@ -108,12 +108,22 @@ def _metadata(landed: Landed) -> dict[str, Any]:
         "files_read": len(landed.read),
         "files_known": landed.known,
         "files_unreadable": len(landed.unreadable),
+        "files_unfinished": len(landed.unfinished),
+        "unfinished": unfinished_lines(landed.unfinished) or "none",
         "lines": sum(entry.lines for entry in landed.read),
         "events": sum(entry.events for entry in landed.read),
         "rejected": sum(entry.rejected for entry in landed.read),
         "touched_days": dg.MetadataValue.json(landed.touched),
         "files": dg.MetadataValue.md(_table(landed.read)) if landed.read else "nothing new",
     }
+
+
+def unfinished_lines(files: Sequence[str]) -> str:
+    """Which files have a last line that waits for its end; empty where none has."""
+    if not files:
+        return ""
+    names = ", ".join(_plain(name) for name in files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+    return f"{len(files)} unfinished line{'s wait' if len(files) > 1 else ' waits'} in {names}"
 
 
 def _table(entries: Sequence[Entry]) -> str:

@@ -38,6 +38,9 @@ hostnames = {hostnames}
 # A day of which a larger share of rows breaks one rule is not published, and its check fails.
 # max_quarantined_share = {max_quarantined_share}
 
+# A file that was changed within so many seconds may still be written: a half last line waits for its other half.
+# settle_seconds = {settle_seconds}
+
 # The least number of events of a day.
 # min_total_events = {min_total_events}
 
@@ -82,5 +85,6 @@ def site_toml(hostnames: Sequence[str]) -> str:
         future_tolerance_hours=defaults["future_tolerance_hours"],
         max_quarantined_share=defaults["max_quarantined_share"],
         min_total_events=defaults["min_total_events"],
+        settle_seconds=defaults["settle_seconds"],
         freshness="\n".join(f"# {name} = {value:g}" for name, value in freshness.model_dump().items()),
     )

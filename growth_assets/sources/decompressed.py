@@ -148,6 +148,8 @@ def _packed_with(head: bytes) -> str | None:
 def _from_file(file: BinaryIO, path: Path) -> Iterator[bytes]:
     head = file.read(8)
     packed = _packed_with(head)
+    if head and any(len(head) < len(magic) and magic.startswith(head) for _, magic, *_ in _PACKED):
+        raise SourceError(f"{path}: is cut off within its first bytes. Bring the file again, or remove it.")
     for name, _, make, step in _PACKED:
         if name == packed:
             started = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from growth_assets.sources.errors import SourceError
+from growth_assets.sources.errors import SourceError, UndecidedError
 from growth_assets.sources.formats import PARQUET, TEXT_FORMATS
 from growth_assets.sources.lines import BOM
 
@@ -18,6 +18,8 @@ _ARCHIVES = {
     b"\x89PNG": "a picture",
 }
 """First bytes of what is no log, though it may hold one."""
+_WIDE = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
+"""Byte order marks of text in which a newline is no byte of its own."""
 _MOST_LINES = 200
 _LEAST_SHARE = 0.5
 
@@ -30,16 +32,18 @@ def detect(head: bytes, path: Path) -> str:
         path: for messages.
 
     Raises:
-        SourceError: no format fits more than half of the lines; says what was tried and the remedy.
+        UndecidedError: no format fits more than half of the lines; says what was tried and the remedy.
+        SourceError: the file is an archive, a picture, or text in UTF-16 or UTF-32.
     """
+    require_plain_text(head, path)
     if head.startswith(_PARQUET_MAGIC):
         return PARQUET
     for magic, name in _ARCHIVES.items():
         if head.startswith(magic):
             raise SourceError(f"{path}: this is {name}. Unpack it into landing/, or remove it.")
     lines = head.removeprefix(BOM).split(b"\n")
-    if len(head) >= HEAD_BYTES and len(lines) > 1:
-        lines.pop()  # most likely cut off
+    if len(lines) > 1:
+        lines.pop()  # nothing, or a line that is cut off or still being written
     texts = [text for text in (line.decode("utf-8", "replace") for line in lines) if text.strip()][:_MOST_LINES]
     if not texts:
         return next(iter(TEXT_FORMATS))  # any will do: there is nothing but blank lines
@@ -48,8 +52,22 @@ def detect(head: bytes, path: Path) -> str:
     if shares[best] > _LEAST_SHARE:
         return best
     tried = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-    raise SourceError(
+    raise UndecidedError(
         f"{path}: the format of this file is not clear from its first {len(texts)} lines. Tried, with the share of "
         f"lines that fit: {tried}. Nearest is {best}, with {TEXT_FORMATS[best].looks_like}. Set `format` for its "
         "source in site.toml, or keep the file out of `files`."
     )
+
+
+def require_plain_text(head: bytes, path: Path) -> None:
+    """Refuse text whose lines cannot be found in its bytes.
+
+    Raises:
+        SourceError: names the encoding and the remedy.
+    """
+    for mark, name in _WIDE.items():
+        if head.startswith(mark):
+            raise SourceError(
+                f"{path}: this is text in {name}. Convert it to UTF-8 before landing, for instance with "
+                f"`iconv -f {name} -t UTF-8`."
+            )

@@ -7,5 +7,9 @@ class SourceError(Exception):
     """A source file cannot be read at all. The message names the file and the remedy."""
 
 
+class UndecidedError(SourceError):
+    """No format fits the lines of a file."""
+
+
 class DamagedError(Exception):
     """Compressed data ends early or is corrupt; what came before it is good. Never leaves this package."""

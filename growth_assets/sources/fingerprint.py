@@ -38,12 +38,15 @@ class Hasher:
         self._wanted = sorted({length for length in prefix_lengths if length >= 0}, reverse=True)
         self._prefixes: dict[int, str] = {}
         self.damage: str | None = None
+        self.last_byte = b""
+        """Tells whether the content ends within a line."""
 
     def watch(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The same pieces; they are hashed before they are handed on."""
         try:
             for piece in pieces:
                 self._update(piece)
+                self.last_byte = piece[-1:] or self.last_byte
                 yield piece
         except DamagedError as error:
             self.damage = str(error)

@@ -46,8 +46,23 @@ class Unread:
     """True when `head` is the whole line."""
 
 
-def chunks(pieces: Iterator[bytes], size: int = CHUNK_BYTES) -> Iterator[Chunk | Unread]:
-    """The lines of `pieces` in order, in chunks of about `size` bytes; a byte order mark is left out."""
+@dataclass(frozen=True)
+class Tail:
+    """The last line of a file that may still be written, without a newline so far."""
+
+    size: int
+    """In bytes."""
+    chunk: Chunk | None
+    """The line as if it had its newline; None where it is too long to be held."""
+
+
+def chunks(
+    pieces: Iterator[bytes], size: int = CHUNK_BYTES, *, growing: bool = False
+) -> Iterator[Chunk | Unread | Tail]:
+    """The lines of `pieces` in order, in chunks of about `size` bytes; a byte order mark is left out.
+
+    Where the file is `growing`, a last line that has no newline is a Tail; otherwise it is a line.
+    """
     cutter = _Cutter()
     held: list[bytes] = []
     held_bytes, newline_held = 0, False
@@ -64,6 +79,7 @@ def chunks(pieces: Iterator[bytes], size: int = CHUNK_BYTES) -> Iterator[Chunk |
         if cutter.skipping:
             end = piece.find(b"\n")
             if end < 0:
+                cutter.pass_over(piece)
                 continue
             yield cutter.skipped()
             piece = piece[end + 1 :]
@@ -77,7 +93,7 @@ def chunks(pieces: Iterator[bytes], size: int = CHUNK_BYTES) -> Iterator[Chunk |
         yield from cutter.whole(data[:cut])
         rest = cutter.begin(data[cut:])
         held, held_bytes, newline_held = [rest], len(rest), False
-    yield from cutter.last(b"".join(held), damaged=damaged)
+    yield from cutter.last(b"".join(held), damaged=damaged, growing=growing)
 
 
 def newlines(data: bytes) -> npt.NDArray[np.int64]:
@@ -91,6 +107,7 @@ class _Cutter:
     def __init__(self) -> None:
         self._number = 1
         self._head: bytes | None = None
+        self._passed = 0
 
     @property
     def skipping(self) -> bool:
@@ -100,8 +117,12 @@ class _Cutter:
         """Take the beginning of a line; nothing is left of it to hold when it is too long already."""
         if len(rest) <= LINE_LIMIT:
             return rest
-        self._head = rest[:HEAD_BYTES]
+        self._head, self._passed = rest[:HEAD_BYTES], len(rest)
         return b""
+
+    def pass_over(self, piece: bytes) -> None:
+        """More of a line that is too long to be held."""
+        self._passed += len(piece)
 
     def skipped(self) -> Unread:
         """The end of the long line has come."""
@@ -127,11 +148,16 @@ class _Cutter:
                 yield self.skipped()
             start = long + 1
 
-    def last(self, data: bytes, *, damaged: bool) -> Iterator[Chunk | Unread]:
+    def last(self, data: bytes, *, damaged: bool, growing: bool) -> Iterator[Chunk | Unread | Tail]:
         """What is left at the end of the file."""
         cut = data.rfind(b"\n") + 1
         rest = data[cut:]
-        if rest and not damaged:
+        if growing and not damaged:
+            if cut:
+                yield from self.whole(data[:cut])
+            if rest or self.skipping:
+                yield self._tail(rest)
+        elif rest and not damaged:
             yield from self.whole(data + b"\n")
             rest = b""
         elif cut:
@@ -139,8 +165,13 @@ class _Cutter:
         if damaged:
             head, whole = (rest, len(rest) <= HEAD_BYTES) if self._head is None else (self._head, False)
             yield Unread(self._number, Reason.DAMAGED_FILE, head[:HEAD_BYTES], whole)
-        elif self.skipping:
+        elif self.skipping and not growing:
             yield self.skipped()
+
+    def _tail(self, rest: bytes) -> Tail:
+        if self.skipping or len(rest) > LINE_LIMIT:
+            return Tail(self._passed if self.skipping else len(rest), None)
+        return Tail(len(rest), Chunk(rest + b"\n", np.array([len(rest)], np.int64), self._number))
 
 
 def _without_bom(pieces: Iterator[bytes]) -> Iterator[bytes]:

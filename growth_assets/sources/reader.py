@@ -10,12 +10,12 @@ from pathlib import Path
 from growth_assets.settings import Source
 from growth_assets.sources import decompressed, parquet
 from growth_assets.sources.batch import Batch, only_rejected
-from growth_assets.sources.detect import HEAD_BYTES, detect
-from growth_assets.sources.errors import DamagedError, SourceError
+from growth_assets.sources.detect import HEAD_BYTES, detect, require_plain_text
+from growth_assets.sources.errors import DamagedError, SourceError, UndecidedError
 from growth_assets.sources.fingerprint import Fingerprint, Hasher
-from growth_assets.sources.format import Context, TextFormat
+from growth_assets.sources.format import Context, Parser, TextFormat
 from growth_assets.sources.formats import PARQUET, TEXT_FORMATS
-from growth_assets.sources.lines import CHUNK_BYTES, Chunk, Unread, chunks
+from growth_assets.sources.lines import CHUNK_BYTES, Chunk, Tail, Unread, chunks
 from growth_assets.sources.text import canonical_encoding, head_text, lines_of
 
 
@@ -30,16 +30,22 @@ class Reading:
         *,
         prefix_lengths: Collection[int] = (),
         chunk_bytes: int = CHUNK_BYTES,
+        growing: bool = False,
     ) -> None:
         self._path = path
         self._source = source
         self._context = Context(str(path), default_hostname, source.utc_offset, source.log_format)
         self._chunk_bytes = chunk_bytes
+        self._growing = growing
         self._hasher = Hasher(prefix_lengths)
         self._batches = self._read()
         self._exhausted = False
         self.format: str | None = None
-        """The format it was read in; None before the first batch, and for an empty file."""
+        """The format it was read in; None before the first batch, and for a file without a line."""
+        self.unfinished = 0
+        """Bytes of a last line that was left for later, since it may still be written."""
+        self.sure_below = 1
+        """Lines with a smaller number are read alike, whatever may follow what the file holds by now."""
 
     def __iter__(self) -> Iterator[Batch]:
         return self._batches
@@ -62,11 +68,25 @@ class Reading:
     def _read(self) -> Generator[Batch, None, None]:
         pieces = self._hasher.watch(decompressed.pieces(self._path))
         head, pieces = _head(pieces)
+        self._growing = self._growing and bool(head) and decompressed.packed_with(self._path) is None
         if head:
-            name = detect(head, self._path) if self._source.format == "auto" else self._source.format
+            name = self._format_of(head)
             self.format = name
-            yield from self._parquet(pieces) if name == PARQUET else self._text(TEXT_FORMATS[name], pieces)
+            if name is None:
+                self.unfinished = sum(len(piece) for piece in pieces)
+            else:
+                yield from self._parquet(pieces) if name == PARQUET else self._text(TEXT_FORMATS[name], head, pieces)
         self._exhausted = True
+
+    def _format_of(self, head: bytes) -> str | None:
+        if self._source.format != "auto":
+            return self._source.format
+        try:
+            return detect(head, self._path)
+        except UndecidedError:
+            if self._growing and b"\n" not in head and len(head) < HEAD_BYTES:
+                return None  # the beginning of a first line: what it is, its end will tell
+            raise
 
     def _parquet(self, pieces: Iterator[bytes]) -> Iterator[Batch]:
         try:
@@ -78,18 +98,36 @@ class Reading:
             raise SourceError(f"{self._path}: a Parquet file that is compressed as a whole. Unpack it before landing.")
         yield from parquet.batches(self._path, self._context)
 
-    def _text(self, text_format: TextFormat, pieces: Iterator[bytes]) -> Iterator[Batch]:
+    def _text(self, text_format: TextFormat, head: bytes, pieces: Iterator[bytes]) -> Iterator[Batch]:
+        require_plain_text(head, self._path)
         encoding = canonical_encoding(self._source.encoding)
         parser = text_format.parser(self._context)
-        for item in _ahead(chunks(pieces, self._chunk_bytes)):
+        last_line, left = 0, None
+        for item in _ahead(chunks(pieces, self._chunk_bytes, growing=self._growing)):
             if isinstance(item, Chunk):
+                last_line, left = item.first_line + len(item.ends) - 1, None
                 yield parser.parse(lines_of(item, encoding))
-                continue
-            if (left := parser.flush()) is not None:
-                yield left
-            yield only_rejected([(item.line_number, item.reason, head_text(item, encoding))])
-        if (left := parser.flush()) is not None:
-            yield left
+            elif isinstance(item, Unread):
+                last_line = item.line_number
+                if (left := parser.flush()) is not None:
+                    yield left
+                yield only_rejected([(item.line_number, item.reason, head_text(item, encoding))])
+            elif (batch := self._finished(item, text_format, parser, encoding)) is not None:
+                last_line += 1
+                yield batch
+            else:
+                self.unfinished = item.size
+        if (last := parser.flush()) is not None:
+            yield last
+        cut = self._hasher.damage is not None or (self._hasher.last_byte != b"\n" and not self.unfinished)
+        self.sure_below = min([last_line if cut else last_line + 1, *_line_numbers(left), *_line_numbers(last)])
+
+    def _finished(self, tail: Tail, text_format: TextFormat, parser: Parser, encoding: str) -> Batch | None:
+        """The batch of a last line that lacks nothing but its newline."""
+        if tail.chunk is None or not text_format.self_delimiting:
+            return None
+        batch = parser.parse(lines_of(tail.chunk, encoding))
+        return batch if batch.events.height == batch.lines == 1 else None
 
 
 def read(
@@ -99,6 +137,7 @@ def read(
     *,
     prefix_lengths: Collection[int] = (),
     chunk_bytes: int = CHUNK_BYTES,
+    growing: bool = False,
 ) -> Reading:
     """Begin to read the file at `path`; nothing is opened before the first batch is asked for.
 
@@ -108,11 +147,21 @@ def read(
         default_hostname: the host of events that do not name one.
         prefix_lengths: lengths at which the fingerprint of the beginning is wanted.
         chunk_bytes: about how many decompressed bytes are parsed at once.
+        growing: the file may still be written: a last line without a newline is left for later, unless the file is
+            packed, or the line is an event that nothing can be missing from.
 
     Returns:
         Batches in line order; while iterating, SourceError when the file cannot be read at all.
     """
-    return Reading(path, source, default_hostname, prefix_lengths=prefix_lengths, chunk_bytes=chunk_bytes)
+    return Reading(
+        path, source, default_hostname, prefix_lengths=prefix_lengths, chunk_bytes=chunk_bytes, growing=growing
+    )
+
+
+def _line_numbers(batch: Batch | None) -> list[int]:
+    """The first of a batch's events and of its rejected lines."""
+    frames = () if batch is None else (batch.events, batch.rejected)
+    return [int(frame["line_number"][0]) for frame in frames if frame.height]
 
 
 def _head(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -135,7 +184,7 @@ def _then(held: list[bytes], error: DamagedError) -> Iterator[bytes]:
     raise error
 
 
-def _ahead(items: Iterator[Chunk | Unread]) -> Iterator[Chunk | Unread]:
+def _ahead(items: Iterator[Chunk | Unread | Tail]) -> Iterator[Chunk | Unread | Tail]:
     """The same items; the next is read, unpacked and hashed while this one is parsed."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         coming = pool.submit(next, items, None)

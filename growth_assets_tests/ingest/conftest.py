@@ -123,6 +123,12 @@ class Site:
         paths = [path for ds in landed.by_day for path in landed.segments(ds)]
         return [row for path in paths for row in pl.read_parquet(path, hive_partitioning=False).to_dicts()]
 
+    def rejected(self) -> list[tuple[int, str, str]]:
+        """Line number, reason and text of all rejected lines."""
+        paths = sorted((self.settings.warehouse / "raw/rejected_lines").glob("*.parquet"))
+        rows = [row for path in paths for row in pl.read_parquet(path).to_dicts()]
+        return sorted((row["line_number"], row["reason"], row["text"]) for row in rows)
+
     def hashes(self, tables: tuple[str, ...] = SETTLED) -> dict[str, str]:
         """Day and table to the digest of the published file's bytes."""
         warehouse = Warehouse(self.settings.warehouse)

@@ -110,6 +110,7 @@ def test_grown_file_replaces_itself_and_touches_the_days_that_changed(site, writ
 def test_file_that_ended_within_a_line_is_read_whole_once_the_line_is(site, write):
     whole = write.events(range(10))
     path = site.put("a.ndjson", whole[:-20])
+    os.utime(path, (1, 1))
     first = site.land()
     assert [(entry.events, entry.rejected) for entry in first.read] == [(9, 1)]
     path.write_bytes(whole)
@@ -129,6 +130,40 @@ def test_older_shorter_copy_of_a_grown_file_adds_nothing(site, write):
     landed = site.land()
     assert nothing_new(landed)
     assert rows(site) == 80
+
+
+def test_older_copy_of_a_file_that_is_deleted_adds_nothing(site, write):
+    path = site.put("access.log", write.log_lines(range(100)))
+    site.land()
+    path.unlink()
+    for name, content in {
+        "older.log": write.log_lines(range(60)),
+        "half.log": write.log_lines(range(70))[:-9],
+        "one.log": write.log_lines(range(1)),
+    }.items():
+        path = site.put(name, content)
+        os.utime(path, (1, 1))
+        assert nothing_new(site.land())
+    assert rows(site) == 100
+    assert not site.rejected()
+
+
+def test_a_content_that_only_begins_like_a_deleted_one_is_read(site, write):
+    path = site.put("access.log", write.log_lines(range(100)))
+    site.land()
+    path.unlink()
+    # One value differs, in the last line, in the middle, and in the first line.
+    for number in (59, 30, 0):
+        lines = [write.log_line(each) for each in range(60)]
+        lines[number] = write.log_line(number, path="/another")
+        site.put(f"{number}.log", b"".join(lines))
+    site.put("broken.log", write.log_lines(range(60)) + b"no log line\n")
+    site.put("half.log", write.log_line(0)[:-50])
+    assert len(site.land().read) == 5
+    assert rows(site) == 100 + 4 * 60
+    assert [number for number, *_ in site.rejected()] == [61]
+    # Half a first line, of a file that may still grow: nothing tells what it will be.
+    assert any(entry.unfinished for entry in site.ledger.current.values())
 
 
 def test_growing_in_three_steps_counts_once(site, write):

@@ -82,6 +82,7 @@ WRONG = {
     "not_a_number": ('max_quarantined_share = "many"', "max_quarantined_share: Input should be a valid number"),
     "share_above_one": ("max_quarantined_share = 1.1", "max_quarantined_share: Input should be less than or equal"),
     "below_zero": ("min_total_events = -1", "min_total_events: Input should be greater than or equal to 0"),
+    "settles_before": ("settle_seconds = -1", "settle_seconds: Input should be greater than or equal to 0"),
     "not_whole": ("min_total_events = 1.5", "min_total_events: Input should be a valid integer"),
     "no_day": ('first_day = "soon"', "first_day: Input should be a valid date"),
     "no_such_day": ('first_day = "2026-02-30"', "first_day: Input should be a valid date"),
