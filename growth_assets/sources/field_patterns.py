@@ -22,6 +22,8 @@ _ALWAYS = {
     Kind.SYSLOG: _SYSLOG,
     Kind.BRACES: _BRACES,
 }
+_QUICK = {Kind.ISO_TIME: "([0-9TZ:.+-]+)", Kind.SYSLOG: r"(?:([ -!#-z|~]{1,200}?) )?"}
+"""In ASCII alone: a bound makes an expression of all letters too large for the quick engine."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ def quick_field(place: Place) -> tuple[str, tuple[str, ...]]:
         return f"({METHOD}) ({target}+) ({PROTOCOL})", ("method", "target", "protocol")
     if field.kind is Kind.LOG_TIME and field in place.layout.clock:
         return rf"({_CLOCK}) ([+-][0-9]{{4}})", ("clock", "offset")
+    if field.kind in _QUICK:
+        return _QUICK[field.kind], (field.name,)
     if field.kind is Kind.USER and place.after.startswith(" ["):
         return "(" + place.chars('["' + "\\") + "+)", (field.name,)
     if place.has_port:

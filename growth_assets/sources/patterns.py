@@ -112,7 +112,7 @@ def _quick(layout: Layout) -> tuple[Quick, ...]:
         if isinstance(place, str):
             previous = pieces[number - 1] if number else None
             if full and isinstance(previous, Place):
-                done.append(Quick(expression + r"([^\n]*\n)$", tuple(names)))
+                done.append(Quick(rf"{expression}({literal(place[:1])}[^\n]*\n)$", tuple(names)))
                 expression, names = "^", []
             expression += literal(place)
             continue
@@ -123,7 +123,7 @@ def _quick(layout: Layout) -> tuple[Quick, ...]:
             done.append(Quick(rf"{expression}((?:{CLIENT}) \[[^\n]*\n)$", tuple(names)))
             expression, names = "^", []
     if tails:
-        done.append(Quick(expression + r"((?: [^\n]*)?\n)$", tuple(names)))
+        done.append(Quick(expression + r"((?: [^\n]*|\r)?\n)$", tuple(names)))
         expression, names = "^", []
         for tail in tails:
             expression += "(?:"
