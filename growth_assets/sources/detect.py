@@ -55,7 +55,7 @@ def detect(head: bytes, path: Path) -> str:
     raise UndecidedError(
         f"{path}: the format of this file is not clear from its first {len(texts)} lines. Tried, with the share of "
         f"lines that fit: {tried}. Nearest is {best}, with {TEXT_FORMATS[best].looks_like}. Set `format` for its "
-        "source in site.toml, or keep the file out of `files`."
+        "source in site.toml, or `log_format` for a server's own format, or keep the file out of `files`."
     )
 
 

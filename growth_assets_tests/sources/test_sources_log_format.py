@@ -6,6 +6,7 @@ import datetime as dt
 import re
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -234,6 +235,15 @@ def test_the_string_and_the_format_go_together(values, says):
     with pytest.raises(ValueError, match=says):
         Source(name="shop", **values)
     assert Source(name="shop", log_format="%t %>s").format == "log_format"
+
+
+def test_the_readmes_example_is_understood(read_bytes):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (log_format,) = re.findall(r"^ {4}log_format = '(.*)'$", readme, re.MULTILINE)
+    line = NGINX_MAIN.line.replace("0.001 0.1, 0.2 ", "").replace("443 https", "0.001")
+    (event,) = read_bytes(line.encode(), log_format=log_format).events
+    assert {name: event[name] for name in NGINX_MAIN.columns} == NGINX_MAIN.columns
+    assert dict(event["other_properties"])["request_time"] == "0.001"
 
 
 # The oracle: another way to find the fields, by a shell's rules for words. It knows no line with a lone quote or

@@ -333,5 +333,14 @@ def test_an_agent_that_cloudfront_encoded_twice(read_bytes):
 def test_text_that_is_no_log_is_refused_with_what_was_tried(read_bytes, text):
     with pytest.raises(SourceError) as error:
         read_bytes(text.encode())
-    for word in ("alb 0%", "elb 0%", "cloudfront 0%", "s3_access 0%", "iis ", "haproxy 0%", "Set `format`"):
+    for word in (
+        "alb 0%",
+        "elb 0%",
+        "cloudfront 0%",
+        "s3_access 0%",
+        "iis ",
+        "haproxy 0%",
+        "Set `format`",
+        "`log_format`",
+    ):
         assert word in str(error.value)
