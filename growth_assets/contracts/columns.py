@@ -52,6 +52,12 @@ REJECTED: dict[str, pl.DataType] = {
 }
 """What a source reader makes of a line that it cannot read. `text` is bounded."""
 
+ORIGINAL: dict[str, pl.DataType] = {
+    "original": pl.Binary(),
+    "header": pl.String(),
+}
+"""Beside a rejected line: its bytes without the newline, all of them, and the header in force; null where not kept."""
+
 SHARED: dict[str, tuple[pl.DataType, str]] = {
     "ds": (pl.String(), "Partition: UTC day, YYYY-MM-DD"),
     "dim_hostname": (pl.String(), "Host the event belongs to, like www.xx.com"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from polars.io.plugins import register_io_source
 
 from growth_assets.contracts.columns import MICROSECONDS, RECEIVED
 from growth_assets.ingest.ledger import Segment
+from growth_assets.ingest.rejected import RejectedLines
 from growth_assets.sources.batch import Batch
 from growth_assets.warehouse import durable
 
@@ -26,13 +26,10 @@ PROVENANCE: dict[str, pl.DataType] = {
 }
 """Columns that a segment has after those of a received event."""
 
-REJECTED_ROWS_HELD = 100_000
-"""Rejected lines are written out in pieces of at least so many, so that a file of nothing else stays small."""
-
 
 @dataclass
 class FannedOut:
-    """What a file came to. The folder holds `segments/ds=D.parquet` and `rejected.parquet`, not yet in place."""
+    """What a file came to. The folder holds `segments/ds=D.parquet` and the rejected lines, not yet in place."""
 
     folder: Path
     lines: int = 0
@@ -51,7 +48,7 @@ def fan_out(batches: Iterator[Batch], folder: Path, source: str, source_file: st
         whatever `batches` raises; `folder` is then left to the caller to remove.
     """
     result = FannedOut(folder)
-    rejected = _Rejected(folder / "rejected", source, source_file)
+    rejected = RejectedLines(folder, source, source_file)
     failure: list[Exception] = []
 
     def frames() -> Iterator[pl.DataFrame]:
@@ -61,7 +58,7 @@ def fan_out(batches: Iterator[Batch], folder: Path, source: str, source_file: st
                 result.lines += batch.lines
                 result.events += batch.events.height
                 result.rejected += batch.rejected.height
-                rejected.add(batch.rejected)
+                rejected.add(batch)
                 if started is None and batch.events.height:
                     started = batch.events["event_timestamp"].head(1)
                     result.started_at = started.item().isoformat()
@@ -83,10 +80,11 @@ def fan_out(batches: Iterator[Batch], folder: Path, source: str, source_file: st
     try:
         _sink(frames, segments)
     except Exception:
+        rejected.close()
         if failure:
             raise failure[0] from None
         raise
-    rejected.finish(folder / "rejected.parquet")
+    rejected.finish()
     result.segments = {path.stem.removeprefix("ds="): _segment(path) for path in sorted(segments.glob("ds=*.parquet"))}
     return result
 
@@ -121,40 +119,6 @@ def _segment(path: Path) -> Segment:
     frame = pl.scan_parquet(path, hive_partitioning=False, glob=False)
     rows, ahead = frame.select(pl.len(), pl.col("in_the_future").sum()).collect().row(0)
     return Segment(rows=rows, sha256=durable.sha256_of(path), in_the_future=ahead)
-
-
-class _Rejected:
-    """The rejected lines of one file, written in pieces."""
-
-    def __init__(self, folder: Path, source: str, source_file: str) -> None:
-        self.folder, self.source, self.source_file = folder, source, source_file
-        self.held: list[pl.DataFrame] = []
-        self.rows = 0
-        self.pieces: list[Path] = []
-
-    def add(self, frame: pl.DataFrame) -> None:
-        self.held.append(frame)
-        self.rows += frame.height
-        if self.rows >= REJECTED_ROWS_HELD:
-            self._write()
-
-    def _write(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{len(self.pieces):08}.parquet"
-        pl.concat(self.held).with_columns(
-            pl.lit(self.source).alias("source"), pl.lit(self.source_file).alias("source_file")
-        ).write_parquet(path, compression="zstd")
-        self.pieces.append(path)
-        self.held, self.rows = [], 0
-
-    def finish(self, path: Path) -> None:
-        if self.rows:
-            self._write()
-        if self.pieces:
-            pl.concat([pl.scan_parquet(piece) for piece in self.pieces]).sink_parquet(
-                path, compression="zstd", maintain_order=True
-            )
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def staging_folder(root: Path) -> Path:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
-from growth_assets.ingest import beginning, clock, ledger
+from growth_assets.ingest import beginning, clock, ledger, placing
 from growth_assets.ingest.beginning import ReadFiles
 from growth_assets.ingest.fan_out import fan_out, staging_folder
 from growth_assets.ingest.files import LandingFile, Unreadable, landing_files, stat_of
@@ -33,7 +33,7 @@ from growth_assets.warehouse import durable, locks
 HEAD = 4096
 """First bytes that tell whether two contents can begin alike."""
 
-READER_VERSION = "4"
+READER_VERSION = "5"
 """Raised when the readers make other rows of the same bytes: known files are then read again."""
 
 ATTEMPTS = 3
@@ -68,7 +68,7 @@ def land(settings: Settings, progress: Progress | None = None) -> Landed:
         # Whatever is staged was left by a process that died: nobody else holds the lock.
         shutil.rmtree(folder / "_staging", ignore_errors=True)
         before = ledger.read(settings.warehouse)
-        _tidy(settings.warehouse, before)
+        placing.tidy(settings.warehouse, before)
         look = _Look(settings, folder, before)
         files = list(landing_files(settings))
         for done, file in enumerate(files):
@@ -106,21 +106,6 @@ def first_bytes(path: Path, length: int) -> bytes:
     except DamagedError:
         pass  # what came before the damage is its beginning
     return head[:length]
-
-
-def _tidy(warehouse: Path, landed: Ledger) -> None:
-    """Finish what a process that died left half done: nothing that does not count stays visible."""
-    with ledger.held(warehouse):
-        table = warehouse / "raw" / "rejected_lines"
-        there = {path.stem for path in table.glob("*.parquet")}
-        there |= {path.name for path in (warehouse / "landing" / "segments").glob("*")}
-        for identifier in there - set(landed.current):
-            _drop(warehouse, identifier)
-
-
-def _drop(warehouse: Path, identifier: str) -> None:
-    ledger.rejected_path(warehouse, identifier).unlink(missing_ok=True)
-    shutil.rmtree(ledger.segment_folder(warehouse / "landing", identifier), ignore_errors=True)
 
 
 def _begun_by(found: Fingerprint, alike: list[Entry]) -> list[Entry]:
@@ -296,27 +281,13 @@ class _Look:
             self.landed.read.append(entry)
 
     def _put_in_place(self, entry: Entry, staged: Path) -> None:
-        segments = ledger.segment_folder(self.folder, entry.id)
-        # Left by a process that died before it wrote the entry.
-        shutil.rmtree(segments, ignore_errors=True)
-        segments.parent.mkdir(parents=True, exist_ok=True)
-        (staged / "segments").rename(segments)
-        durable.sync_folder(segments)
-        durable.sync_folder(segments.parent)
-        rejected = staged / "rejected.parquet"
-        if rejected.exists():
-            durable.put_in_place(rejected, ledger.rejected_path(self.settings.warehouse, entry.id))
-        durable.write_json(ledger.entry_path(self.folder, entry.id), entry.to_json())
+        placing.put_in_place(self.settings.warehouse, entry, staged)
         self.entries[entry.id] = entry
         self.current[entry.id] = entry
         for replaced in entry.replaces:
             self.current.pop(replaced, None)
-            # What was read and rejected in the shorter self is in this one too.
-            _drop(self.settings.warehouse, replaced)
             other = self.entries.get(replaced)
             if other is not None and other.fingerprint == entry.fingerprint:
-                # The same content as read with other settings: only one way of reading it is remembered.
-                ledger.entry_path(self.folder, replaced).unlink(missing_ok=True)
                 del self.entries[replaced]
 
     def _seen(self, file: LandingFile, sha256: str) -> None:

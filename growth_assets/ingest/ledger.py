@@ -6,6 +6,7 @@ entry names that one under `replaces`, and from then on only the longer one coun
 
     <warehouse>/landing/files/<id>.json               an entry, written last, so that it speaks of whole files
     <warehouse>/landing/segments/<id>/ds=D.parquet    the events of one content on one day
+    <warehouse>/landing/rejected/<id>.parquet         the bytes of its rejected lines, to be read again
     <warehouse>/landing/paths.json                    a cache: which path held which content; safe to delete
 
 The id is the fingerprint and a digest of the settings it was read with: with other settings it is read again. So is a
@@ -185,6 +186,11 @@ def segment_path(folder: Path, entry: str, ds: str) -> Path:
 def rejected_path(warehouse_root: Path, entry: str) -> Path:
     """The file of raw.rejected_lines that holds those of one entry; there is none where it has none."""
     return warehouse_root / "raw" / "rejected_lines" / f"{entry}.parquet"
+
+
+def originals_path(folder: Path, entry: str) -> Path:
+    """The file of the bytes of the lines that one entry rejected; there is none where it has none."""
+    return folder / "rejected" / f"{entry}.parquet"
 
 
 def entry_path(folder: Path, entry: str) -> Path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from growth_assets.contracts.columns import RECEIVED, REJECTED
+from growth_assets.contracts.columns import ORIGINAL, RECEIVED, REJECTED
 from growth_assets.sources.reasons import Reason
 
 TEXT_LIMIT = 1_000
@@ -32,11 +32,20 @@ class Batch:
     """The columns of REJECTED."""
     lines: int
     """Lines (records of a CSV file, rows of a Parquet file) that were read; headers do not count."""
+    spans: Mapping[int, int] = field(default_factory=dict)
+    """First line of a rejected record to its number of lines, where it has more than one."""
+    headers: Sequence[tuple[int, str]] = ()
+    """Headers that stand among these lines, each with its line, where a format can have several."""
+    originals: pl.DataFrame | None = None
+    """The columns of ORIGINAL for each of `rejected`; None where they were not kept."""
 
     def __post_init__(self) -> None:
         if self.lines != self.events.height + self.rejected.height:
             raise ValueError(f"{self.lines} lines gave {self.events.height} events, {self.rejected.height} rejected")
-        for frame, columns in ((self.events, RECEIVED), (self.rejected, REJECTED)):
+        if self.originals is not None and self.originals.height != self.rejected.height:
+            raise ValueError(f"{self.rejected.height} rejected lines have {self.originals.height} originals")
+        frames = [(self.events, RECEIVED), (self.rejected, REJECTED), (self.originals, ORIGINAL)]
+        for frame, columns in ((frame, columns) for frame, columns in frames if frame is not None):
             if list(frame.schema.items()) != list(columns.items()):
                 raise ValueError(f"expected {columns}, got {dict(frame.schema)}")
 

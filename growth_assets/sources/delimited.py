@@ -9,6 +9,7 @@ header is not one.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import re
 from collections.abc import Sequence
@@ -64,6 +65,7 @@ class CsvParser:
         self._open_size = 0
         self._rows: list[native.Row] = []
         self._rejections: list[Rejection] = []
+        self._spans: dict[int, int] = {}
 
     def parse(self, lines: Lines) -> Batch:
         """The events and rejected lines of all records that are complete by now."""
@@ -97,7 +99,8 @@ class CsvParser:
 
     def _settled(self, fast: pl.DataFrame) -> Batch:
         batch = native.merged([fast, native.frame_of(self._rows)], self._rejections)
-        self._rows, self._rejections = [], []
+        batch = dataclasses.replace(batch, spans=self._spans)
+        self._rows, self._rejections, self._spans = [], [], {}
         return batch
 
     def _skip_header(self, lines: Lines) -> int:
@@ -181,7 +184,10 @@ class CsvParser:
         if isinstance(record, Reason):
             return False
         first = self._open[0]
+        rejected = len(self._rejections)
         self._accept(record, first, undecodable=any(line.undecodable for line in self._open))
+        if len(self._rejections) > rejected:
+            self._spans[first.number] = len(self._open)
         self._close()
         return True
 

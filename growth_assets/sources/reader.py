@@ -13,9 +13,10 @@ from growth_assets.sources.batch import Batch, only_rejected
 from growth_assets.sources.detect import HEAD_BYTES, detect, require_plain_text
 from growth_assets.sources.errors import DamagedError, SourceError, UndecidedError
 from growth_assets.sources.fingerprint import Fingerprint, Hasher
-from growth_assets.sources.format import Context, Parser, TextFormat
+from growth_assets.sources.format import Context, TextFormat
 from growth_assets.sources.formats import PARQUET, TEXT_FORMATS
 from growth_assets.sources.lines import CHUNK_BYTES, Chunk, Tail, Unread, chunks
+from growth_assets.sources.originals import Keeping
 from growth_assets.sources.text import canonical_encoding, head_text, lines_of
 
 
@@ -101,7 +102,7 @@ class Reading:
     def _text(self, text_format: TextFormat, head: bytes, pieces: Iterator[bytes]) -> Iterator[Batch]:
         require_plain_text(head, self._path)
         encoding = canonical_encoding(self._source.encoding)
-        parser = text_format.parser(self._context)
+        parser = Keeping(text_format.parser(self._context))
         last_line, left = 0, None
         for item in _ahead(chunks(pieces, self._chunk_bytes, growing=self._growing)):
             if isinstance(item, Chunk):
@@ -122,7 +123,7 @@ class Reading:
         cut = self._hasher.damage is not None or (self._hasher.last_byte != b"\n" and not self.unfinished)
         self.sure_below = min([last_line if cut else last_line + 1, *_line_numbers(left), *_line_numbers(last)])
 
-    def _finished(self, tail: Tail, text_format: TextFormat, parser: Parser, encoding: str) -> Batch | None:
+    def _finished(self, tail: Tail, text_format: TextFormat, parser: Keeping, encoding: str) -> Batch | None:
         """The batch of a last line that lacks nothing but its newline."""
         if tail.chunk is None or not text_format.self_delimiting:
             return None

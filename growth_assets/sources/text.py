@@ -28,6 +28,8 @@ class Lines:
     first_line: int
     data: bytes
     """The same lines in UTF-8, one after the other."""
+    raw: Chunk
+    """The same lines as they stand in the file."""
 
     @property
     def height(self) -> int:
@@ -65,7 +67,7 @@ def lines_of(chunk: Chunk, encoding: str) -> Lines:
             ends = newlines(data)
         text = _cut(data, ends)
         if len(text) == len(chunk.ends):
-            return Lines(text, {}, chunk.first_line, data)
+            return Lines(text, {}, chunk.first_line, data, chunk)
     except (pl.exceptions.ComputeError, UnicodeError):
         pass
     return _line_by_line(chunk, encoding)
@@ -103,4 +105,4 @@ def _line_by_line(chunk: Chunk, encoding: str) -> Lines:
             undecodable[position] = (len(text) - len(line.decode(encoding, "ignore"))) // 4
         texts.append(text.replace("\n", "\\n") + "\n")
     series = pl.Series(texts, dtype=pl.String)
-    return Lines(series, undecodable, chunk.first_line, "".join(texts).encode("utf-8"))
+    return Lines(series, undecodable, chunk.first_line, "".join(texts).encode("utf-8"), chunk)

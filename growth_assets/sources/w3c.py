@@ -6,6 +6,7 @@ not. Times are UTC, as the format asks for.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -137,6 +138,10 @@ def _decoded(values: pl.Series, decode: Callable[[str], str]) -> pl.Series:
     return values.replace(changed) if changed else values
 
 
+def _header_line(line: str) -> str:
+    return line.rstrip("\r\n") + "\n"
+
+
 class W3cParser:
     """Reads the lines of one file; keeps the `#Fields` line that is in force."""
 
@@ -158,7 +163,8 @@ class W3cParser:
             found, refused = self._under(header, lines, np.concatenate(positions_of))
             events += found
             rejections += refused
-        return native.merged(events, rejections)
+        begun = [(lines.first_line + int(each), _header_line(lines.text[int(each)])) for each in header_at]
+        return dataclasses.replace(native.merged(events, rejections), headers=begun)
 
     def flush(self) -> None:
         """A line never waits for the next."""
@@ -167,7 +173,7 @@ class W3cParser:
         """The `#Fields` line in force at a line, kept for those that follow."""
         line = lines.text[int(position)] if lines.height else ""
         if line.startswith(_FIELDS):
-            self.header = line.rstrip("\r\n") + "\n"
+            self.header = _header_line(line)
         return self.header
 
     def lines_under(self, header: str) -> FieldLines | Reason:

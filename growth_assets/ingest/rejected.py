@@ -1,0 +1,92 @@
+"""The rejected lines of one file, written in pieces: as the table shows them, and as they were, to be read again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from growth_assets.contracts.columns import ORIGINAL, REJECTED
+from growth_assets.sources.batch import Batch
+
+ROWS_HELD = 100_000
+BYTES_HELD = 32 << 20
+"""Rejected lines are written out in pieces of at least so many rows or bytes, so that a file of nothing else, or of
+lines of a megabyte each, stays small."""
+
+TABLE = "rejected.parquet"
+"""The rows of raw.rejected_lines, with text that is cut."""
+
+ORIGINALS = "originals.parquet"
+"""The same rows with their bytes and header; a piece is a row group."""
+
+_ARROW = pa.schema(
+    [
+        ("line_number", pa.int64()),
+        ("reason", pa.large_string()),
+        ("text", pa.large_string()),
+        ("original", pa.large_binary()),
+        ("header", pa.large_string()),
+    ]
+)
+
+
+class RejectedLines:
+    """Takes the batches of one file; leaves TABLE and ORIGINALS in `folder` where a line was rejected."""
+
+    def __init__(self, folder: Path, source: str, source_file: str) -> None:
+        self._folder, self._source, self._source_file = folder, source, source_file
+        self._held: list[pl.DataFrame] = []
+        self._rows = self._bytes = 0
+        self._pieces: list[Path] = []
+        self._originals: pq.ParquetWriter | None = None
+
+    def add(self, batch: Batch) -> None:
+        """Take the rejected lines of one batch."""
+        if batch.rejected.height:
+            self.take(batch.rejected, batch.originals)
+
+    def take(self, rejected: pl.DataFrame, originals: pl.DataFrame | None) -> None:
+        """Take rejected lines, and what can be read of them again."""
+        if originals is None:
+            originals = pl.DataFrame(schema=ORIGINAL).clear(rejected.height)
+        frame = rejected.hstack(originals)
+        self._held.append(frame)
+        self._rows += frame.height
+        self._bytes += int(frame.estimated_size())
+        if self._rows >= ROWS_HELD or self._bytes >= BYTES_HELD:
+            self._write()
+
+    def _write(self) -> None:
+        pieces = self._folder / "rejected"
+        pieces.mkdir(parents=True, exist_ok=True)
+        frame = pl.concat(self._held)
+        self._held, self._rows, self._bytes = [], 0, 0
+        if self._originals is None:
+            self._originals = pq.ParquetWriter(self._folder / ORIGINALS, _ARROW, compression="zstd")
+        self._originals.write_table(frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(_ARROW))
+        path = pieces / f"{len(self._pieces):08}.parquet"
+        frame.select(*REJECTED).with_columns(
+            pl.lit(self._source).alias("source"), pl.lit(self._source_file).alias("source_file")
+        ).write_parquet(path, compression="zstd")
+        self._pieces.append(path)
+
+    def finish(self) -> None:
+        """Write what is held."""
+        if self._rows:
+            self._write()
+        if self._originals is not None:
+            self._originals.close()
+        if self._pieces:
+            pl.concat([pl.scan_parquet(piece) for piece in self._pieces]).sink_parquet(
+                self._folder / TABLE, compression="zstd", maintain_order=True
+            )
+        shutil.rmtree(self._folder / "rejected", ignore_errors=True)
+
+    def close(self) -> None:
+        """Let go of the files, also where reading failed."""
+        if self._originals is not None:
+            self._originals.close()

@@ -1,0 +1,86 @@
+"""The bytes of rejected lines, kept so that they can be read again after a setting was mended.
+
+What can be read from a rejected line is its bytes and the header that was in force; its text may be cut, or decoded
+wrongly. Lines that were too long to be held have no bytes here, nor has what stands for a damaged file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from bisect import bisect_right
+
+import numpy as np
+import polars as pl
+
+from growth_assets.contracts.columns import ORIGINAL
+from growth_assets.sources.batch import Batch
+from growth_assets.sources.format import Parser
+from growth_assets.sources.lines import LINE_LIMIT, Chunk
+from growth_assets.sources.text import Lines
+
+HELD_BYTES = 5 * LINE_LIMIT
+"""A record may wait for lines to come: so many bytes of earlier lines are held. CSV holds LINE_LIMIT characters."""
+
+
+class Keeping:
+    """A parser whose batches have the bytes of their rejected lines."""
+
+    def __init__(self, parser: Parser) -> None:
+        self._parser = parser
+        self._held: list[Chunk] = []
+
+    @property
+    def header(self) -> str:
+        """The parser's own."""
+        return self._parser.header
+
+    def parse(self, lines: Lines) -> Batch:
+        """What the parser makes of `lines`."""
+        before = self._parser.header
+        self._held.append(lines.raw)
+        batch = self._kept(self._parser.parse(lines), before)
+        self._held = _last_bytes(self._held)
+        return batch
+
+    def flush(self) -> Batch | None:
+        """What the parser has left."""
+        batch = self._parser.flush()
+        return None if batch is None else self._kept(batch, self._parser.header)
+
+    def _kept(self, batch: Batch, before: str) -> Batch:
+        if not batch.rejected.height:
+            return batch
+        numbers = batch.rejected["line_number"].to_list()
+        originals = [self._bytes_of(number, batch.spans.get(number, 1)) for number in numbers]
+        starts = [start for start, _ in batch.headers]
+        headers = [before or (self._parser.header if not starts else ""), *(header for _, header in batch.headers)]
+        in_force = [headers[bisect_right(starts, number)] for number in numbers]
+        return dataclasses.replace(batch, originals=pl.DataFrame([originals, in_force], schema=ORIGINAL))
+
+    def _bytes_of(self, number: int, lines: int) -> bytes | None:
+        found = [self._line(each) for each in range(number, number + lines)]
+        whole = [line for line in found if line is not None]
+        return b"\n".join(whole) if len(whole) == lines else None
+
+    def _line(self, number: int) -> bytes | None:
+        for chunk in reversed(self._held):
+            position = number - chunk.first_line
+            if 0 <= position < len(chunk.ends):
+                start = int(chunk.ends[position - 1]) + 1 if position else 0
+                return chunk.data[start : int(chunk.ends[position])]
+        return None
+
+
+def _last_bytes(chunks: list[Chunk]) -> list[Chunk]:
+    """The last lines of `chunks`, about HELD_BYTES of them."""
+    kept: list[Chunk] = []
+    room = HELD_BYTES
+    for chunk in reversed(chunks):
+        if room <= 0:
+            break
+        first = int(np.searchsorted(chunk.ends, len(chunk.data) - room)) if len(chunk.data) > room else 0
+        cut = int(chunk.ends[first - 1]) + 1 if first else 0
+        # A slice of its own: a view would hold the whole chunk.
+        kept.insert(0, Chunk(chunk.data[cut:], chunk.ends[first:] - cut, chunk.first_line + first) if cut else chunk)
+        room -= len(chunk.data) - cut
+    return kept
