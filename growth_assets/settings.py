@@ -52,6 +52,7 @@ class Source(_Strict):
     format: Literal[
         "auto", "ndjson", "csv", "parquet", "combined", "vhost_combined", "common", "log_format",
         "alb", "elb", "cloudfront", "s3_access", "iis", "haproxy",
+        "nginx_json", "caddy", "traefik", "segment", "snowplow", "ga4", "posthog", "plausible",
     ] = "auto"  # fmt: skip
     log_format: str | None = None
     """The `LogFormat` of Apache or `log_format` of nginx that writes the files; makes `format` "log_format"."""

@@ -50,12 +50,13 @@ hostnames = {hostnames}
 
 # Which files in landing/ belong together. Without a [[sources]] all files are taken for what they look like:
 # NDJSON, CSV or Parquet with native events, combined, vhost_combined or common access logs, logs of AWS (alb, elb,
-# cloudfront, s3_access), iis or haproxy; plain or packed.
+# cloudfront, s3_access), iis or haproxy, JSON logs or events of trackers; plain or packed.
 # [[sources]]
 # name = "shop"
 # files = "shop/*.log*"          # below landing/; a file belongs to the first source that matches
 # format = "auto"                # or ndjson, csv, parquet, combined, vhost_combined, common, log_format,
-#                                # alb, elb, cloudfront, s3_access, iis, haproxy
+#                                # alb, elb, cloudfront, s3_access, iis, haproxy, nginx_json, caddy, traefik,
+#                                # segment, snowplow, ga4, posthog, plausible
 # log_format = '%h %l %u %t "%r" %>s %b %D'  # any LogFormat of Apache or log_format of nginx, in single quotes
 # hostname = "shop.example.com"  # host of events that name none
 # encoding = "utf-8"             # bytes that do not fit are kept, visibly, as \\xNN

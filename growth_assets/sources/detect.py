@@ -10,7 +10,7 @@ from growth_assets.sources.lines import BOM
 
 HEAD_BYTES = 256 << 10
 """So many decompressed bytes are looked at."""
-_PARQUET_MAGIC = b"PAR1"
+PARQUET_MAGIC = b"PAR1"
 _ARCHIVES = {
     b"PK\x03\x04": "a zip archive",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
@@ -36,7 +36,7 @@ def detect(head: bytes, path: Path) -> str:
         SourceError: the file is an archive, a picture, or text in UTF-16 or UTF-32.
     """
     require_plain_text(head, path)
-    if head.startswith(_PARQUET_MAGIC):
+    if head.startswith(PARQUET_MAGIC):
         return PARQUET
     for magic, name in _ARCHIVES.items():
         if head.startswith(magic):

@@ -7,15 +7,23 @@ from __future__ import annotations
 
 from growth_assets.sources import (
     alb,
+    caddy,
     cloudfront,
     combined,
     custom_log,
     delimited,
     elb,
+    ga4,
     haproxy,
     iis,
     ndjson,
+    nginx_json,
+    plausible,
+    posthog,
     s3_access,
+    segment,
+    snowplow,
+    traefik,
 )
 from growth_assets.sources.format import TextFormat
 
@@ -37,6 +45,14 @@ TEXT_FORMATS: dict[str, TextFormat] = {
         s3_access.FORMAT,
         iis.FORMAT,
         haproxy.FORMAT,
+        caddy.FORMAT,
+        traefik.FORMAT,
+        nginx_json.FORMAT,
+        segment.FORMAT,
+        snowplow.FORMAT,
+        ga4.FORMAT,
+        posthog.FORMAT,
+        plausible.FORMAT,
     )
 }
 """By name; where two fit a file equally well, the first wins."""

@@ -172,15 +172,16 @@ class NdjsonParser:
         return result
 
 
-def _is_object(line: str) -> bool:
+def _is_event(line: str) -> bool:
     try:
-        return isinstance(from_json(line), Object)
+        record = from_json(line)
     except ValueError:
         return False
+    return isinstance(record, Object) and any(name == "event_time" for name, _ in record)
 
 
 def _share(lines: Sequence[str]) -> float:
-    return share_of(lines, _is_object)
+    return share_of(lines, _is_event)
 
 
-FORMAT = TextFormat("ndjson", _share, NdjsonParser, "a JSON object a line", self_delimiting=True)
+FORMAT = TextFormat("ndjson", _share, NdjsonParser, "a JSON object a line that names event_time", self_delimiting=True)

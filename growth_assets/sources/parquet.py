@@ -1,6 +1,7 @@
-"""Native events as Parquet: one row an event, columns named as the keys of a native event.
+"""Native events as Parquet, one row an event, with columns named as the keys of a native event; or GA4's export.
 
-Columns may be typed: a timestamp with a zone is converted to UTC, one without needs the source's utc_offset.
+Rows of GA4's export are known by their columns and read as its JSON lines are. Columns of native events may be
+typed: a timestamp with a zone is converted to UTC, one without needs the source's utc_offset.
 `properties` may be a map, a struct, or JSON text. Lists, structs and maps elsewhere become JSON text, bytes
 that are not UTF-8 are shown as hex. The line number is the number of the row, from 1.
 """
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from growth_assets.contracts.columns import MAP
-from growth_assets.sources import native
+from growth_assets.sources import ga4, native
 from growth_assets.sources.batch import Batch, Rejection
 from growth_assets.sources.errors import SourceError
 from growth_assets.sources.format import Context
@@ -32,17 +33,20 @@ def batches(path: Path, context: Context, rows: int = BATCH_ROWS) -> Iterator[Ba
     """The events of the file, some rows at a time.
 
     Raises:
-        SourceError: the file is corrupt, has a type that cannot be shown as text, or has no column
-        event_time.
+        SourceError: the file is corrupt, has a type that cannot be shown as text, or has the columns of
+        neither.
     """
     first = 1
     for frame in _frames(path, rows):
-        if "event_time" not in frame.columns:
+        if "event_time" in frame.columns:
+            yield _batch(frame, context, first)
+        elif ga4.is_event(dict.fromkeys(frame.columns)):
+            yield _exported(frame, context, first)
+        else:
             raise SourceError(
-                f"{path}: this Parquet file has no column event_time. Rename its time column, or set another "
-                "`format` for the source in site.toml."
+                f"{path}: this Parquet file has no column event_time, nor event_timestamp and event_name as GA4's "
+                "exports have. Rename its time column, or keep the file out of `files` of its source in site.toml."
             )
-        yield _batch(frame, context, first)
         first += frame.height
 
 
@@ -103,6 +107,20 @@ def _batch(frame: pl.DataFrame, context: Context, first: int) -> Batch:
         else:
             rows.append(found)
     return native.merged([events, native.frame_of(rows)], rejections)
+
+
+def _exported(frame: pl.DataFrame, context: Context, first: int) -> Batch:
+    """The events of rows of GA4's export."""
+    rows: list[Row] = []
+    rejections: list[Rejection] = []
+    for number, values in enumerate(frame.iter_rows(named=True), start=first):
+        record = _value(values)
+        found = ga4.TRACKER.event(ga4.TRACKER.leaves(record), context, number)
+        if isinstance(found, Reason):
+            rejections.append((number, found, to_text(record) or ""))
+        else:
+            rows.append(found)
+    return native.merged([native.frame_of(rows)], rejections)
 
 
 def _time(column: pl.Series) -> pl.Series:

@@ -8,9 +8,9 @@ from itertools import chain
 from pathlib import Path
 
 from growth_assets.settings import Source
-from growth_assets.sources import decompressed, parquet
+from growth_assets.sources import decompressed, ga4, parquet
 from growth_assets.sources.batch import Batch, only_rejected
-from growth_assets.sources.detect import HEAD_BYTES, detect, require_plain_text
+from growth_assets.sources.detect import HEAD_BYTES, PARQUET_MAGIC, detect, require_plain_text
 from growth_assets.sources.errors import DamagedError, SourceError, UndecidedError
 from growth_assets.sources.fingerprint import Fingerprint, Hasher
 from growth_assets.sources.format import Context, TextFormat
@@ -81,7 +81,8 @@ class Reading:
 
     def _format_of(self, head: bytes) -> str | None:
         if self._source.format != "auto":
-            return self._source.format
+            exported = self._source.format == ga4.FORMAT.name and head.startswith(PARQUET_MAGIC)
+            return PARQUET if exported else self._source.format
         try:
             return detect(head, self._path)
         except UndecidedError:

@@ -90,6 +90,22 @@ def test_bytes_that_are_not_utf8_are_rejected(read_bytes):
     assert len(whole.events) == 1
 
 
+def test_tab_separated_values_are_the_same_format(read_bytes):
+    data = (
+        "event_time\tip\tuser_agent\turl\tzone\r\n"
+        f'{T}\t192.0.2.1\tA, b; c\t"/a\tb"\t\r\n'
+        f"{T}\t192.0.2.1\tshort\r\n"
+        f"\t192.0.2.1\tA\t/\teu\r\n"
+        f"{T}\t192.0.2.2\tA\t/\teu\r\n"
+    )
+    whole = read_bytes(data.encode())
+    assert (whole.format, whole.reasons) == ("csv", [(3, "wrong_field_count"), (4, "no_time")])
+    assert [(each["ip"], each["user_agent"], each["url"], each["other_properties"]) for each in whole.events] == [
+        ("192.0.2.1", "A, b; c", "/a\tb", []),
+        ("192.0.2.2", "A", "/", [("zone", "eu")]),
+    ]
+
+
 @pytest.mark.parametrize("between", [",", ";", "\t"])
 def test_windows_line_ends_byte_order_mark_and_other_delimiters(read_bytes, between):
     lines = [["event_time", "ip", "x"], [T, "1.2.3.4", "y"]]

@@ -1,0 +1,32 @@
+"""Events in the words of Plausible: name, url, domain, referrer and timestamp, or the script's n, u, d and r.
+
+Plausible's own user_id is the anonymous visitor of a day, nobody who logged in.
+"""
+
+from __future__ import annotations
+
+from growth_assets.sources.json_lines import text_format
+from growth_assets.sources.tracked import Tracker, first_of
+
+TRACKER = Tracker(
+    time=("timestamp", "time"),
+    name=first_of("name", "n"),
+    event_id=("event_id",),
+    hostname=("hostname", "domain", "d"),
+    url=("url", "u"),
+    referrer=("referrer", "r"),
+    ip=("ip", "remote_ip"),
+    user_agent=("user_agent",),
+    anonymous_id=("user_id", "visitor_id"),
+    country=("country_code", "country"),
+    bags=("props", "p", "meta", "m"),
+)
+
+
+def is_event(record: dict[str, object]) -> bool:
+    """Whether an object is such an event."""
+    told = all(any(name in record for name in names) for names in (("name", "n"), ("url", "u"), ("domain", "d")))
+    return told and "event_time" not in record
+
+
+FORMAT = text_format("plausible", TRACKER, is_event, "an object a line with name, url and domain (or n, u and d)")
