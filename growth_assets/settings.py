@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from functools import cached_property
+from ipaddress import ip_interface, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -226,6 +227,15 @@ class Settings(BaseSettings):
     """Secret in front of the visitor key, so that visitor ids cannot be traced back to addresses by trying all."""
     country_database: Path | None = None
     """A GeoLite2, GeoIP2 or DB-IP database (.mmdb) for countries or cities; default: the one in the package."""
+    trusted_proxies: tuple[str, ...] = (
+        "127.0.0.0/8",
+        "::1/128",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "fc00::/7",
+    )
+    """Addresses and networks of our own proxies: their `X-Forwarded-For` is believed. Default: loopback and private."""
     max_quarantined_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     """A day of which a larger share of rows breaks one rule is not published; its check fails."""
     settle_seconds: Annotated[int, Field(ge=0)] = 300
@@ -247,6 +257,20 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Variables win over the file's values, which arrive as init arguments."""
         return _Environment(settings_cls), init_settings
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        networks: list[str] = []
+        for value in values:
+            try:
+                network = ip_network(value, strict=False)
+            except ValueError:
+                raise ValueError(f"{value!r} is no address and no network like 10.0.0.0/8 or fc00::/7") from None
+            if "/" in value and ip_interface(value).ip != network.network_address:
+                raise ValueError(f"{value} names an address inside the network {network}; write one or the other")
+            networks.append(str(network))
+        return tuple(networks)
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:

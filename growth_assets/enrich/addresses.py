@@ -8,6 +8,7 @@ whose few reachable parts are no visitor's.
 
 from __future__ import annotations
 
+import re
 import socket
 from ipaddress import IPv4Network, IPv6Network
 
@@ -32,7 +33,14 @@ _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 # No leading zeros: some readers take them as octal, so that one text would be two addresses.
 _IPV4 = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
 
+_ONE_IPV4 = re.compile(_IPV4)
+
 _MAPPED = bytes(10) + b"\xff\xff"
+
+
+def is_ipv4(addresses: pl.Series) -> pl.Series:
+    """Whether each text is an IPv4 address in dotted form; null where it is null."""
+    return addresses.str.contains(_IPV4)
 
 
 def ipv4_numbers(addresses: pl.Series) -> pl.Series:
@@ -42,7 +50,7 @@ def ipv4_numbers(addresses: pl.Series) -> pl.Series:
     number = (pl.col(first) * (1 << 24) + pl.col(second) * (1 << 16) + pl.col(third) * (1 << 8) + pl.col(fourth)).cast(
         pl.UInt32
     )
-    return octets.select(pl.when(addresses.str.contains(_IPV4)).then(number)).to_series()
+    return octets.select(pl.when(is_ipv4(addresses)).then(number)).to_series()
 
 
 def public_ipv4(number: pl.Expr) -> pl.Expr:
@@ -50,6 +58,11 @@ def public_ipv4(number: pl.Expr) -> pl.Expr:
     return ~pl.any_horizontal(
         number.is_between(int(network.network_address), int(network.broadcast_address)) for network in NOT_PUBLIC_IPV4
     )
+
+
+def packed_ipv4(address: str) -> bytes | None:
+    """The 4 bytes of an IPv4 address in dotted form; None for any other text."""
+    return socket.inet_aton(address) if _ONE_IPV4.fullmatch(address) else None
 
 
 def packed_ipv6(address: str) -> bytes | None:
@@ -63,6 +76,20 @@ def packed_ipv6(address: str) -> bytes | None:
 def embedded_ipv4(packed: bytes) -> str | None:
     """The IPv4 address in an IPv4-mapped IPv6 one (`::ffff:192.0.2.1`); None in any other."""
     return socket.inet_ntoa(packed[12:]) if packed.startswith(_MAPPED) else None
+
+
+def canonical_ipv6(packed: bytes) -> str:
+    """The one spelling of an IPv6 address that RFC 5952 recommends, all groups in hexadecimal.
+
+    Not left to the machine or to Python: their spellings differ here and there, and a visitor's id hangs on this one.
+    """
+    groups = [f"{high << 8 | low:x}" for high, low in zip(packed[::2], packed[1::2], strict=True)]
+    # The longest run of zero groups, and of equally long ones the first; a single one is spelled out.
+    for length in range(8, 1, -1):
+        for start in range(9 - length):
+            if all(group == "0" for group in groups[start : start + length]):
+                return f"{':'.join(groups[:start])}::{':'.join(groups[start + length :])}"
+    return ":".join(groups)
 
 
 def is_public_ipv6(packed: bytes) -> bool:

@@ -6,7 +6,9 @@ from functools import reduce
 
 import polars as pl
 
-from growth_assets.enrich import bot, country, domains, referrer, visitor
+from growth_assets.enrich import bot, client, country, domains, referrer, visitor
+from growth_assets.enrich.distinct import map_distinct
+from growth_assets.fct.private_properties import without_private
 from growth_assets.fct.stand_ins import stand_in
 from growth_assets.settings import ActionRule, Settings
 
@@ -31,16 +33,16 @@ def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
         .then(pl.col("url").str.extract(URL_PATH))
         .otherwise(pl.col("url").str.extract(TARGET_PATH))
         .alias("dim_url_path"),
-        pl.col("other_properties").fill_null(pl.lit({}, dtype=pl.Map(pl.String, pl.String))),
+        without_private(received["other_properties"]),
+        *_clients_and_countries(received, settings),
     )
     hosts = referrer.referrer_hosts(typed["referrer"])
     return (
         typed.with_columns(
             pl.col("received_user_id").cast(pl.Int64, strict=False).alias("user_id"),
-            visitor.visitor_ids(_hashable(typed["ip"]), typed["user_agent"], settings.salt.get_secret_value()).alias(
-                "logged_out_user_id"
-            ),
-            country.open_database(settings.country_database).countries(typed["ip"]).alias("dim_country"),
+            visitor.visitor_ids(
+                _hashable(typed["client"]), typed["user_agent"], settings.salt.get_secret_value()
+            ).alias("logged_out_user_id"),
             *bot.devices_and_bots(typed["user_agent"]),
             domains.registrable_domains(hosts).alias("dim_referrer_domain"),
             referrer.named_sources(
@@ -59,8 +61,28 @@ def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
             "referrer",
             "ip",
             "forwarded_for",
+            "client",
             "user_agent",
         )
+    )
+
+
+def _clients_and_countries(received: pl.DataFrame, settings: Settings) -> list[pl.Series]:
+    """`client`, the address of who sent the request, and its `dim_country`."""
+    database = country.open_database(settings.country_database)
+    forwarded = received["forwarded_for"].null_count() < received.height
+
+    def told(chains: pl.DataFrame) -> pl.Series:
+        passed_on = chains["forwarded_for"] if forwarded else pl.Series([None], dtype=pl.String).new_from_index(
+            0, chains.height
+        )  # fmt: skip
+        clients = client.client_addresses(chains["ip"], passed_on, settings.trusted_proxies)
+        return pl.DataFrame([clients, database.countries(clients).alias("dim_country")]).to_struct()
+
+    return (
+        map_distinct(received.select("ip", *(["forwarded_for"] if forwarded else [])), told)
+        .struct.unnest()
+        .get_columns()
     )
 
 

@@ -19,11 +19,11 @@ def stand_in(typed: pl.DataFrame, salt: str) -> pl.DataFrame:
     """The same rows; visitor, country and brand are filled in where a tracked event said nothing to tell them by.
 
     Args:
-        typed: columns as received, and logged_out_user_id, dim_country and dim_device_brand.
+        typed: columns as received, and client, logged_out_user_id, dim_country and dim_device_brand.
         salt: of the visitor key.
     """
     tracked = pl.col("event_name").is_not_null()
-    no_address = tracked & (pl.col("ip").fill_null("") == "")
+    no_address = tracked & pl.col("client").is_null()
     no_agent = tracked & pl.col("user_agent").is_null()
     told = typed.select(
         no_address=no_address.fill_null(value=False),

@@ -1,7 +1,8 @@
 """All website events, one row each, with country, device brand, bot and source; unique on visitor and time.
 
 Rows that break a row rule are put aside into raw.quarantined_events; events received twice are dropped and counted.
-Per day, always: raw = fct + quarantined + duplicates. No address, user agent or query string comes this far.
+Per day, always: raw = fct + quarantined + duplicates. No address, user agent or query string comes this
+far, nor a property that by its name holds one.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ TABLE = Table(
     ),
     balance=Balance(raw.TABLE.name, ("core.fct_website_events", "raw.quarantined_events"), ("duplicates",)),
     excused=("in_the_future",),
-    settings_used=("actions", "action_rules", "hostnames", "salt"),
+    settings_used=("actions", "action_rules", "hostnames", "salt", "trusted_proxies"),
     files=lambda settings: (settings.country_database or reference.COUNTRY_DATABASE, reference.SOURCES),
     packages=("ua-parser-builtins", "user-agents", "crawler-user-agents", "publicsuffixlist", "mmh3"),
     kind="fct",

@@ -35,6 +35,10 @@ hostnames = {hostnames}
 # Default: the database in the package, made from the registries' delegations.
 # country_database = "GeoLite2-Country.mmdb"
 
+# Addresses and networks of your own proxies: what they say of who came before them (X-Forwarded-For) is believed.
+# Name the networks of your CDN here, beside these. Everybody else's word may be forged.
+# trusted_proxies = {trusted_proxies}
+
 # A day of which a larger share of rows breaks one rule is not published, and its check fails.
 # max_quarantined_share = {max_quarantined_share}
 
@@ -84,6 +88,7 @@ def site_toml(hostnames: Sequence[str]) -> str:
         actions=json.dumps(list(BUILT_IN_ACTIONS)),
         hit_actions=json.dumps(list(defaults["hit_actions"])),
         future_tolerance_hours=defaults["future_tolerance_hours"],
+        trusted_proxies=json.dumps(list(defaults["trusted_proxies"])),
         max_quarantined_share=defaults["max_quarantined_share"],
         min_total_events=defaults["min_total_events"],
         settle_seconds=defaults["settle_seconds"],

@@ -27,7 +27,7 @@ _FROM = {
     "status": ("status", "original_status"),
     "referrer": ("http_referer",),
     "user_agent": ("http_user_agent",),
-    "forwarded_for": ("http_x_forwarded_for",),
+    "forwarded_for": ("http_x_forwarded_for", "proxy_add_x_forwarded_for", "http_forwarded"),
     "event_id": ("event_id",),
 }
 """Fields that can fill a column, first in line first."""

@@ -1,7 +1,7 @@
 """The native event: the keys that NDJSON, CSV and Parquet files share, and how they become received events.
 
-Keys: event_id, event_time, hostname, action_type, url, referrer, ip, user_agent, user_id, properties. Text is
-kept as received, numbers with their digits; an empty text in one of these keys says nothing and becomes null.
+Keys: event_id, event_time, hostname, action_type, url, referrer, ip, forwarded_for, user_agent, user_id, properties.
+Text is kept as received, numbers with their digits; an empty text in one of these keys says nothing and becomes null.
 All other keys go to other_properties (see `properties`): a null there says nothing and is left out, an object
 or list is kept as JSON text. Keys of `properties` go in as they are, nulls too; when it is no object, it goes
 in whole under its own name. A text that holds a JSON object counts as that object.
@@ -23,7 +23,7 @@ from growth_assets.sources.json_values import Number, Object, clean, from_json, 
 from growth_assets.sources.properties import extended, maps, named_apart
 from growth_assets.sources.reasons import Reason
 
-SCALARS = ("event_id", "hostname", "action_type", "url", "referrer", "ip", "user_agent", "user_id")
+SCALARS = ("event_id", "hostname", "action_type", "url", "referrer", "ip", "forwarded_for", "user_agent", "user_id")
 KEYS = ("event_time", *SCALARS, "properties")
 
 Row = tuple[Any, ...]
@@ -135,7 +135,6 @@ def fast_events(frame: pl.DataFrame, context: Context) -> tuple[pl.DataFrame, pl
         other_properties=bags,
         event_name=pl.lit(None, dtype=pl.String),
         method=pl.lit(None, dtype=pl.String),
-        forwarded_for=pl.lit(None, dtype=pl.String),
         status=pl.lit(None, dtype=pl.Int32),
     )
     events = events.select(*RECEIVED)

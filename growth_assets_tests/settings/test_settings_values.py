@@ -54,6 +54,7 @@ def test_every_key_is_read(site, tmp_path):
     found = site(
         'hostnames = ["www.xx.com", "shop.xx.com"]\nfirst_day = 2026-02-03\nsalt = "s"\n'
         f'actions = {[*BUILT_IN_ACTIONS, "vote"]}\nhit_actions = ["page_view", "vote"]\n'
+        'trusted_proxies = ["198.51.100.7", "2001:DB8:0::/48"]\n'
         'country_database = "db/x.mmdb"\nmax_quarantined_share = 0.5\nmin_total_events = 7\n'
         "[freshness]\nguardrail_warn_hours = 1\nguardrail_fail_hours = 2.5\n"
         '[[sources]]\nname = "shop"\nfiles = "shop/*"\nformat = "common"\nhostname = "shop.xx.com"\n'
@@ -64,6 +65,7 @@ def test_every_key_is_read(site, tmp_path):
     assert found.hostnames == ("www.xx.com", "shop.xx.com")
     assert found.first_day == dt.date(2026, 2, 3)
     assert found.salt.get_secret_value() == "s"
+    assert found.trusted_proxies == ("198.51.100.7/32", "2001:db8::/48")
     assert found.country_database == tmp_path / "db/x.mmdb"
     assert (found.max_quarantined_share, found.min_total_events) == (0.5, 7)
     assert (found.freshness.guardrail_fail_hours, found.freshness.metric_fail_hours) == (2.5, 50)
@@ -108,6 +110,13 @@ WRONG = {
     "no_hit": ("hit_actions = []", "hit_actions must name at least one action"),
     "unknown_rule_action": ('[[action_rules]]\naction = "vote"', "action_rules names vote, which `actions`"),
     "built_in_missing": ('actions = ["page_view"]', "actions must list click, custom_event, download, error, login"),
+    "no_network": ('trusted_proxies = ["10.0.0.0/8", "my-cdn"]', "trusted_proxies: 'my-cdn' is no address and no net"),
+    "network_of_no_size": ('trusted_proxies = ["10.0.0.0/33"]', "trusted_proxies: '10.0.0.0/33' is no address"),
+    "inside": (
+        'trusted_proxies = ["10.0.0.1/8"]',
+        "trusted_proxies: 10.0.0.1/8 names an address inside the network 10.",
+    ),
+    "one_network": ('trusted_proxies = "10.0.0.0/8"', "trusted_proxies: Input should be a valid tuple"),
     "action_name": ('actions = ["Page View"]', "actions.0: "),
     "same_sources": (SOURCE + SOURCE, "sources must be at least one, each with a name of its own"),
     "no_sources": ("sources = []", "sources must be at least one"),

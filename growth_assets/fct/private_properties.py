@@ -1,0 +1,31 @@
+"""Properties that hold an address or a user agent, by their names: they stay in the raw layer.
+
+Senders put what they like into other_properties, and logs of proxies name several addresses beside the client's.
+What a property holds under another name is the sender's own word, and is left as it is.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from growth_assets.contracts.columns import MAP
+
+_ADDRESS = r"(?:(?:client|remote|user|visitor|peer|source|src|real|original|connecting|forwarded|host|true)_?)*ip"
+PRIVATE = (
+    rf"^(?:http_|context_|\$|x_|cf_|fastly_)*(?:{_ADDRESS}(?:_?(?:v4|v6|addr|address|adress))?"
+    r"|(?:proxy_add_)?(?:x_)?forwarded(?:_for)?|(?:remote|client|peer)_(?:addr|address|host)|user_?agent)$"
+)
+"""Expression for the names, in lower case, words parted by `_`, without the number of a name that was given twice."""
+
+
+def without_private(properties: pl.Series) -> pl.Series:
+    """The maps without entries whose names say that they hold an address or a user agent; null becomes empty."""
+    of = pl.col(properties.name)
+    frame = properties.to_frame().with_columns(of.fill_null(pl.lit({}, dtype=MAP)))
+    names = frame.select(of.map.keys().explode().unique().drop_nulls()).to_series()
+    plain = names.str.to_lowercase().str.replace_all(r"[-. ]+", "_").str.replace(r"#[0-9]+$", "")
+    private = names.filter(plain.str.contains(PRIVATE))
+    if private.is_empty():
+        return frame.to_series()
+    stays = ~pl.element().struct.field("key").is_in(private.to_list())
+    return frame.select(of.map.entries().list.filter(stays).cast(MAP)).to_series()
