@@ -253,7 +253,7 @@ def answers(
     from growth_assets.report.screen import rich_table
     from growth_assets.warehouse.partitions import Warehouse, WarehouseError
 
-    warehouse = Warehouse(settings.warehouse)
+    warehouse = Warehouse.of(settings)
     try:
         days = report.published_days(warehouse, ds)
         found = report.answers(warehouse, days)

@@ -16,10 +16,21 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 import pydantic_settings
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from growth_assets import places
 from growth_assets.log_format.notation import layout_of
+from growth_assets.places import Place
 
 SITE_FILE = "site.toml"
 
@@ -200,6 +211,14 @@ class _Environment(EnvSettingsSource):
         return {key: value for key, value in super().__call__().items() if key != "data"}
 
 
+def _place(value: object, info: ValidationInfo) -> Place:
+    if isinstance(value, Place):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be a folder, or a URL like s3://bucket/prefix")
+    return places.place(value, info.data["data"])
+
+
 class Settings(BaseSettings):
     """Everything a site can set. See `growth-assets init` for the commented file."""
 
@@ -213,6 +232,12 @@ class Settings(BaseSettings):
 
     data: Path
     """The folder with `site.toml`, `landing/` and `warehouse/`; absolute."""
+    landing: Annotated[Place, PlainValidator(_place)] = Field(default_factory=lambda known: known["data"] / "landing")
+    """Where source files arrive: a folder, relative to `data`, or a URL: s3://bucket/prefix, gs:// or az://."""
+    warehouse: Annotated[Place, PlainValidator(_place)] = Field(
+        default_factory=lambda known: known["data"] / "warehouse"
+    )
+    """Where the tables are: a folder, relative to `data`, or a URL."""
     first_day: dt.date | None = None
     """First daily partition (UTC); default: the oldest day landed, but not before 2000-01-01."""
     future_tolerance_hours: Annotated[float, Field(ge=0, le=87_600)] = 24
@@ -285,6 +310,8 @@ class Settings(BaseSettings):
         built_in = sorted({rule.action for rule in BUILT_IN_ACTION_RULES} - known)
         if built_in:
             raise ValueError(f"actions must list {', '.join(built_in)} too: the built-in action rules give them")
+        if places.inside(self.landing, self.warehouse) or places.inside(self.warehouse, self.landing):
+            raise ValueError("landing and warehouse must be apart, neither inside the other")
         if not self.hit_actions:
             raise ValueError("hit_actions must name at least one action")
         sources = [source.name for source in self.sources]
@@ -293,19 +320,14 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def landing(self) -> Path:
-        """Where source files arrive."""
-        return self.data / "landing"
-
-    @property
-    def warehouse(self) -> Path:
-        """Where the tables are."""
-        return self.data / "warehouse"
+    def workplace(self) -> Path:
+        """Where locks, staged files and the catalogue are: the warehouse itself, or on this machine in its stead."""
+        return self.data / "warehouse" if places.is_remote(self.warehouse) else self.warehouse
 
     @property
     def catalogue(self) -> Path:
         """The DuckDB file with one view a table."""
-        return self.warehouse / "growth.duckdb"
+        return self.workplace / "growth.duckdb"
 
     @property
     def dagster_home(self) -> Path:

@@ -17,6 +17,7 @@ import polars as pl
 
 from growth_assets.checks.verdict import Verdict, conservation, verdicts
 from growth_assets.contracts.table import Built, Table
+from growth_assets.places import Place
 from growth_assets.settings import Settings
 from growth_assets.warehouse.partitions import Record, Warehouse, rows_of
 from growth_assets.warehouse.versions import code_version
@@ -26,7 +27,7 @@ from growth_assets.warehouse.versions import code_version
 class Received:
     """What landed for one day: the segment files in order, and their data version."""
 
-    files: Sequence[Path]
+    files: Sequence[Place]
     inputs: Mapping[str, str]
     rows: int
     """How many events they hold, as counted when they landed."""
@@ -184,7 +185,7 @@ class Day:
 
     def _frame(self, name: str) -> pl.LazyFrame:
         if name not in self.frames:
-            self.frames[name] = self.warehouse.scan(self.by_name[name], self.ds)
+            self.frames[name] = self.warehouse.scan_held(self.by_name[name], self.ds)
         return self.frames[name]
 
     def _rows(self, name: str) -> int:

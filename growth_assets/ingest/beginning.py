@@ -8,12 +8,13 @@ those lines, such as the half of a last line, is in the longer one as a whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import polars as pl
 
 from growth_assets.contracts.columns import RECEIVED, REJECTED
 from growth_assets.ingest.ledger import Entry
+from growth_assets.places import Place
+from growth_assets.warehouse.partitions import scan
 
 LENGTHS = tuple(1 << power for power in range(6, 48))
 """Lengths of the beginnings whose digests are kept: of any content, more than half of its bytes are among them."""
@@ -44,15 +45,15 @@ def read_alike(sure_below: int, shorter: ReadFiles, longer: ReadFiles) -> bool:
 class ReadFiles:
     """The Parquet files that hold what was read of one content."""
 
-    def __init__(self, segments: Path, rejected: Path) -> None:
-        self.events = sorted(segments.glob("ds=*.parquet"))
-        self.rejected = [rejected] if rejected.exists() else []
+    def __init__(self, segments: Place, rejected: Place) -> None:
+        self.events = [scan(path) for path in segments.glob("ds=*.parquet")]
+        self.rejected = [scan(rejected)] if rejected.exists() else []
 
 
-def _lines(first: int, below: int, paths: list[Path], columns: Sequence[str]) -> pl.DataFrame:
-    if not paths:
+def _lines(first: int, below: int, files: Sequence[pl.LazyFrame], columns: Sequence[str]) -> pl.DataFrame:
+    if not files:
         return pl.DataFrame(schema={name: {**RECEIVED, **REJECTED}[name] for name in columns})
     end = min(first + LINES_AT_ONCE, below)
     number = pl.col("line_number")
-    rows = pl.scan_parquet(paths, hive_partitioning=False, glob=False).filter(number >= first, number < end)
+    rows = pl.concat(files).filter(number >= first, number < end)
     return rows.select(columns).sort("line_number").collect()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from growth_assets.ingest import ledger
 from growth_assets.ingest.ledger import Entry
+from growth_assets.places import Place
+from growth_assets.settings import Settings
 from growth_assets.warehouse.partitions import rows_of
 
 
@@ -35,15 +36,15 @@ class Account:
         return f"{entry.source_file}: {said} when read, but {self.events} + {self.rejected} on disk"
 
 
-def accounts(warehouse: Path, entries: Iterable[Entry]) -> list[Account]:
+def accounts(settings: Settings, entries: Iterable[Entry]) -> list[Account]:
     """The account of each of `entries` that counts still: a longer content may have replaced one since."""
-    with ledger.held(warehouse):
-        landed = ledger.read(warehouse)
+    with ledger.held(settings.workplace):
+        landed = ledger.read(settings.warehouse)
         there = [landed.current[entry.id] for entry in entries if entry.id in landed.current]
-        return [_account(warehouse, landed, entry) for entry in there]
+        return [_account(settings.warehouse, landed, entry) for entry in there]
 
 
-def _account(warehouse: Path, landed: ledger.Ledger, entry: Entry) -> Account:
+def _account(warehouse: Place, landed: ledger.Ledger, entry: Entry) -> Account:
     # A file that is gone holds nothing: that is a loss like any other.
     segments = [ledger.segment_path(landed.folder, entry.id, ds) for ds in entry.segments]
     rejected = ledger.rejected_path(warehouse, entry.id)

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
+from fsspec.utils import glob_translate
+from upath import UPath
+
+from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings, Source
+
+Stat = tuple[int, int, int | str, int]
+"""Size, time of change (ns), and what else changes with a file: the time of change of its inode (ns) and the inode; of
+an object its ETag."""
 
 
 @dataclass(frozen=True)
 class LandingFile:
     """A file that is there now."""
 
-    path: Path
+    path: Place
     name: str
     """Path below landing/, with forward slashes."""
     source: Source
-    stat: tuple[int, int, int, int]
-    """Size, times of change of content and of inode (ns), inode: as long as these stay, so does the content."""
+    stat: Stat
+    """As long as it stays, so does the content."""
 
     def may_grow(self, now: dt.datetime, settle_seconds: int) -> bool:
         """True where the file was changed so lately that somebody may still write to it."""
@@ -38,13 +48,37 @@ class Unreadable:
 
 def landing_files(settings: Settings) -> Iterator[LandingFile | Unreadable]:
     """The files below `landing/`, by name; hidden ones (.name) and those of no source are left alone."""
+    if is_remote(settings.landing):
+        yield from _objects(settings, settings.landing)
+    else:
+        yield from _on_disk(settings, settings.landing)
+
+
+def _objects(settings: Settings, landing: UPath) -> Iterator[LandingFile]:
+    """From one listing of the prefix."""
+    patterns = [(source, re.compile(glob_translate(source.files))) for source in settings.sources]
+    listed = landing.fs.find(landing.path, detail=True)
+    for path in sorted(listed):
+        name = path.removeprefix(f"{landing.path}/")
+        source = next((source for source, pattern in patterns if pattern.match(name)), None)
+        # A console makes an object without a byte for a "folder".
+        if source is None or _hidden(name) or name.endswith("/"):
+            continue
+        yield LandingFile(landing / name, name, source, _stat_of_object(listed[path]))
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(name).parts)
+
+
+def _on_disk(settings: Settings, landing: Path) -> Iterator[LandingFile | Unreadable]:
     taken: dict[Path, Source] = {}
     for source in settings.sources:
-        for path in settings.landing.glob(source.files):
+        for path in landing.glob(source.files):
             taken.setdefault(path, source)
     for path in sorted(taken):
-        name = path.relative_to(settings.landing).as_posix()
-        if any(part.startswith(".") for part in Path(name).parts):
+        name = path.relative_to(landing).as_posix()
+        if _hidden(name):
             continue
         try:
             stat = stat_of(path)
@@ -62,7 +96,19 @@ def landing_files(settings: Settings) -> Iterator[LandingFile | Unreadable]:
         yield LandingFile(path, name, taken[path], stat)
 
 
-def stat_of(path: Path) -> tuple[int, int, int, int]:
-    """What changes when the file at `path` does; see LandingFile."""
+def _stat_of_object(about: Mapping[str, Any]) -> Stat:
+    """From what s3fs, gcsfs or adlfs say of an object."""
+    changed = next((about[key] for key in ("LastModified", "mtime", "updated", "last_modified") if about.get(key)), 0)
+    if isinstance(changed, str):
+        changed = dt.datetime.fromisoformat(changed)
+    # Whole seconds: a listing has no finer ones, where the object itself may have.
+    seconds = int(changed.timestamp()) if isinstance(changed, dt.datetime) else 0
+    return int(about["size"]), seconds * 1_000_000_000, str(about.get("ETag") or about.get("etag")), 0
+
+
+def stat_of(path: Place) -> Stat:
+    """What changes when the file at `path` does."""
+    if is_remote(path):
+        return _stat_of_object(path.fs.info(path.path))
     status = path.stat()
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)

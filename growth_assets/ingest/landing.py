@@ -22,6 +22,7 @@ from growth_assets.ingest.beginning import ReadFiles
 from growth_assets.ingest.fan_out import fan_out, staging_folder
 from growth_assets.ingest.files import LandingFile, Unreadable, landing_files, stat_of
 from growth_assets.ingest.ledger import Entry, Lacks, Ledger
+from growth_assets.places import Place
 from growth_assets.settings import Settings
 from growth_assets.sources import decompressed
 from growth_assets.sources.errors import DamagedError, SourceError
@@ -64,11 +65,11 @@ def land(settings: Settings, progress: Progress | None = None) -> Landed:
     A file that cannot be read is told and holds up no other.
     """
     folder = settings.warehouse / "landing"
-    with locks.exclusive(settings.warehouse / "_locks" / "landing.lock"):
+    with locks.exclusive(settings.workplace / "_locks" / "landing.lock"):
         # Whatever is staged was left by a process that died: nobody else holds the lock.
-        shutil.rmtree(folder / "_staging", ignore_errors=True)
+        shutil.rmtree(settings.workplace / "landing" / "_staging", ignore_errors=True)
         before = ledger.read(settings.warehouse)
-        placing.tidy(settings.warehouse, before)
+        placing.tidy(settings, before)
         look = _Look(settings, folder, before)
         files = list(landing_files(settings))
         for done, file in enumerate(files):
@@ -95,7 +96,7 @@ def reading_of(settings: Settings, file: LandingFile) -> str:
     return durable.digest_of([READER_VERSION, source, hostname, ahead])
 
 
-def first_bytes(path: Path, length: int) -> bytes:
+def first_bytes(path: Place, length: int) -> bytes:
     """The first decompressed bytes of a file, at most `length`."""
     head = b""
     try:
@@ -116,7 +117,7 @@ def _begun_by(found: Fingerprint, alike: list[Entry]) -> list[Entry]:
 class _Look:
     """One look at the landing folder; takes files one by one."""
 
-    def __init__(self, settings: Settings, folder: Path, before: Ledger) -> None:
+    def __init__(self, settings: Settings, folder: Place, before: Ledger) -> None:
         self.settings, self.folder = settings, folder
         self.entries: dict[str, Entry] = dict(before.known)
         self.current: dict[str, Entry] = dict(before.current)
@@ -196,7 +197,7 @@ class _Look:
         growing: bool,
     ) -> bool:
         name = min(shorter, key=lambda entry: entry.length).source_file if shorter else self._free_name(file.name)
-        staged = staging_folder(self.folder)
+        staged = staging_folder(self.settings.workplace / "landing")
         moment = dt.datetime.fromisoformat(read_at) if read_at else clock.now()
         latest = clock.latest(moment, self.settings)
         try:
@@ -266,7 +267,7 @@ class _Look:
 
     def _publish_inside(self, entry: Entry, longer: Entry) -> None:
         """Remember a content that is in a longer one already: as if it had landed before it."""
-        with ledger.held(self.settings.warehouse):
+        with ledger.held(self.settings.workplace):
             longer = dataclasses.replace(longer, replaces=tuple(sorted({*longer.replaces, entry.id})))
             # In this order: a process that dies between the two leaves nothing that counts twice.
             for each in (longer, entry):
@@ -276,7 +277,7 @@ class _Look:
             self.landed.known += 1
 
     def _publish(self, entry: Entry, staged: Path) -> None:
-        with ledger.held(self.settings.warehouse):
+        with ledger.held(self.settings.workplace):
             self._put_in_place(entry, staged)
             self.landed.read.append(entry)
 

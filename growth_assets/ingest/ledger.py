@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from growth_assets.places import Place
 from growth_assets.warehouse import durable, locks
 
 FIRST_POSSIBLE_DAY = "2000-01-01"
@@ -117,7 +118,7 @@ class LedgerError(Exception):
 class Ledger:
     """All entries, as they were on disk at one moment."""
 
-    folder: Path
+    folder: Place
     entries: tuple[Entry, ...]
 
     @cached_property
@@ -140,7 +141,7 @@ class Ledger:
                 days.setdefault(ds, []).append(entry)
         return dict(sorted(days.items()))
 
-    def segments(self, ds: str) -> list[Path]:
+    def segments(self, ds: str) -> list[Place]:
         """The segment files of a day, in order."""
         return [segment_path(self.folder, entry.id, ds) for entry in self.by_day.get(ds, [])]
 
@@ -173,39 +174,39 @@ def entry_id(fingerprint: str, reading: str, lacks: Lacks = "") -> str:
     return f"{fingerprint}-{reading[:12]}" + (f"-no-{lacks}" if lacks else "")
 
 
-def segment_folder(folder: Path, entry: str) -> Path:
+def segment_folder(folder: Place, entry: str) -> Place:
     """Where the segments of one entry are."""
     return folder / "segments" / entry
 
 
-def segment_path(folder: Path, entry: str, ds: str) -> Path:
+def segment_path(folder: Place, entry: str, ds: str) -> Place:
     """The file of one segment."""
     return segment_folder(folder, entry) / f"ds={ds}.parquet"
 
 
-def rejected_path(warehouse_root: Path, entry: str) -> Path:
+def rejected_path(warehouse_root: Place, entry: str) -> Place:
     """The file of raw.rejected_lines that holds those of one entry; there is none where it has none."""
     return warehouse_root / "raw" / "rejected_lines" / f"{entry}.parquet"
 
 
-def originals_path(folder: Path, entry: str) -> Path:
+def originals_path(folder: Place, entry: str) -> Place:
     """The file of the bytes of the lines that one entry rejected; there is none where it has none."""
     return folder / "rejected" / f"{entry}.parquet"
 
 
-def entry_path(folder: Path, entry: str) -> Path:
+def entry_path(folder: Place, entry: str) -> Place:
     """The file of one entry."""
     return folder / "files" / f"{entry}.json"
 
 
 @contextmanager
-def held(warehouse_root: Path) -> Iterator[None]:
+def held(workplace: Path) -> Iterator[None]:
     """Keep the ledger and its segments as they are: for whoever changes them, or reads segments named by it."""
-    with locks.exclusive(warehouse_root / "_locks" / "ledger.lock"):
+    with locks.exclusive(workplace / "_locks" / "ledger.lock"):
         yield
 
 
-def read(warehouse_root: Path) -> Ledger:
+def read(warehouse_root: Place) -> Ledger:
     """The ledger of a warehouse; empty where nothing has landed.
 
     Raises:
@@ -215,9 +216,8 @@ def read(warehouse_root: Path) -> Ledger:
     return Ledger(folder, tuple(_entries(sorted((folder / "files").glob("*.json")))))
 
 
-def _entries(paths: Iterable[Path]) -> Iterable[Entry]:
-    for path in paths:
-        content = durable.read_json(path)
+def _entries(paths: Sequence[Place]) -> Iterable[Entry]:
+    for path, content in durable.read_jsons(paths):
         try:
             if content is None:
                 raise ValueError("not a JSON object")
@@ -232,7 +232,7 @@ def _entries(paths: Iterable[Path]) -> Iterable[Entry]:
 class Cached:
     """The ledger, read again only after an entry came or went. Use it while the ledger is held."""
 
-    def __init__(self, warehouse_root: Path) -> None:
+    def __init__(self, warehouse_root: Place) -> None:
         self._root = warehouse_root
         self._seen: tuple[str, ...] | None = None
         self._ledger = Ledger(warehouse_root / "landing", ())

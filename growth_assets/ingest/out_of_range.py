@@ -20,7 +20,7 @@ from growth_assets.ingest.ledger import Ledger
 from growth_assets.raw import quarantined_events, website_events
 from growth_assets.settings import Settings
 from growth_assets.warehouse import locks
-from growth_assets.warehouse.partitions import Warehouse, rows_of
+from growth_assets.warehouse.partitions import Warehouse, rows_of, scan
 
 BEFORE_FIRST_DAY = "before_first_day"
 IN_THE_FUTURE = "in_the_future"
@@ -71,7 +71,7 @@ def survey(settings: Settings, landed: Ledger | None = None) -> Survey:
     """What has landed for days that are no partition, or have nothing but events in the future."""
     landed = landed or ledger.read(settings.warehouse)
     first, last = first_day(settings).isoformat(), last_day().isoformat()
-    warehouse = Warehouse(settings.warehouse)
+    warehouse = Warehouse.of(settings)
     found = Survey()
     for ds in landed.by_day:
         ahead = landed.in_the_future(ds)
@@ -94,8 +94,8 @@ def put_aside(settings: Settings) -> tuple[Survey, list[str]]:
     Returns:
         What there is, and the days of which not every event that landed could be put aside: they stay as they were.
     """
-    warehouse = Warehouse(settings.warehouse)
-    with locks.exclusive(settings.warehouse / "_locks" / "out_of_range.lock"):
+    warehouse = Warehouse.of(settings)
+    with locks.exclusive(settings.workplace / "_locks" / "out_of_range.lock"):
         found = survey(settings)
         lost = [ds for ds in found.aside if not _publish(settings, warehouse, found, ds)]
         for ds in _left_behind(warehouse, found):
@@ -109,7 +109,7 @@ def _publish(settings: Settings, warehouse: Warehouse, found: Survey, ds: str) -
     with warehouse.building(ds):
         if warehouse.path(website_events.TABLE, ds).exists():
             return True  # built meanwhile, with its own rows put aside
-        with ledger.held(settings.warehouse):
+        with ledger.held(settings.workplace):
             landed = ledger.read(settings.warehouse)
             inputs, numbers = landed.inputs(ds), found.numbers(ds)
             record = warehouse.record(table, ds)
@@ -129,7 +129,7 @@ def _rows(landed: Ledger, ds: str, *, before: bool) -> pl.DataFrame:
     types = {name: each.metadata["dtype"] for name, each in website_events.COLUMNS.items()}
     # A segment that is gone holds nothing; the count will tell.
     there = [path for path in landed.segments(ds) if path.exists()]
-    segments = [pl.scan_parquet(path, hive_partitioning=False, glob=False) for path in there]
+    segments = [scan(path) for path in there]
     rule = pl.when("in_the_future").then(pl.lit(IN_THE_FUTURE)).when(pl.lit(before)).then(pl.lit(BEFORE_FIRST_DAY))
     return (
         pl.concat([pl.LazyFrame(schema=types), *segments])

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from growth_assets.ingest import ledger
 from growth_assets.ingest.ledger import Entry, Ledger
 from growth_assets.ingest.rejected import ORIGINALS, TABLE
+from growth_assets.places import Place
+from growth_assets.settings import Settings
 from growth_assets.warehouse import durable
 
 
-def put_in_place(warehouse: Path, entry: Entry, staged: Path) -> None:
+def put_in_place(warehouse: Place, entry: Entry, staged: Path) -> None:
     """Publish `entry` with what is staged of it. Hold the ledger around it.
 
     A process that dies on the way leaves the old state, or the new one with remains that `tidy` takes away.
     """
     folder = warehouse / "landing"
-    segments = ledger.segment_folder(folder, entry.id)
-    # Left by a process that died before it wrote the entry.
-    shutil.rmtree(segments, ignore_errors=True)
-    segments.parent.mkdir(parents=True, exist_ok=True)
-    (staged / "segments").rename(segments)
-    durable.sync_folder(segments)
-    durable.sync_folder(segments.parent)
+    # In place of what a process left that died before it wrote the entry.
+    durable.put_folder_in_place(staged / "segments", ledger.segment_folder(folder, entry.id))
     for name, final in (
         (TABLE, ledger.rejected_path(warehouse, entry.id)),
         (ORIGINALS, ledger.originals_path(folder, entry.id)),
@@ -39,9 +35,10 @@ def put_in_place(warehouse: Path, entry: Entry, staged: Path) -> None:
             ledger.entry_path(folder, replaced).unlink(missing_ok=True)
 
 
-def tidy(warehouse: Path, landed: Ledger) -> None:
+def tidy(settings: Settings, landed: Ledger) -> None:
     """Finish what a process that died left half done: nothing that does not count stays visible."""
-    with ledger.held(warehouse):
+    warehouse = settings.warehouse
+    with ledger.held(settings.workplace):
         there = {path.stem for path in (warehouse / "raw" / "rejected_lines").glob("*.parquet")}
         there |= {path.stem for path in (warehouse / "landing" / "rejected").glob("*.parquet")}
         there |= {path.name for path in (warehouse / "landing" / "segments").glob("*")}
@@ -49,9 +46,9 @@ def tidy(warehouse: Path, landed: Ledger) -> None:
             drop(warehouse, identifier)
 
 
-def drop(warehouse: Path, identifier: str) -> None:
+def drop(warehouse: Place, identifier: str) -> None:
     """Take away what an entry spoke of."""
     folder = warehouse / "landing"
     ledger.rejected_path(warehouse, identifier).unlink(missing_ok=True)
     ledger.originals_path(folder, identifier).unlink(missing_ok=True)
-    shutil.rmtree(ledger.segment_folder(folder, identifier), ignore_errors=True)
+    durable.remove_folder(ledger.segment_folder(folder, identifier))

@@ -66,7 +66,7 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
             )
         days = sorted(context.partition_keys)
         wanted = {table_name(key) for key in context.selected_asset_keys}
-        warehouse = Warehouse(settings.warehouse)
+        warehouse = Warehouse.of(settings)
         landed = receiving(settings)
         events = _Events(context)
         bad: dict[str, str] = {}
@@ -120,7 +120,7 @@ def receiving(settings: Settings) -> Receiving:
 
     @contextmanager
     def received(ds: str) -> Iterator[Received]:
-        with ledger.held(settings.warehouse):
+        with ledger.held(settings.workplace):
             landed = cached.read()
             yield Received(landed.segments(ds), landed.inputs(ds), landed.rows(ds))
 

@@ -16,6 +16,7 @@ from growth_assets.ingest.files import Unreadable, landing_files
 from growth_assets.ingest.landing import first_bytes
 from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
 from growth_assets.orchestration.instance import open_instance
+from growth_assets.places import StoreError, is_remote, require_reachable
 from growth_assets.settings import SITE_FILE, Settings
 from growth_assets.sources.detect import HEAD_BYTES, detect
 from growth_assets.sources.errors import SourceError
@@ -62,7 +63,12 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 
 
 def _landing(settings: Settings) -> Iterator[Finding]:
-    if not settings.landing.is_dir():
+    try:
+        require_reachable(settings.landing, "landing")
+    except StoreError as error:
+        yield Finding("landing", False, str(error))
+        return
+    if not is_remote(settings.landing) and not settings.landing.is_dir():
         yield Finding("landing", False, f"{settings.landing} is no folder", "Make it and copy logs into it.")
         return
     count = 0
@@ -98,7 +104,12 @@ def _country(settings: Settings) -> Finding:
 
 def _warehouse(settings: Settings) -> Iterator[Finding]:
     root = settings.warehouse
-    if root.exists() and not os.access(root, os.W_OK):
+    try:
+        require_reachable(root, "warehouse")
+    except StoreError as error:
+        yield Finding("warehouse", False, str(error))
+        return
+    if not is_remote(root) and root.exists() and not os.access(root, os.W_OK):
         yield Finding("warehouse", False, f"{root} cannot be written", "Let the pipeline's user write it.")
         return
     try:
@@ -108,7 +119,7 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
         return
     if landed.entries:
         yield _conservation(settings, landed)
-    warehouse = Warehouse(root)
+    warehouse = Warehouse.of(settings)
     start, end = first_day(settings).isoformat(), last_day().isoformat()
     days = [ds for ds in landed.days if start <= ds <= end]
     stale = [ds for ds in days if not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]
@@ -130,7 +141,7 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
         return
     try:
         for table in TABLES:
-            query(settings.catalogue, f"SELECT count(*) FROM {table.name}")
+            query(settings.catalogue, f"SELECT count(*) FROM {table.name}", root=settings.warehouse)
     except CatalogueError as error:
         yield Finding(
             "catalogue", False, f"{settings.catalogue}: {str(error).splitlines()[0]}",
@@ -168,7 +179,7 @@ def _out_of_range(settings: Settings, found: Survey, start: str) -> Iterator[Fin
 
 
 def _conservation(settings: Settings, landed: ledger.Ledger) -> Finding:
-    lost = [str(each) for each in accounts(settings.warehouse, landed.current.values()) if not each.balanced]
+    lost = [str(each) for each in accounts(settings, landed.current.values()) if not each.balanced]
     if lost:
         return Finding(
             "conservation", False, "; ".join(lost[:5]),

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from growth_assets.checks.verdict import CONTRACT, verdicts
 from growth_assets.contracts.contract import Finding
@@ -18,6 +17,7 @@ from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.specs import SHARED_CHECKS, asset_key, asset_spec
 from growth_assets.raw import rejected_lines
 from growth_assets.settings import Settings
+from growth_assets.warehouse.partitions import scan
 
 EVENT_FILES = "landing.event_files"
 
@@ -192,7 +192,7 @@ def _as_json(file: Unreadable) -> dict[str, str]:
 
 def lines_conserved(settings: Settings, entries: Sequence[Entry]) -> dg.AssetCheckResult:
     """Whether each of the contents just read lies on disk to the last line."""
-    counted = accounts(settings.warehouse, entries)
+    counted = accounts(settings, entries)
     lost = [str(account) for account in counted if not account.balanced]
     return dg.AssetCheckResult(
         asset_key=LANDING_KEYS[0],
@@ -214,14 +214,14 @@ def rejected_lines_kept(settings: Settings, entries: Sequence[Entry]) -> dg.Asse
     table = rejected_lines.TABLE
     contract = table.contract(settings)
     rows, broken = 0, dict.fromkeys(contract.rule_names, 0)
-    with ledger.held(settings.warehouse):
+    with ledger.held(settings.workplace):
         for entry in entries:
             path = ledger.rejected_path(settings.warehouse, entry.id)
             # A content without rejected lines has no file, nor has one that a longer content replaced since.
-            for start in range(0, entry.rejected if path.exists() else 0, AUDITED_AT_ONCE):
-                lines = pl.scan_parquet(path, hive_partitioning=False, glob=False)
-                for finding in contract.audit(lines.slice(start, AUDITED_AT_ONCE).collect()):
-                    broken[finding.rule] += finding.broken
+            for lines in [scan(path)] if path.exists() else []:
+                for start in range(0, entry.rejected, AUDITED_AT_ONCE):
+                    for finding in contract.audit(lines.slice(start, AUDITED_AT_ONCE).collect()):
+                        broken[finding.rule] += finding.broken
             rows += entry.rejected
     findings = [Finding(rule.name, rows, broken[rule.name], rule.description) for rule in contract.rules]
     (verdict,) = verdicts(table, findings, {}, settings.max_quarantined_share)

@@ -56,7 +56,7 @@ def asset_spec(
         metadata={
             "dagster/column_schema": column_schema(contract),
             "dagster/table_name": table.name,
-            "dagster/uri": Warehouse(settings.warehouse).folder(table).as_uri(),
+            "dagster/uri": Warehouse.of(settings).folder(table).as_uri(),
         },
     )
 

@@ -11,11 +11,11 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import zstandard
 
+from growth_assets.places import Place
 from growth_assets.sources.errors import DamagedError, SourceError
 
 PLAIN_PIECE = 1 << 20
@@ -119,7 +119,7 @@ _ZSTD_SKIPPABLE = tuple(bytes([0x50 + low]) + b"\x2a\x4d\x18" for low in range(1
 _ERRORS = (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError, zstandard.ZstdError)
 
 
-def pieces(path: Path) -> Iterator[bytes]:
+def pieces(path: Place) -> Iterator[bytes]:
     """The decompressed bytes of `path` in order, in non-empty pieces of bounded size.
 
     Raises:
@@ -133,7 +133,7 @@ def pieces(path: Path) -> Iterator[bytes]:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def packed_with(path: Path) -> str | None:
+def packed_with(path: Place) -> str | None:
     """What the file is compressed with; None when it is not."""
     with path.open("rb") as file:
         return _packed_with(file.read(8))
@@ -145,7 +145,7 @@ def _packed_with(head: bytes) -> str | None:
     return next((name for name, magic, *_ in _PACKED if head.startswith(magic)), None)
 
 
-def _from_file(file: BinaryIO, path: Path) -> Iterator[bytes]:
+def _from_file(file: BinaryIO, path: Place) -> Iterator[bytes]:
     head = file.read(8)
     packed = _packed_with(head)
     if head and any(len(head) < len(magic) and magic.startswith(head) for _, magic, *_ in _PACKED):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from growth_assets.places import Place
 from growth_assets.sources.errors import SourceError, UndecidedError
 from growth_assets.sources.formats import PARQUET, TEXT_FORMATS
 from growth_assets.sources.lines import BOM
@@ -24,7 +23,7 @@ _MOST_LINES = 200
 _LEAST_SHARE = 0.5
 
 
-def detect(head: bytes, path: Path) -> str:
+def detect(head: bytes, path: Place) -> str:
     """The name of the format.
 
     Args:
@@ -59,7 +58,7 @@ def detect(head: bytes, path: Path) -> str:
     )
 
 
-def require_plain_text(head: bytes, path: Path) -> None:
+def require_plain_text(head: bytes, path: Place) -> None:
     """Refuse text whose lines cannot be found in its bytes.
 
     Raises:

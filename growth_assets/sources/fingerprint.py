@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from growth_assets.places import Place
 from growth_assets.sources import decompressed
 from growth_assets.sources.errors import DamagedError
 
@@ -69,7 +69,7 @@ class Hasher:
         return Fingerprint(self._hash.hexdigest(), self._length, dict(self._prefixes), self.damage)
 
 
-def fingerprint(path: Path, prefix_lengths: Collection[int] = ()) -> Fingerprint:
+def fingerprint(path: Place, prefix_lengths: Collection[int] = ()) -> Fingerprint:
     """The fingerprint of the file at `path`, without parsing it.
 
     Raises:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Any
 
 import polars as pl
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from growth_assets.contracts.columns import MAP
+from growth_assets.places import Place, is_remote
 from growth_assets.sources import ga4, native
 from growth_assets.sources.batch import Batch, Rejection
 from growth_assets.sources.errors import SourceError
@@ -29,7 +30,7 @@ from growth_assets.sources.reasons import Reason
 BATCH_ROWS = 150_000
 
 
-def batches(path: Path, context: Context, rows: int = BATCH_ROWS) -> Iterator[Batch]:
+def batches(path: Place, context: Context, rows: int = BATCH_ROWS) -> Iterator[Batch]:
     """The events of the file, some rows at a time.
 
     Raises:
@@ -50,9 +51,10 @@ def batches(path: Path, context: Context, rows: int = BATCH_ROWS) -> Iterator[Ba
         first += frame.height
 
 
-def _frames(path: Path, rows: int) -> Iterator[pl.DataFrame]:
+def _frames(path: Place, rows: int) -> Iterator[pl.DataFrame]:
     try:
-        with pq.ParquetFile(path) as file:
+        # From a store it is read range by range, and refused by the store where it is another one meanwhile.
+        with path.open("rb") if is_remote(path) else nullcontext(path) as opened, pq.ParquetFile(opened) as file:
             for batch in file.iter_batches(batch_size=rows):
                 batch.validate(full=True)  # else corrupt lengths and text would reach Polars unchecked
                 frame = pl.from_arrow(batch.rename_columns(_unique(batch.schema.names)))

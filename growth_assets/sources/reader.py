@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
-from pathlib import Path
 
+from growth_assets.places import Place
 from growth_assets.settings import Source
 from growth_assets.sources import decompressed, ga4, parquet
 from growth_assets.sources.batch import Batch, only_rejected
@@ -25,7 +25,7 @@ class Reading:
 
     def __init__(
         self,
-        path: Path,
+        path: Place,
         source: Source,
         default_hostname: str | None,
         *,
@@ -133,7 +133,7 @@ class Reading:
 
 
 def read(
-    path: Path,
+    path: Place,
     source: Source,
     default_hostname: str | None,
     *,

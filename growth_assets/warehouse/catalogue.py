@@ -20,7 +20,8 @@ import polars as pl
 from growth_assets.contracts.columns import MAP
 from growth_assets.contracts.contract import Contract
 from growth_assets.contracts.table import Table
-from growth_assets.warehouse import durable, locks
+from growth_assets.places import Place, is_remote
+from growth_assets.warehouse import durable, locks, objects
 from growth_assets.warehouse.partitions import PART, Warehouse
 
 Connection = duckdb.DuckDBPyConnection
@@ -49,7 +50,7 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _verbatim(folder: Path) -> str:
+def _verbatim(folder: Place) -> str:
     """The folder as a glob pattern that matches it alone."""
     return re.sub(r"([\[*?])", r"[\1]", str(folder))
 
@@ -59,8 +60,9 @@ def view_sql(warehouse: Warehouse, table: Table, contract: Contract) -> str:
     name = f"{quoted(table.schema)}.{quoted(table.short_name)}"
     types = {column: SQL_TYPES[dtype] for column, dtype in contract.dtypes.items()}
     folder = warehouse.folder(table)
-    pattern = f"{_verbatim(folder)}/{f'*/{PART}' if table.partitioned else '*.parquet'}"
-    if not any(folder.glob("*/" + PART if table.partitioned else "*.parquet")):
+    below = f"*/{PART}" if table.partitioned else "*.parquet"
+    pattern = f"{_verbatim(folder)}/{below}"
+    if not (objects.sizes(folder) if is_remote(folder) else any(folder.glob(below))):
         # read_parquet refuses a pattern without files; the view is swapped when the first partition is there.
         empty = ", ".join(f"NULL::{sql} AS {quoted(column)}" for column, sql in types.items())
         return f"CREATE VIEW {name} AS SELECT {empty} WHERE false"
@@ -97,6 +99,7 @@ def refresh(
         staged = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
             with connect(staged) as connection:
+                know_store(connection, warehouse.root)
                 for schema in sorted({table.schema for table in tables}):
                     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
                 for statement in wanted:
@@ -114,8 +117,19 @@ def refresh(
 CatalogueError = duckdb.Error
 
 
-def query(path: Path, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
-    """The result of one statement on the catalogue, opened for reading alone; values are bound, never pasted."""
+def know_store(connection: Connection, root: Place) -> None:
+    """Let a connection read the store that a warehouse is on."""
+    if is_remote(root):
+        connection.register_filesystem(root.fs)
+
+
+def query(path: Path, sql: str, parameters: Sequence[object] = (), root: Place | None = None) -> pl.DataFrame:
+    """The result of one statement on the catalogue, opened for reading alone; values are bound, never pasted.
+
+    `root` is the warehouse of the views, which is needed where it is on a store.
+    """
     with duckdb.connect(path, read_only=True) as connection:
+        if root is not None:
+            know_store(connection, root)
         frame: pl.DataFrame = connection.sql(sql, params=list(parameters)).pl()
         return frame

@@ -1,4 +1,7 @@
-"""Durable replacement of files: what is visible is complete, and stays so when the power goes."""
+"""Durable replacement of files: what is visible is complete, and stays so when the power goes.
+
+On a machine's own disk by fsync and rename, on an object store by putting one whole object.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,13 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from growth_assets.places import Place, is_remote
+from growth_assets.warehouse import objects
 
 
 def sync_file(path: Path) -> None:
@@ -19,34 +27,85 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def sync_folder(path: Path) -> None:
-    """Have the entries of the folder `path` on disk."""
-    sync_file(path)
+def sync_folder(path: Place) -> None:
+    """Have the entries of the folder `path` on disk; a store has no more to do than it did."""
+    if not is_remote(path):
+        sync_file(path)
 
 
-def put_in_place(staged: Path, final: Path) -> None:
-    """Rename `staged` over `final`: readers see the old file or the new one, never half of either."""
+def put_in_place(staged: Path, final: Place) -> None:
+    """Put `staged` over `final`: readers see the old file or the new one, never half of either."""
+    if is_remote(final):
+        objects.put(staged, final)
+        return
     sync_file(staged)
     final.parent.mkdir(parents=True, exist_ok=True)
     staged.replace(final)
     sync_folder(final.parent)
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
+def put_folder_in_place(staged: Path, final: Place) -> None:
+    """Make `staged`, whose files are synced, the folder `final`, which is removed first. On a store not at once."""
+    remove_folder(final)
+    if is_remote(final):
+        objects.put_folder(staged, final)
+        return
+    final.parent.mkdir(parents=True, exist_ok=True)
+    staged.rename(final)
+    sync_folder(final)
+    sync_folder(final.parent)
+
+
+def remove_folder(path: Place) -> None:
+    """Remove the folder `path` and all that is in it, where it is there."""
+    if is_remote(path):
+        objects.remove_folder(path)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def write_json(path: Place, content: dict[str, Any]) -> None:
     """Replace `path` by `content` as JSON with sorted keys."""
+    text = json.dumps(content, sort_keys=True, indent=1) + "\n"
+    if is_remote(path):
+        objects.put_bytes(text.encode(), path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    staged.write_text(json.dumps(content, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+    staged.write_text(text, encoding="utf-8")
     put_in_place(staged, path)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Place) -> dict[str, Any] | None:
     """The content of `path`; None where it is missing or damaged, as what it says can be made again."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        # A store that does not answer is no file that is missing: that goes up.
+        return _object(objects.content(path) if is_remote(path) else path.read_bytes())
+    except FileNotFoundError:
         return None
-    return content if isinstance(content, dict) else None
+    except OSError:
+        if is_remote(path):
+            raise
+        return None
+
+
+def read_jsons(paths: Sequence[Place]) -> Iterator[tuple[Place, dict[str, Any] | None]]:
+    """Each of `paths`, all on the same disk or store, with its content, None where it is damaged."""
+    remote = [path for path in paths if is_remote(path)]
+    if remote:
+        for where, content in zip(remote, objects.contents(remote), strict=True):
+            yield where, _object(content)
+    else:
+        for path in paths:
+            yield path, read_json(path)
+
+
+def _object(content: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def sha256_of(path: Path) -> str:

@@ -1,25 +1,32 @@
-"""The partitions of the tables: written aside, audited by the caller, then published by one rename.
+"""The partitions of the tables: written aside, audited by the caller, then published by one rename or one put.
 
 Layout: `<root>/<schema>/<table>/ds=YYYY-MM-DD/part.parquet`, beside it `_built.json`, which says from what the
 partition was built. The old record is removed before the partition is replaced and the new one written after it; where
 a crash falls between the two, the partition counts as out of date and is built again to the same bytes.
+
+The root may be on an object store. What is staged, refused or locked is on this machine all the same, in the workplace;
+for a warehouse on disk that is the root itself.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from upath import UPath
 
 from growth_assets.contracts.table import Table
-from growth_assets.warehouse import durable, locks
+from growth_assets.places import Place, is_remote
+from growth_assets.settings import Settings
+from growth_assets.warehouse import durable, locks, objects
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PART = "part.parquet"
@@ -45,16 +52,30 @@ class Record:
 
 
 class Warehouse:
-    """The tables' partitions below one folder."""
+    """The tables' partitions below one folder or prefix."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Place, workplace: Path | None = None) -> None:
+        """`workplace` is a folder of this machine; whoever builds into a store needs one."""
         self.root = root
+        self._workplace = workplace or (None if is_remote(root) else root)
 
-    def folder(self, table: Table) -> Path:
+    @classmethod
+    def of(cls, settings: Settings) -> Warehouse:
+        """The site's warehouse."""
+        return cls(settings.warehouse, settings.workplace)
+
+    @property
+    def workplace(self) -> Path:
+        """The folder of this machine where partitions are staged, refused and locked."""
+        if self._workplace is None:
+            raise WarehouseError(f"{self.root}: no folder of this machine was named to build in")
+        return self._workplace
+
+    def folder(self, table: Table) -> Place:
         """Where the partitions of `table` are."""
         return self.root / table.schema / table.short_name
 
-    def path(self, table: Table, ds: str) -> Path:
+    def path(self, table: Table, ds: str) -> Place:
         """The published file of one day."""
         if not DAY.fullmatch(ds):
             raise WarehouseError(f"{ds!r} is no day of the form YYYY-MM-DD")
@@ -62,8 +83,12 @@ class Warehouse:
 
     def days(self, table: Table) -> list[str]:
         """The published days, in order."""
+        folder = self.folder(table)
+        if is_remote(folder):
+            there = (name.removesuffix(f"/{PART}") for name in objects.sizes(folder) if name.endswith(f"/{PART}"))
+            return sorted(name[3:] for name in there if name.startswith("ds=") and DAY.fullmatch(name[3:]))
         try:
-            entries = [path.name for path in self.folder(table).iterdir()]
+            entries = [path.name for path in folder.iterdir()]
         except FileNotFoundError:
             return []
         days = (entry[3:] for entry in entries if entry.startswith("ds=") and DAY.fullmatch(entry[3:]))
@@ -74,7 +99,12 @@ class Warehouse:
         path = self.path(table, ds)
         if not path.exists():
             raise WarehouseError(f"{table.name} of {ds} is not published: no {path}. Build that day first.")
-        return pl.scan_parquet(path, hive_partitioning=False, glob=False)
+        return scan(path)
+
+    def scan_held(self, table: Table, ds: str) -> pl.LazyFrame:
+        """The rows of one published day, however many, for whoever holds the day: from a copy, if it is on a store."""
+        path = self.path(table, ds)
+        return scan(self._fetched(table, ds, path) if is_remote(path) else path)
 
     def scan_days(self, table: Table, days: list[str]) -> pl.LazyFrame:
         """The rows of several published days; days that are not published have none."""
@@ -97,7 +127,7 @@ class Warehouse:
     @contextmanager
     def building(self, ds: str) -> Iterator[None]:
         """Hold the day: of two runs on the same day, one waits for the other, so tables never mix."""
-        with locks.exclusive(self.root / "_locks" / f"ds={ds}.lock"):
+        with locks.exclusive(self.workplace / "_locks" / f"ds={ds}.lock"):
             # Whatever is staged for this day was left by a builder that died: nobody else holds the day.
             shutil.rmtree(self._staging(ds), ignore_errors=True)
             yield
@@ -109,20 +139,26 @@ class Warehouse:
         frame.write_parquet(staged, compression="zstd", statistics=True, row_group_size=1_000_000)
         return staged
 
-    def stage_files(self, table: Table, ds: str, files: list[Path]) -> Path:
+    def stage_files(self, table: Table, ds: str, files: Sequence[Place]) -> Path:
         """Stage the rows of `files`, in order: one file as a link, several as one copy."""
         staged = self._staged_path(table, ds)
-        if len(files) == 1:
+        here = [self._fetched(table, ds, path) if is_remote(path) else path for path in files]
+        if len(here) == 1:
             try:
-                os.link(files[0], staged)
+                os.link(here[0], staged)
             except OSError:  # a file system without links
-                shutil.copyfile(files[0], staged)
+                shutil.copyfile(here[0], staged)
         else:
-            frames = [pl.scan_parquet(path, hive_partitioning=False, glob=False) for path in files]
+            frames = [scan(path) for path in here]
             pl.concat(frames).sink_parquet(
                 staged, compression="zstd", statistics=True, row_group_size=1_000_000, maintain_order=True
             )
         return staged
+
+    def _fetched(self, table: Table, ds: str, where: UPath) -> Path:
+        path = self._staged_path(table, ds)
+        objects.fetch(where, path)
+        return path
 
     def publish(
         self, table: Table, ds: str, staged: Path, *, rows: int, inputs: Mapping[str, str], code_version: str,
@@ -140,8 +176,10 @@ class Warehouse:
         final = self.path(table, ds)
         # First the old record goes: a crash must not leave it beside a new file that happens to be as long. And so does
         # what a builder left that died while it wrote one: nobody else holds the day.
-        for old in (final.with_name(RECORD), *final.parent.glob(f".{RECORD}.*")):
-            old.unlink(missing_ok=True)
+        final.with_name(RECORD).unlink(missing_ok=True)
+        if not is_remote(final):
+            for old in final.parent.glob(f".{RECORD}.*"):
+                old.unlink(missing_ok=True)
         durable.put_in_place(staged, final)
         durable.write_json(final.with_name(RECORD), record.__dict__)
         return record
@@ -165,10 +203,10 @@ class Warehouse:
 
     def refused(self, table: Table, ds: str) -> Path:
         """Where the rows of a refused day are kept."""
-        return self.root / "_refused" / table.schema / table.short_name / f"ds={ds}.parquet"
+        return self.workplace / "_refused" / table.schema / table.short_name / f"ds={ds}.parquet"
 
     def _staging(self, ds: str) -> Path:
-        return self.root / "_staging" / f"ds={ds}"
+        return self.workplace / "_staging" / f"ds={ds}"
 
     def _staged_path(self, table: Table, ds: str) -> Path:
         folder = self._staging(ds)
@@ -176,6 +214,14 @@ class Warehouse:
         return folder / f"{table.name}-{os.getpid()}-{secrets.token_hex(4)}.parquet"
 
 
-def rows_of(path: Path) -> int:
+def scan(path: Place) -> pl.LazyFrame:
+    """The rows of a Parquet file. On a store it is fetched whole, so that it is one version of it that is read."""
+    source = io.BytesIO(objects.content(path)) if is_remote(path) else path
+    return pl.scan_parquet(source, hive_partitioning=False, glob=False)
+
+
+def rows_of(path: Place) -> int:
     """Rows of a Parquet file, from the file itself."""
-    return int(pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item())
+    if is_remote(path):
+        return objects.parquet_rows(path)
+    return int(scan(path).select(pl.len()).collect().item())

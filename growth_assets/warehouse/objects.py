@@ -1,0 +1,74 @@
+"""Objects of a store: put whole, fetched whole, read many at once.
+
+A put is atomic: a reader gets the object as it was or as it is, and a put that dies leaves what was there. What one
+request fetches is one version of the object, where several ranges could be of two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from upath import UPath
+
+
+def put(staged: Path, final: UPath) -> None:
+    """Make the local file `staged` the object `final`, in the place of what was there."""
+    final.fs.put_file(str(staged), final.path)
+
+
+def put_folder(staged: Path, final: UPath) -> None:
+    """Put the files of a flat local folder below `final`, several at once."""
+    files = sorted(staged.iterdir())
+    if files:
+        final.fs.put([str(file) for file in files], [(final / file.name).path for file in files])
+
+
+def put_bytes(content: bytes, final: UPath) -> None:
+    """Make `content` the object `final`."""
+    final.fs.pipe_file(final.path, content)
+
+
+def remove_folder(folder: UPath) -> None:
+    """Remove all objects below `folder`, where there are any."""
+    there = folder.fs.find(folder.path)
+    if there:
+        folder.fs.rm(there)
+
+
+def fetch(where: UPath, to: Path) -> None:
+    """Copy one object to the local file `to`, by one request and in bounded memory."""
+    where.fs.get_file(where.path, str(to))
+
+
+def content(where: UPath) -> bytes:
+    """The bytes of one object, by one request.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+    """
+    found: bytes = where.fs.cat_file(where.path)
+    return found
+
+
+def contents(places: Sequence[UPath]) -> list[bytes]:
+    """The bytes of small objects, many requests at once, in the order of `places`."""
+    if not places:
+        return []
+    found = places[0].fs.cat([each.path for each in places])
+    # One alone is given without its name.
+    by_path: Mapping[str, bytes] = found if isinstance(found, Mapping) else {places[0].path: found}
+    return [by_path[each.path] for each in places]
+
+
+def sizes(folder: UPath) -> dict[str, int]:
+    """Name below `folder` to size, of all objects there, by one listing."""
+    found = folder.fs.find(folder.path, detail=True)
+    return {name.removeprefix(f"{folder.path}/"): int(each["size"]) for name, each in found.items()}
+
+
+def parquet_rows(where: UPath) -> int:
+    """Rows of a Parquet object, by its footer alone."""
+    with where.open("rb") as stream:
+        return int(pq.read_metadata(stream).num_rows)
