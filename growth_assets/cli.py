@@ -100,6 +100,12 @@ def simulate(
     from growth_assets import simulate as world
 
     folder = site.data_folder(data)
+    if (folder / site.SITE_FILE).exists() and (landing := _settings(folder).landing) != folder / "landing":
+        _stop(
+            f"landing is {landing}, and simulate writes into {folder / 'landing'} alone. Give another folder with "
+            "--data, and copy its files.",
+            WRONG,
+        )
     start = _day(first_day, "--first-day") or dt.date(2026, 1, 1)
     with _bar() as bar:
         task = bar.add_task("Simulating", total=days)
@@ -249,15 +255,17 @@ def answers(
     """Answer the seven questions from the published tables."""
     settings = _settings(data)
     _day(ds, "--ds")
+    from growth_assets.places import StoreError
     from growth_assets.report import answers as report
     from growth_assets.report.screen import rich_table
     from growth_assets.warehouse.partitions import Warehouse, WarehouseError
 
     warehouse = Warehouse.of(settings)
     try:
+        settings.require_stores()
         days = report.published_days(warehouse, ds)
         found = report.answers(warehouse, days)
-    except WarehouseError as error:
+    except (WarehouseError, StoreError) as error:
         _stop(str(error), FAILED)
     if as_json:
         document = {

@@ -324,6 +324,15 @@ class Settings(BaseSettings):
         """Where locks, staged files and the catalogue are: the warehouse itself, or on this machine in its stead."""
         return self.data / "warehouse" if places.is_remote(self.warehouse) else self.warehouse
 
+    def require_stores(self) -> None:
+        """Make sure that landing and warehouse answer, where they are on an object store.
+
+        Raises:
+            StoreError: one does not; names the setting.
+        """
+        places.require_reachable(self.landing, "landing")
+        places.require_reachable(self.warehouse, "warehouse")
+
     @property
     def catalogue(self) -> Path:
         """The DuckDB file with one view a table."""

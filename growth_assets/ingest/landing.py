@@ -64,6 +64,7 @@ def land(settings: Settings, progress: Progress | None = None) -> Landed:
 
     A file that cannot be read is told and holds up no other.
     """
+    settings.require_stores()
     folder = settings.warehouse / "landing"
     with locks.exclusive(settings.workplace / "_locks" / "landing.lock"):
         # Whatever is staged was left by a process that died: nobody else holds the lock.

@@ -76,6 +76,7 @@ def build(
 
     One run for landing, one for each contiguous range of days.
     """
+    settings.require_stores()
     report = Report(asked=bool(first or last))
     with open_instance(settings) as instance, builder(settings, instance) as own:
         landed = _run(definitions(settings, landing_progress=landing_progress), instance, LANDING_KEYS, own)
