@@ -14,6 +14,11 @@ TEMPLATE = """\
 # Your sites. Links between them are internal traffic; the first one is the host of log files that name none.
 hostnames = {hostnames}
 
+# Where files arrive and where the tables are: folders, relative to this file's, or on an object store, s3://bucket/prefix,
+# gs:// or az://. Credentials, region and endpoint come from the store's usual environment variables alone.
+# landing = "landing"
+# warehouse = "warehouse"
+
 # The first daily partition (UTC); events before it are put aside in raw.quarantined_events. Default: the oldest day
 # that has landed, but not before 2000-01-01.
 # first_day = 2026-01-01
