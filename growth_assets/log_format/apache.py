@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 
-from growth_assets.log_format.layout import Field, Kind, Layout, LogFormatError, Piece, tidy
+from growth_assets.log_format.layout import Field, Kind, Layout, LogFormatError, Piece, tidy, unquoted
 from growth_assets.log_format.times import APACHE_UNITS, strftime
 
 DIRECTIVE = re.compile(r"%((?:[!<>,0-9]|\{[^}]*\})*)(\^t[io]|\^FU|.)", re.DOTALL)
 """Modifiers and letter: statuses, `<` or `>`, and a name in braces stand between the sign and the letter."""
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_ESCAPED = {"t": "\t", "n": "\n"}
 
 _PLAIN = {
     "a": ("remote_addr", Kind.ADDRESS),
@@ -77,17 +75,13 @@ def layout(text: str) -> Layout:
     end = 0
     final = any(letter == "s" and ">" in modifiers for modifiers, letter in DIRECTIVE.findall(text))
     for found in DIRECTIVE.finditer(text):
-        pieces.append(_between(text[end : found.start()]))
+        pieces.append(unquoted(text[end : found.start()]))
         end = found.end()
         pieces.extend(_directive(found, final=final))
     if text.endswith("%") and not text.endswith("%%"):
         raise LogFormatError("a % with nothing after it")
-    pieces.append(_between(text[end:]))
+    pieces.append(unquoted(text[end:]))
     return Layout(tidy(pieces))
-
-
-def _between(text: str) -> str:
-    return _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), text)
 
 
 def _directive(found: re.Match[str], *, final: bool) -> list[Piece]:

@@ -6,6 +6,7 @@ A field is named in nginx's words, whatever server wrote it; so are the properti
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -84,6 +85,8 @@ class Field:
         return frozenset(known)
 
 
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED = {"t": "\t", "n": "\n", "r": "\r"}
 _PARTS = ("epoch", "year", "year2", "month", "month_name", "day", "hour", "hour12", "minute", "fraction")
 
 Piece = str | Field
@@ -148,10 +151,22 @@ def _can_touch(first: Field, second: Field) -> bool:
     return first.kind in {Kind.IS_ARGS, Kind.SYSLOG, Kind.BRACES}
 
 
+_OURS = (
+    "target", "clock", "offset", "event_timestamp", "subsecond_clock", "line_number", "undecodable_bytes",
+    "further_fields", "url_host",
+)  # fmt: skip
+"""Names that a reader gives to what it finds itself."""
+
+
+def unquoted(text: str) -> str:
+    """Text as it stands in lines, for text as it stands between the quotes of a server's configuration."""
+    return _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), text)
+
+
 def tidy(pieces: list[Piece]) -> tuple[Piece, ...]:
     """The pieces with neighbouring texts joined, and fields of one name told apart by a number."""
     done: list[Piece] = []
-    taken: set[str] = {"target", "clock", "offset"}
+    taken = set(_OURS)
     if any(isinstance(piece, Field) and piece.kind is Kind.REQUEST for piece in pieces):
         taken |= {"method", "protocol"}
     for piece in pieces:

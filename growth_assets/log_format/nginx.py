@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
-from growth_assets.log_format.layout import Escapes, Field, Kind, Layout, Piece, tidy
+from growth_assets.log_format.layout import Escapes, Field, Kind, Layout, Piece, tidy, unquoted
 from growth_assets.log_format.times import EPOCH_SECONDS
 
 VARIABLE = re.compile(r"\$(?:\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))")
 _ESCAPING = re.compile(r"\s*escape=(default|json|none)\s+")
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 _KNOWN = {
     "args": ("args", Kind.TEXT),
@@ -60,10 +59,10 @@ def _pieces(text: str) -> list[Piece]:
     pieces: list[Piece] = []
     end = 0
     for found in VARIABLE.finditer(text):
-        pieces.append(_ESCAPE.sub(r"\1", text[end : found.start()]))
+        pieces.append(unquoted(text[end : found.start()]))
         end = found.end()
         name = found[1] or found[2]
         known, kind = _KNOWN.get(name, (name, Kind.LIST if name.startswith("upstream_") else Kind.TEXT))
         pieces.append(Field(known, kind, EPOCH_SECONDS if name == "msec" else "", found[0]))
-    pieces.append(_ESCAPE.sub(r"\1", text[end:]))
+    pieces.append(unquoted(text[end:]))
     return pieces

@@ -14,7 +14,7 @@ URL_HOST = r"^[a-z]+://(\[[^\]/]*\]|[^/:?#]+)"
 """The host of an absolute URL."""
 
 _ALWAYS = (
-    "$type $time_iso8601 $elb $client $target_address $request_processing_time $target_processing_time "
+    "$type $time_iso8601 $elb $client_and_port $target_address $request_processing_time $target_processing_time "
     '$response_processing_time $status $target_status_code $request_length $bytes_sent "$request" '
     '"$http_user_agent" $ssl_cipher $ssl_protocol $target_group_arn "$trace_id"'
 )

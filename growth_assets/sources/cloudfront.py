@@ -19,7 +19,7 @@ def _agent(text: str) -> str:
 
 DIALECT = w3c.Dialect(
     separator="\t",
-    names={"time-taken": "request_time", "x-edge-request-id": "event_id", "x-host-header": "host"},
+    names={"time-taken": "request_time", "x-host-header": "host"},
     decoders={
         "args": url_decoded,
         "http_cookie": url_decoded,

@@ -8,7 +8,7 @@ from growth_assets.sources.alb import URL_HOST
 from growth_assets.sources.logged import Meaning
 
 _ALWAYS = (
-    "$time_iso8601 $elb $client $backend $request_processing_time $backend_processing_time "
+    "$time_iso8601 $elb $client_and_port $backend $request_processing_time $backend_processing_time "
     '$response_processing_time $status $backend_status_code $request_length $bytes_sent "$request"'
 )
 

@@ -19,6 +19,9 @@ from growth_assets.sources.format import Context
 from growth_assets.sources.logged import Meaning, received
 from growth_assets.sources.reasons import Reason
 
+_AT_ONCE = 50_000
+"""So many lines are held as dictionaries, of about a kilobyte each."""
+
 Row = dict[str, str | None]
 """Texts by field name; None where a field is not there."""
 
@@ -55,10 +58,14 @@ class FieldLines:
             undecodable: position in `text` to the number of bytes there that do not fit the encoding.
         """
         events, odd = self.fast(text, numbers, undecodable)
-        slow, rejections = self.slow(
-            text.gather(odd), numbers[odd], [undecodable.get(each, 0) for each in odd.tolist()]
-        )
-        return [events, slow], rejections
+        parts, rejections = [events], list[Rejection]()
+        for begin in range(0, len(odd), _AT_ONCE):
+            some = odd[begin : begin + _AT_ONCE]
+            broken = [undecodable.get(each, 0) for each in some.tolist()]
+            slow, refused = self.slow(text.gather(some), numbers[some], broken)
+            parts.append(slow)
+            rejections += refused
+        return parts, rejections
 
     def fast(
         self, text: pl.Series, numbers: npt.NDArray[np.int64], undecodable: Mapping[int, int]

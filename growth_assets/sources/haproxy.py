@@ -22,7 +22,7 @@ _STATE = ("termination_state", "connections", "queues")
 def _layout() -> Layout:
     pieces: list[Piece] = [
         Field("syslog", Kind.SYSLOG),
-        Field("client", Kind.CLIENT),
+        Field("client_and_port", Kind.CLIENT),
         " [",
         Field("time", Kind.TIME_PARTS, _TIME),
         "]",

@@ -28,7 +28,7 @@ _FROM = {
     "referrer": ("http_referer",),
     "user_agent": ("http_user_agent",),
     "forwarded_for": ("http_x_forwarded_for", "proxy_add_x_forwarded_for", "http_forwarded"),
-    "event_id": ("event_id",),
+    "event_id": ("x_edge_request_id",),
 }
 """Fields that can fill a column, first in line first."""
 
@@ -37,7 +37,8 @@ _KEPT_TOO = {"method", "status"}
 _DROPPED = {"target", "is_args", "clock", "offset"}
 _LAST = ("request", "further_fields", "undecodable_bytes")
 """Properties that stand after the others, which are in the order of their names."""
-_CLIENT = r"^\[?(.*?)\]?:([0-9]+)$"
+_CLIENT = "client_and_port"
+_ADDRESS_AND_PORT = r"^\[?(.*?)\]?:([0-9]+)$"
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,11 @@ def received(found: pl.DataFrame, context: Context, meaning: Meaning, not_proper
         for name in fields
         if name not in {"target", "request", "http_user_agent", "clock", "offset"}
     )
-    if "client" in fields:
-        parts = said["client"].str.extract_groups(_CLIENT).struct.unnest()
+    if _CLIENT in fields:
+        parts = said[_CLIENT].str.extract_groups(_ADDRESS_AND_PORT).struct.unnest()
         address, port = parts.to_series(0), parts.to_series(1)
-        said = said.drop("client").with_columns(remote_addr=pl.coalesce(address, said["client"]), remote_port=port)
-        fields = [name for name in fields if name != "client"] + ["remote_addr", "remote_port"]
+        said = said.drop(_CLIENT).with_columns(remote_addr=pl.coalesce(address, said[_CLIENT]), remote_port=port)
+        fields = [name for name in fields if name != _CLIENT] + ["remote_addr", "remote_port"]
     if meaning.url_host is not None and "target" in fields:
         said = said.with_columns(url_host=pl.col("target").str.extract(meaning.url_host, 1))
     columns = _columns(said, fields, meaning)

@@ -149,7 +149,21 @@ TRAILING = Case(
     },
     {},
 )
-CASES = [NGINX_MAIN, DEBIAN_VHOST, BY_PARTS, EVERY_NAME, AS_JSON, BARE_AGENT, TRAILING]
+FINEST = Case(
+    r"$remote_addr [$time_local] $msec\t\"$request\" $status $line_number $client",
+    f'192.0.2.1 [{AT}] 1431849903.999\t"GET / HTTP/1.1" 200 7 app',
+    {
+        "event_timestamp": UTC.replace(microsecond=999_000),
+        "subsecond_clock": True,
+        "hostname": "www.default.com",
+        "method": "GET",
+        "url": "/",
+        "status": 200,
+        "ip": "192.0.2.1",
+    },
+    {"client": "app", "line_number#2": "7", "protocol": "HTTP/1.1", "time_local": AT},
+)
+CASES = [FINEST, NGINX_MAIN, DEBIAN_VHOST, BY_PARTS, EVERY_NAME, AS_JSON, BARE_AGENT, TRAILING]
 
 
 def read(read_bytes, case, *lines):
@@ -214,6 +228,7 @@ def test_a_time_without_offset_takes_the_sources(read_bytes):
         ("%t %h%u %>s", "%h and %u stand side by side"),
         ("$time_local $remote_addr${remote_user} $status", "$remote_addr and ${remote_user} stand side by side"),
         ("%t %>s %", "a % with nothing after it"),
+        ("%t %>s '\n'%h", "a line break: join"),
         ('LogFormat "%h" main', "give only the text between the quotes, without LogFormat and the name"),
     ],
 )
