@@ -131,7 +131,7 @@ def _plain(place: Place, *, escapes: bool) -> str:
         return _ALWAYS[kind]
     if place.field.is_time:
         parts = re.sub(r"\?P<\w+>", "?:", place.field.parts)
-        return f"({parts})" if parts else f"({place.chars(chr(34))}{{1,64}})"
+        return f"({parts})" if parts else f"({place.chars(chr(34) if escapes else chr(34) + chr(92))}{{1,64}})"
     if kind is Kind.ADDRESS and not place.quoted:
         return f"({place.printable(chr(34) + chr(92))}+)"
     if kind is Kind.LIST and place.stop == " ":
