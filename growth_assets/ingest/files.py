@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -27,7 +28,7 @@ class LandingFile:
 
     path: Place
     name: str
-    """Path below landing/, with forward slashes."""
+    """Path below landing/, with forward slashes, as `shown`."""
     source: Source
     stat: Stat
     """As long as it stays, so does the content."""
@@ -47,7 +48,10 @@ class Unreadable:
 
 
 def landing_files(settings: Settings) -> Iterator[LandingFile | Unreadable]:
-    """The files below `landing/`, by name; hidden ones (.name) and those of no source are left alone."""
+    """The files below `landing/`, by name; hidden ones (.name) and those of no source are left alone.
+
+    A link that leads out of `landing/` is not followed: whoever may put files there must not have others read.
+    """
     if is_remote(settings.landing):
         yield from _objects(settings, settings.landing)
     else:
@@ -64,7 +68,7 @@ def _objects(settings: Settings, landing: UPath) -> Iterator[LandingFile]:
         # A console makes an object without a byte for a "folder".
         if source is None or _hidden(name) or name.endswith("/"):
             continue
-        yield LandingFile(landing / name, name, source, _stat_of_object(listed[path]))
+        yield LandingFile(landing / name, shown(name), source, _stat_of_object(listed[path]))
 
 
 def _hidden(name: str) -> bool:
@@ -72,26 +76,35 @@ def _hidden(name: str) -> bool:
 
 
 def _on_disk(settings: Settings, landing: Path) -> Iterator[LandingFile | Unreadable]:
+    yield from _closed_folders(landing)
+    inside = landing.resolve()
     taken: dict[Path, Source] = {}
     for source in settings.sources:
         for path in landing.glob(source.files):
             taken.setdefault(path, source)
     for path in sorted(taken):
-        name = path.relative_to(landing).as_posix()
-        if _hidden(name):
+        below = path.relative_to(landing).as_posix()
+        name, where = shown(below), shown(str(path))
+        if _hidden(below):
             continue
         try:
             stat = stat_of(path)
+            leads_out = not path.resolve(strict=True).is_relative_to(inside)
         except OSError as error:
-            yield Unreadable(name, f"{path}: cannot be read: {error.strerror}. Mend the link or remove it.")
+            yield Unreadable(name, f"{where}: cannot be read: {error.strerror}. Mend the link or remove it.")
+            continue
+        if leads_out:
+            yield Unreadable(
+                name, f"{where}: is a link that leads out of landing/. Copy the file, or link it with `ln` without -s."
+            )
             continue
         if path.is_dir():
             continue
         if not path.is_file():
-            yield Unreadable(name, f"{path}: is no file but a pipe, socket or device. Remove it from landing/.")
+            yield Unreadable(name, f"{where}: is no file but a pipe, socket or device. Remove it from landing/.")
             continue
         if not os.access(path, os.R_OK):
-            yield Unreadable(name, f"{path}: cannot be read: permission denied. Let the pipeline's user read it.")
+            yield Unreadable(name, f"{where}: cannot be read: permission denied. Let the pipeline's user read it.")
             continue
         yield LandingFile(path, name, taken[path], stat)
 
@@ -112,3 +125,27 @@ def stat_of(path: Place) -> Stat:
         return _stat_of_object(path.fs.info(path.path))
     status = path.stat()
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def shown(text: str) -> str:
+    r"""A file's name, or a text with one in it, as text that can be stored and printed.
+
+    Bytes that are not UTF-8 and control characters, which could be a message of their own to a terminal, become \xNN.
+    """
+    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(f"\\x{ord(each):02x}" if unicodedata.category(each) == "Cc" else each for each in decoded)
+
+
+def _closed_folders(landing: Path) -> Iterator[Unreadable]:
+    errors: list[OSError] = []
+    for _ in os.walk(landing, onerror=errors.append):
+        pass
+    for error in errors:
+        path = Path(error.filename)
+        # No landing/ is an empty one; a folder may also go while it is looked at.
+        if not isinstance(error, FileNotFoundError):
+            where = shown(str(path))
+            yield Unreadable(
+                shown(path.relative_to(landing).as_posix()),
+                f"{where}: this folder cannot be read: {error.strerror}. Let the pipeline's user read and enter it.",
+            )

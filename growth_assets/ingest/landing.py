@@ -11,8 +11,9 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
@@ -20,9 +21,9 @@ from typing import get_args
 from growth_assets.ingest import beginning, clock, ledger, placing
 from growth_assets.ingest.beginning import ReadFiles
 from growth_assets.ingest.fan_out import fan_out, staging_folder
-from growth_assets.ingest.files import LandingFile, Unreadable, landing_files, stat_of
+from growth_assets.ingest.files import LandingFile, Unreadable, landing_files, shown, stat_of
 from growth_assets.ingest.ledger import Entry, Lacks, Ledger
-from growth_assets.places import Place
+from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings
 from growth_assets.sources import decompressed
 from growth_assets.sources.errors import DamagedError, SourceError
@@ -82,12 +83,18 @@ def land(settings: Settings, progress: Progress | None = None) -> Landed:
             try:
                 look.take(file)
             except (SourceError, OSError) as error:
-                look.landed.unreadable.append(Unreadable(file.name, str(error)))
+                look.landed.unreadable.append(Unreadable(file.name, _why(file, error)))
         look.remember_paths()
         after = ledger.read(settings.warehouse)
         days = {*before.by_day, *after.by_day}
         look.landed.touched = sorted(ds for ds in days if before.inputs(ds) != after.inputs(ds))
         return look.landed
+
+
+def _why(file: LandingFile, error: Exception) -> str:
+    if is_remote(file.path) or os.path.lexists(file.path):
+        return shown(str(error))
+    return f"{shown(str(file.path))}: vanished while it was read. Where it was renamed, the next look reads it."
 
 
 def reading_of(settings: Settings, file: LandingFile) -> str:
@@ -110,7 +117,7 @@ def first_bytes(path: Place, length: int) -> bytes:
     return head[:length]
 
 
-def _begun_by(found: Fingerprint, alike: list[Entry]) -> list[Entry]:
+def _begun_by(found: Fingerprint, alike: Iterable[Entry]) -> list[Entry]:
     """Those of `alike` with whose bytes a content begins."""
     return [entry for entry in alike if found.prefixes.get(entry.length) == entry.fingerprint]
 
@@ -157,7 +164,7 @@ class _Look:
             # Known under other settings: what is in the future was settled when it first came.
             read_at = next((entry.read_at for entry in alike if entry.fingerprint == found.sha256), None)
             shorter = _begun_by(found, alike)
-        return self._read(file, reading, alike, shorter, read_at, growing=growing)
+        return self._read(file, reading, shorter, read_at, growing=growing)
 
     def _known(self, file: LandingFile, sha256: str, reading: str, *, growing: bool, damaged: bool) -> bool:
         """True where the content is known as it would be read now."""
@@ -191,7 +198,6 @@ class _Look:
         self,
         file: LandingFile,
         reading: str,
-        alike: list[Entry],
         shorter: list[Entry],
         read_at: str | None,
         *,
@@ -203,14 +209,15 @@ class _Look:
         latest = clock.latest(moment, self.settings)
         try:
             stat = stat_of(file.path)
-            lengths = {*beginning.LENGTHS, HEAD, *(entry.length for entry in alike)}
+            lengths = {*beginning.LENGTHS, HEAD, *(entry.length for entry in self.entries.values())}
             hostname = self.settings.default_hostname(file.source)
             reading_file = read(file.path, file.source, hostname, prefix_lengths=lengths, growing=growing)
             result = fan_out(iter(reading_file), staged, file.source.name, name, latest)
             found = reading_file.fingerprint
             # Parquet is read after its bytes; a text is read once, and may have grown since it was looked at.
             torn = reading_file.format == PARQUET and stat_of(file.path) != stat
-            if torn or _begun_by(found, alike) != shorter:
+            begun = [entry for entry in _begun_by(found, self.entries.values()) if entry.length]
+            if torn or {entry.id for entry in begun} != {entry.id for entry in shorter}:
                 return False
             replaces = {entry.id for entry in shorter} | {each for entry in shorter for each in entry.replaces}
             entry = Entry(

@@ -1,0 +1,36 @@
+"""`python -m benchmarks ingest --events N [--rounds N] [--worlds FOLDER] [--json]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks import ingest
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, and print what was measured."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast it is.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("ingest", help="clean lines against the same with 0.1 %% of broken ones")
+    one.add_argument("--events", type=int, default=1_000_000)
+    one.add_argument("--rounds", type=int, default=3)
+    one.add_argument("--worlds", type=Path, help="keep the generated files here; default: they are made for this run")
+    one.add_argument("--json", action="store_true", help="all numbers, for a program")
+    own = commands.add_parser("land-once", help="one run, in this process")
+    own.add_argument("path", type=Path)
+    given = parser.parse_args(arguments)
+    if given.command == "land-once":
+        print(json.dumps(asdict(ingest.land_once(given.path))))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (given.worlds or Path(temporary)).resolve()
+        contenders = ingest.measure(folder, given.events, given.rounds)
+    print(json.dumps(ingest.as_json(contenders), indent=1) if given.json else ingest.as_text(contenders))
+
+
+if __name__ == "__main__":
+    main()
