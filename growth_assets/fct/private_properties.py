@@ -1,7 +1,8 @@
 """Properties that hold an address or a user agent, by their names: they stay in the raw layer.
 
 Senders put what they like into other_properties, and logs of proxies name several addresses beside the client's.
-What a property holds under another name is the sender's own word, and is left as it is.
+What a property holds under another name is the sender's own word, and is left as it is; what a log holds without a
+name (headers that HAProxy captured, fields that a load balancer's log got since) may be either, and stays too.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from growth_assets.contracts.columns import MAP
 
 _ADDRESS = r"(?:(?:client|remote|user|visitor|peer|source|src|real|original|connecting|forwarded|host|true)_?)*ip"
 PRIVATE = (
-    rf"^(?:http_|context_|\$|x_|cf_|fastly_)*(?:{_ADDRESS}(?:_?(?:v4|v6|addr|address|adress))?"
-    r"|(?:proxy_add_)?(?:x_)?forwarded(?:_for)?|(?:remote|client|peer)_(?:addr|address|host)|user_?agent)$"
+    rf"^(?:captured_headers|further_fields|(?:http_|context_|env_|note_|\$|x_|cf_|fastly_)*(?:{_ADDRESS}(?:_?(?:v4|v6|addr|address|adress))?"
+    r"|(?:proxy_add_)?(?:x_)?forwarded(?:_for)?|(?:remote|client|peer)_(?:addr|address|host)|user_?agent))$"
 )
 """Expression for the names, in lower case, words parted by `_`, without the number of a name that was given twice."""
 

@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from growth_assets.fct.website_events import TABLE
+from growth_assets.settings import Source
+from growth_assets.sources.reader import read
 from growth_assets.warehouse.versions import code_version
+from growth_assets_tests.sources import web_log_samples
 from growth_assets_tests.tables.days import build_fct, event, site
 from growth_assets_tests.tables.plain_fct import visitor
 
@@ -64,6 +67,7 @@ PRIVATE = (
     "x_real_ip", HEADER, "x_forwarded_for", "http_x_forwarded_for", "proxy_add_x_forwarded_for", "forwarded",
     "http_forwarded", "forwarded_for", "cf-connecting-ip", "True-Client-IP", "ip_address", "context_ip", "user_ip",
     "user_agent", "userAgent", "http_user_agent", "User-Agent",
+    "env_remote_addr", "note_client_ip", "captured_headers", "further_fields",
 )  # fmt: skip
 OPEN = (
     "zip",
@@ -98,6 +102,21 @@ def test_all_other_properties_come_through_in_their_order(maps):
     found = facts([{"other_properties": each} for each in maps])
     wanted = [[(name, value) for name, value in (each or {}).items() if name not in PRIVATE] for each in maps]
     assert [list(row["other_properties"].items()) for row in found] == wanted
+
+
+@pytest.mark.parametrize("name", sorted(web_log_samples.LINES))
+def test_no_address_or_agent_of_any_log_reaches_the_fact_table(tmp_path, name):
+    log = tmp_path / "log"
+    log.write_text(web_log_samples.HEADS.get(name, "") + "\n".join(web_log_samples.LINES[name]))
+    (batch,) = read(log, Source(name="log", format=name, utc_offset="+00:00"), "www.xx.com")
+    rows = batch.events.drop("line_number").to_dicts()
+    assert rows
+    secrets = {row[column] for row in rows for column in ("ip", "forwarded_for", "user_agent")} - {None, "-"}
+    built = build_fct([event(**row) for row in rows])
+    text = json.dumps(built.frame.to_dicts(), default=str, ensure_ascii=False)
+    assert built.frame.height > 0
+    assert built.beside["raw.quarantined_events"].is_empty()
+    assert not [secret for secret in (*secrets, "Mozilla/5.0 (X)") if secret in text]
 
 
 def test_no_address_of_a_proxy_log_reaches_the_fact_table():
