@@ -42,7 +42,7 @@ bring to an action. `forwarded_for` is a list of addresses that proxies passed o
 ANONYMOUS_ID, GEO_COUNTRY, DEVICE_BRAND = "anonymous_id", "geo_country", "device_brand"
 """Entries of other_properties that stand in for a missing address or user agent of a tracked event.
 
-A tracker's own id of a visitor, the country (ISO 3166-1 alpha-2) and the brand of the device that it found out itself.
+A tracker's own id of a visitor, the country (code or English name) and the brand that it found out.
 """
 
 REJECTED: dict[str, pl.DataType] = {

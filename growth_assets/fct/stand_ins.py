@@ -10,8 +10,9 @@ from __future__ import annotations
 import polars as pl
 
 from growth_assets.contracts.columns import ANONYMOUS_ID, DEVICE_BRAND, GEO_COUNTRY
+from growth_assets.enrich.country_names import code_of_country
 from growth_assets.enrich.device import UNKNOWN
-from growth_assets.enrich.iso_3166 import COUNTRY_CODES
+from growth_assets.enrich.distinct import map_distinct_values
 from growth_assets.enrich.visitor import anonymous_visitor_ids
 
 
@@ -36,7 +37,7 @@ def stand_in(typed: pl.DataFrame, salt: str) -> pl.DataFrame:
     said = {name: pl.col("other_properties").map.get(name) for name in (ANONYMOUS_ID, GEO_COUNTRY, DEVICE_BRAND)}
     lacking = lacking.with_columns(told[rows]).with_columns(
         pl.when("no_address").then(said[ANONYMOUS_ID]).alias("anonymous"),
-        pl.when("no_address").then(said[GEO_COUNTRY].str.to_uppercase()).alias("country"),
+        pl.when("no_address").then(said[GEO_COUNTRY]).alias("country"),
         pl.when(pl.col("no_agent") & (said[DEVICE_BRAND] != "")).then(said[DEVICE_BRAND]).alias("brand"),
     )
     return typed.with_columns(
@@ -45,9 +46,7 @@ def stand_in(typed: pl.DataFrame, salt: str) -> pl.DataFrame:
         ),
         typed["dim_country"].scatter(
             rows,
-            lacking.select(
-                pl.when(pl.col("country").is_in(list(COUNTRY_CODES))).then("country").otherwise("dim_country")
-            ).to_series(),
+            map_distinct_values(lacking["country"], _codes).fill_null(lacking["dim_country"]),
         ),
         typed["dim_device_brand"].scatter(
             rows,
@@ -58,3 +57,7 @@ def stand_in(typed: pl.DataFrame, salt: str) -> pl.DataFrame:
             ).to_series(),
         ),
     )
+
+
+def _codes(told: pl.Series) -> pl.Series:
+    return pl.Series([code_of_country(each) if each else None for each in told.to_list()], dtype=pl.String)

@@ -57,7 +57,7 @@ class Tracker:
     user_id: Names = ()
     anonymous_id: Names = ()
     country: Names = ()
-    """Of the country's code."""
+    """Of the country's code, or its English name."""
     brand: Names = ()
     url_parts: Names = ()
     """Parts of URL or referrer; left out where they stand in one of them."""

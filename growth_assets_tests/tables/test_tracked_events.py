@@ -5,6 +5,8 @@ from __future__ import annotations
 import mmh3
 import pytest
 
+from growth_assets.enrich.country_names import CODES_BY_NAME, code_of_country
+from growth_assets.enrich.iso_3166 import COUNTRYCODES_BY_NAME
 from growth_assets.settings import ActionRule
 from growth_assets_tests.tables.days import IPHONE, at, build_fct, event, request, site
 
@@ -118,6 +120,22 @@ def test_without_an_address_the_trackers_own_id_is_the_visitor():
 def test_who_is_nobody_is_put_aside(row):
     built = build_fct([row, event(event_timestamp=at("13:00:00"))])
     assert built.beside["raw.quarantined_events"]["rule"].to_list() == ["not_null_logged_out_user_id"]
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ("DE", "DE"), (" de ", "DE"), ("Germany", "DE"), ("türkiye", "TR"), ("Côte d\u2019Ivoire", "CI"),
+        ("Bosnia & Herzegovina", "BA"), ("United States", "US"), ("(not set)", None), ("", None), ("ZZ", None),
+    ],
+)  # fmt: skip
+def test_a_country_is_told_by_code_or_name(told, code):
+    assert code_of_country(told) == code
+
+
+def test_every_country_has_a_name():
+    without = {"BV", "HM"}  # islands where nobody lives
+    assert {code_of_country(name) for name in CODES_BY_NAME} == COUNTRYCODES_BY_NAME - without
 
 
 def test_country_and_brand_are_the_trackers_where_there_is_nothing_to_tell_them_by():
