@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from growth_assets.enrich.iso_3166 import COUNTRYCODES_BY_NAME
+from growth_assets.enrich.iso_3166 import COUNTRY_CODES
 
 _NAMES = """
 AD Andorra; AE United Arab Emirates; AF Afghanistan; AG Antigua and Barbuda; AI Anguilla; AL Albania; AM Armenia;
@@ -54,4 +54,4 @@ CODES_BY_NAME = {_spelled(entry.strip()[3:]): entry.strip()[:2] for entry in " "
 def code_of_country(told: str) -> str | None:
     """The ISO 3166-1 alpha-2 code of a country told by code or English name; None where it is neither."""
     code = told.strip().upper()
-    return code if code in COUNTRYCODES_BY_NAME else CODES_BY_NAME.get(_spelled(told))
+    return code if code in COUNTRY_CODES else CODES_BY_NAME.get(_spelled(told))

@@ -84,4 +84,10 @@ def is_request(record: dict[str, object]) -> bool:
     return "ts" in record and isinstance(request, Object) and {"method", "uri"} <= dict(request).keys()
 
 
-FORMAT = text_format("caddy", LOG, is_request, "an object a line with ts, status and request{method, uri ...}")
+FORMAT = text_format(
+    "caddy",
+    LOG,
+    is_request,
+    "an object a line with ts, status and request{method, uri ...}",
+    ("ts", "request", "status", "method", "uri"),
+)

@@ -48,6 +48,8 @@ class TextFormat:
     """A parser for one file."""
     looks_like: str
     """What `share` looks for, in words, for the message when no format fits."""
+    telling: tuple[str, ...] = ()
+    """Names that its records have, by which the nearest format is found where none fits."""
     self_delimiting: bool = False
     """True where a line that was cut short can never be read as a whole one, as an object without its brace."""
 

@@ -93,4 +93,10 @@ def is_event(names: dict[str, object]) -> bool:
     return {"event_timestamp", "event_name"} <= names.keys()
 
 
-FORMAT = text_format("ga4", TRACKER, is_event, "an object a line with event_timestamp and event_name")
+FORMAT = text_format(
+    "ga4",
+    TRACKER,
+    is_event,
+    "an object a line with event_timestamp and event_name",
+    ("event_timestamp", "event_name", "event_params", "user_pseudo_id"),
+)

@@ -32,7 +32,11 @@ class RecordReader(Protocol):
 
 
 def text_format(
-    name: str, reader: RecordReader, is_one: Callable[[dict[str, object]], bool], looks_like: str
+    name: str,
+    reader: RecordReader,
+    is_one: Callable[[dict[str, object]], bool],
+    looks_like: str,
+    telling: tuple[str, ...],
 ) -> TextFormat:
     """The format of lines with a record each.
 
@@ -41,6 +45,7 @@ def text_format(
         reader: of its records.
         is_one: whether an object, by its keys at the top, is such a record.
         looks_like: what `is_one` looks for, in words.
+        telling: names that such a record has.
     """
 
     def fits(line: str) -> bool:
@@ -53,7 +58,9 @@ def text_format(
     def share(lines: Sequence[str]) -> float:
         return share_of(lines, fits)
 
-    return TextFormat(name, share, lambda context: JsonLinesParser(reader, context), looks_like, self_delimiting=True)
+    return TextFormat(
+        name, share, lambda context: JsonLinesParser(reader, context), looks_like, telling, self_delimiting=True
+    )
 
 
 class JsonLinesParser:

@@ -184,4 +184,6 @@ def _share(lines: Sequence[str]) -> float:
     return share_of(lines, _is_event)
 
 
-FORMAT = TextFormat("ndjson", _share, NdjsonParser, "a JSON object a line that names event_time", self_delimiting=True)
+FORMAT = TextFormat(
+    "ndjson", _share, NdjsonParser, "a JSON object a line that names event_time", native.KEYS, self_delimiting=True
+)

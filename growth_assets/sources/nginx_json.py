@@ -52,5 +52,9 @@ def is_request(record: dict[str, object]) -> bool:
 
 
 FORMAT = text_format(
-    "nginx_json", LOG, is_request, "an object a line with time, remote_addr, request (or request_uri) and status"
+    "nginx_json",
+    LOG,
+    is_request,
+    "an object a line with time, remote_addr, request (or request_uri) and status",
+    ("remote_addr", "request", "status", "time_iso8601", "http_user_agent"),
 )

@@ -29,4 +29,10 @@ def is_event(record: dict[str, object]) -> bool:
     return told and "event_time" not in record
 
 
-FORMAT = text_format("plausible", TRACKER, is_event, "an object a line with name, url and domain (or n, u and d)")
+FORMAT = text_format(
+    "plausible",
+    TRACKER,
+    is_event,
+    "an object a line with name, url and domain (or n, u and d)",
+    ("name", "url", "domain", "referrer", "timestamp"),
+)

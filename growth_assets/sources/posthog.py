@@ -32,4 +32,10 @@ def is_event(record: dict[str, object]) -> bool:
     return "event" in record and "distinct_id" in record
 
 
-FORMAT = text_format("posthog", TRACKER, is_event, "an object a line with event, distinct_id and timestamp")
+FORMAT = text_format(
+    "posthog",
+    TRACKER,
+    is_event,
+    "an object a line with event, distinct_id and timestamp",
+    ("event", "distinct_id", "properties", "timestamp", "uuid"),
+)

@@ -38,5 +38,9 @@ def is_call(record: dict[str, object]) -> bool:
 
 
 FORMAT = text_format(
-    "segment", TRACKER, is_call, "an object a line with type (page, track ...) and messageId, userId or anonymousId"
+    "segment",
+    TRACKER,
+    is_call,
+    "an object a line with type (page, track ...) and messageId, userId or anonymousId",
+    ("type", "messageId", "anonymousId", "userId", "timestamp"),
 )

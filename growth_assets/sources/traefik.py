@@ -46,5 +46,9 @@ def is_request(record: dict[str, object]) -> bool:
 
 
 FORMAT = text_format(
-    "traefik", LOG, is_request, "an object a line with RequestMethod, RequestPath and DownstreamStatus"
+    "traefik",
+    LOG,
+    is_request,
+    "an object a line with RequestMethod, RequestPath and DownstreamStatus",
+    ("RequestMethod", "RequestPath", "DownstreamStatus", "ClientHost", "StartUTC"),
 )

@@ -278,7 +278,17 @@ def test_a_server_without_a_name_is_the_sources_host(read_bytes):
     assert (event["hostname"], dict(event["other_properties"])["server_name"]) == ("www.default.com", "_")
 
 
-def test_objects_of_an_unknown_shape_are_undecided(read_bytes):
+@pytest.mark.parametrize(
+    ("record", "nearest"),
+    [
+        ({"ts": 1, "level": "info", "status": 200}, "caddy, with an object a line with ts, status and request"),
+        ({"type": "click", "userId": 1, "timestamp": "x"}, "segment, with an object a line with type"),
+        ({"hostname": "www.xx.com", "user_agent": "x", "ip": "192.0.2.1"}, "ndjson, with a JSON object a line"),
+        ({"event_name": "x", "event_params": []}, "ga4, with an object a line with event_timestamp"),
+    ],
+)
+def test_objects_of_an_unknown_shape_are_undecided_and_the_nearest_shape_is_named(read_bytes, record, nearest):
     with pytest.raises(SourceError, match=r"the format of this file is not clear from its first 2 lines") as error:
-        read_bytes(b'{"ts": 1, "level": "info"}\n' * 2)
+        read_bytes((json.dumps(record) + "\n").encode() * 2)
     assert "nginx_json 0%" in str(error.value)
+    assert f"Nearest is {nearest}" in str(error.value)

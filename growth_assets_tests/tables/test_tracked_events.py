@@ -6,7 +6,7 @@ import mmh3
 import pytest
 
 from growth_assets.enrich.country_names import CODES_BY_NAME, code_of_country
-from growth_assets.enrich.iso_3166 import COUNTRYCODES_BY_NAME
+from growth_assets.enrich.iso_3166 import COUNTRY_CODES
 from growth_assets.settings import ActionRule
 from growth_assets_tests.tables.days import IPHONE, at, build_fct, event, request, site
 
@@ -135,7 +135,7 @@ def test_a_country_is_told_by_code_or_name(told, code):
 
 def test_every_country_has_a_name():
     without = {"BV", "HM"}  # islands where nobody lives
-    assert {code_of_country(name) for name in CODES_BY_NAME} == COUNTRYCODES_BY_NAME - without
+    assert {code_of_country(name) for name in CODES_BY_NAME} == COUNTRY_CODES - without
 
 
 def test_country_and_brand_are_the_trackers_where_there_is_nothing_to_tell_them_by():
