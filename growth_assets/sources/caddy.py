@@ -7,7 +7,8 @@ else `remote_ip`.
 from __future__ import annotations
 
 import re
-from typing import Any
+
+import polars as pl
 
 from growth_assets.sources import moments
 from growth_assets.sources.json_lines import text_format
@@ -15,10 +16,9 @@ from growth_assets.sources.json_log import JsonLog
 from growth_assets.sources.json_values import Object
 from growth_assets.sources.moments import Moment
 from growth_assets.sources.reasons import Reason
-from growth_assets.sources.said import Said
+from growth_assets.sources.tracked import Times
 
 _SECONDS = re.compile(r"[0-9.]+", re.ASCII)
-_LOGGER = "http.log.access"
 _FORWARDED = ("X-Forwarded-For", "X-Real-Ip", "Cf-Connecting-Ip", "True-Client-Ip")
 
 
@@ -28,41 +28,14 @@ def _moment(text: str, utc_offset: str | None) -> Moment | Reason:
     return moments.log(text, utc_offset) if "/" in text else moments.iso(text, utc_offset)
 
 
-def _opened(record: Object) -> Object:
-    """The record with the headers, which are lists, as texts."""
-    return Object(
-        (name, _headers(value))
-        if name == "resp_headers"
-        else (name, Object((key, _headers(held) if key == "headers" else held) for key, held in value))
-        if name == "request" and isinstance(value, Object)
-        else (name, value)
-        for name, value in record
-    )
-
-
-def _headers(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    if not isinstance(value, Object):
-        return value
-    return Object((name, _header(name, given)) for name, given in value)
-
-
-def _header(name: str, given: Any) -> Any:  # noqa: ANN401 - any JSON value
-    if type(given) is list and len(given) == 1:
-        return given[0]
-    # Addresses of several proxies are one list, in one line or in several.
-    if name in _FORWARDED and type(given) is list and all(type(each) is str for each in given):
-        return ", ".join(given)
-    return given
-
-
-def _is_access(said: Said) -> bool:
-    # A request that failed is logged a second time, by the logger http.log.error.
-    return (said.look(("logger",)) or _LOGGER).startswith(_LOGGER)
+def _column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
+    seconds = moments.epoch_column(texts)
+    return seconds if seconds[0].null_count() < len(texts) else moments.iso_column(texts, utc_offset)
 
 
 LOG = JsonLog(
     time=("ts",),
-    moment=_moment,
+    times=Times(_moment, _column),
     ip=("request.client_ip", "request.remote_ip", "request.remote_addr"),
     forwarded_for=tuple(f"request.headers.{name}" for name in _FORWARDED),
     hostname=("request.host",),
@@ -73,8 +46,10 @@ LOG = JsonLog(
     referrer=("request.headers.Referer",),
     user_agent=("request.headers.User-Agent",),
     logs_agents_with=("request.headers.",),
-    is_request=_is_access,
-    opened=_opened,
+    logger=("logger",),
+    # A request that failed is logged a second time, by the logger http.log.error.
+    access="http.log.access",
+    joined=True,
 )
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import polars as pl
+
 from growth_assets.sources import moments
 from growth_assets.sources.json_lines import text_format
 from growth_assets.sources.json_values import Object
 from growth_assets.sources.moments import Moment
 from growth_assets.sources.reasons import Reason
-from growth_assets.sources.tracked import Tracker, first_of
+from growth_assets.sources.tracked import Times, Tracker
 
 _MICROSECONDS = re.compile(r"[0-9]{7,18}", re.ASCII)
 _TYPED = "_value"
@@ -26,6 +28,12 @@ def _moment(text: str, utc_offset: str | None) -> Moment | Reason:  # noqa: ARG0
     if not _MICROSECONDS.fullmatch(text):
         return Reason.BAD_TIME
     return moments.epoch(f"{text[:-6]}.{text[-6:]}")
+
+
+def _column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:  # noqa: ARG001
+    # The exact pattern's shortest is longer than a second's microseconds, so that both parts are there.
+    parts = texts.str.extract_groups(r"^([0-9]{1,12})([0-9]{6})$").struct.unnest()
+    return moments.epoch_column(parts.to_series(0) + "." + parts.to_series(1))
 
 
 def _opened(record: Object) -> Object:
@@ -74,8 +82,8 @@ def _unwrapped(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 TRACKER = Tracker(
     time=("event_timestamp",),
-    name=first_of("event_name"),
-    moment=_moment,
+    name=("event_name",),
+    times=Times(_moment, _column),
     hostname=("device.web_info.hostname",),
     url=("event_params.page_location",),
     referrer=("event_params.page_referrer",),

@@ -1,34 +1,21 @@
 """Records as newline-delimited JSON, one object a line, in the words of another tool than ours.
 
-Each line is read exactly, once: a record of a tracker or a web server is nested deeper and less alike from line to
-line than a native event, so that reading it in bulk and proving that nothing was lost costs more than it saves.
+Each line is decoded exactly, once: records are nested deeper and less alike from line to line than native events, so
+that decoding them in bulk and proving that nothing was lost costs more than it saves. What follows is done for all
+records of one shape together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
-from growth_assets.sources import native
-from growth_assets.sources.batch import Batch, Rejection
+from growth_assets.sources.batch import Batch
 from growth_assets.sources.format import Context, TextFormat, share_of
 from growth_assets.sources.json_values import Object, clean, from_json
-from growth_assets.sources.native import Row
 from growth_assets.sources.reasons import Reason
+from growth_assets.sources.records import RecordReader, Records
 from growth_assets.sources.said import Leaf
 from growth_assets.sources.text import Lines
-
-
-class RecordReader(Protocol):
-    """Makes events of the records of one tool."""
-
-    def leaves(self, record: Object) -> list[Leaf]:
-        """All that a record says, in its order."""
-        ...
-
-    def event(self, found: list[Leaf], context: Context, line_number: int) -> Row | Reason:
-        """The event that says so."""
-        ...
 
 
 def text_format(
@@ -74,21 +61,21 @@ class JsonLinesParser:
 
     def parse(self, lines: Lines) -> Batch:
         """The events and rejected lines of `lines`."""
-        rows: list[Row] = []
-        rejections: list[Rejection] = []
+        records = Records(self._reader, self._context)
         for number, line in enumerate(lines.text, start=lines.first_line):
+            text = line.rstrip("\r\n")
             undecodable = number - lines.first_line in lines.undecodable
-            found = Reason.NOT_UTF8 if undecodable else self._exact(line, number)
+            found = Reason.NOT_UTF8 if undecodable else self._found(text)
             if isinstance(found, Reason):
-                rejections.append((number, found, line.rstrip("\r\n")))
+                records.reject(number, found, text)
             else:
-                rows.append(found)
-        return native.merged([native.frame_of(rows)], rejections)
+                records.add(number, text, found)
+        return records.batch()
 
     def flush(self) -> None:
         """A line never waits for the next."""
 
-    def _exact(self, line: str, number: int) -> Row | Reason:
+    def _found(self, line: str) -> list[Leaf] | Reason:
         if not line.strip():
             return Reason.BLANK_LINE
         try:
@@ -101,4 +88,4 @@ class JsonLinesParser:
         if "\\ud" in line or "\\uD" in line:
             # Half a surrogate pair may be among them.
             found = [(clean(name), clean(text)) for name, text in found]
-        return self._reader.event(found, self._context, number)
+        return found

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 
+import polars as pl
+
 from growth_assets.sources import moments
 from growth_assets.sources.json_lines import text_format
 from growth_assets.sources.json_log import JsonLog
 from growth_assets.sources.moments import Moment
 from growth_assets.sources.reasons import Reason
+from growth_assets.sources.tracked import Times
 
 _MSEC = re.compile(r"[0-9]{9,12}\.[0-9]{3}", re.ASCII)
 _TIMES = ("msec", "@timestamp", "time_iso8601", "timestamp", "time", "time_local", "datetime", "date", "ts")
@@ -24,9 +27,23 @@ def _moment(text: str, utc_offset: str | None) -> Moment | Reason:
     return moments.log(text, utc_offset) if "/" in text else moments.iso(text, utc_offset)
 
 
+def _column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
+    shapes = texts.to_frame("t").select(
+        msec=pl.when(pl.col("t").str.contains(f"^{_MSEC.pattern}$")).then("t"),
+        clock=pl.col("t").str.extract(r"^([0-9]{2}/[A-Za-z]{3}/[0-9]{4}(?::[0-9]{2}){3}) [+-][0-9]{4}$"),
+        offset=pl.col("t").str.extract(r" ([+-][0-9]{4})$"),
+    )
+    if shapes["msec"].null_count() < len(texts):
+        return moments.epoch_column(shapes["msec"])
+    if shapes["clock"].null_count() < len(texts):
+        times = moments.log_columns(shapes["clock"], shapes["offset"])
+        return times, pl.repeat(value=False, n=len(texts), dtype=pl.Boolean, eager=True)
+    return moments.iso_column(texts, utc_offset)
+
+
 LOG = JsonLog(
     time=_TIMES,
-    moment=_moment,
+    times=Times(_moment, _column),
     ip=("remote_addr", "remote_ip", "client_ip", "clientip", "client", "ip"),
     forwarded_for=("http_x_forwarded_for", "x_forwarded_for", "xff", "http_x_real_ip", "x_real_ip"),
     hostname=("host", "http_host", "server_name", "vhost", "virtual_host", "hostname", "domain"),

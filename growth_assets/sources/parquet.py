@@ -26,6 +26,7 @@ from growth_assets.sources.format import Context
 from growth_assets.sources.json_values import Number, Object, to_text
 from growth_assets.sources.native import KEYS, Row
 from growth_assets.sources.reasons import Reason
+from growth_assets.sources.records import Records
 
 BATCH_ROWS = 150_000
 
@@ -113,16 +114,11 @@ def _batch(frame: pl.DataFrame, context: Context, first: int) -> Batch:
 
 def _exported(frame: pl.DataFrame, context: Context, first: int) -> Batch:
     """The events of rows of GA4's export."""
-    rows: list[Row] = []
-    rejections: list[Rejection] = []
+    records = Records(ga4.TRACKER, context)
     for number, values in enumerate(frame.iter_rows(named=True), start=first):
         record = _value(values)
-        found = ga4.TRACKER.event(ga4.TRACKER.leaves(record), context, number)
-        if isinstance(found, Reason):
-            rejections.append((number, found, to_text(record) or ""))
-        else:
-            rows.append(found)
-    return native.merged([native.frame_of(rows)], rejections)
+        records.add(number, to_text(record) or "", ga4.TRACKER.leaves(record))
+    return records.batch()
 
 
 def _time(column: pl.Series) -> pl.Series:

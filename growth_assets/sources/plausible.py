@@ -6,11 +6,11 @@ Plausible's own user_id is the anonymous visitor of a day, nobody who logged in.
 from __future__ import annotations
 
 from growth_assets.sources.json_lines import text_format
-from growth_assets.sources.tracked import Tracker, first_of
+from growth_assets.sources.tracked import Tracker
 
 TRACKER = Tracker(
     time=("timestamp", "time"),
-    name=first_of("name", "n"),
+    name=("name", "n"),
     event_id=("event_id",),
     hostname=("hostname", "domain", "d"),
     url=("url", "u"),

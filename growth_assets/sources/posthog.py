@@ -7,12 +7,12 @@ the device where there is one, since the distinct_id changes when somebody logs 
 from __future__ import annotations
 
 from growth_assets.sources.json_lines import text_format
-from growth_assets.sources.tracked import Tracker, first_of, iso_utc
+from growth_assets.sources.tracked import ISO_UTC, Tracker
 
 TRACKER = Tracker(
     time=("timestamp",),
-    name=first_of("event"),
-    moment=iso_utc,
+    name=("event",),
+    times=ISO_UTC,
     event_id=("uuid",),
     hostname=("properties.$host",),
     url=("properties.$current_url",),

@@ -11,35 +11,44 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from growth_assets.sources.json_values import Object, from_json, to_text
+from growth_assets.sources.json_values import Number, Object, from_json, to_text
 from growth_assets.sources.properties import named_apart
 
 Leaf = tuple[str, str]
 """A dotted name, and the text that stands there."""
 
 
-def leaves(record: Object, bags: Collection[str] = ()) -> list[Leaf]:
+def leaves(record: Object, bags: Collection[str] = (), *, joined: bool = False) -> list[Leaf]:
     """All that a record says, in its order.
 
     Args:
         record: an object of JSON.
         bags: names of objects at the top that may also be given as JSON text.
+        joined: a list of texts is one text, with commas, as HTTP has it for headers of one name.
     """
     found: list[Leaf] = []
     if bags:
         record = Object((name, _opened(value) if name in bags else value) for name, value in record)
-    _walk(record, "", found)
+    _walk(record, "", found, joined=joined)
     return found
 
 
-def _walk(record: Object, prefix: str, found: list[Leaf]) -> None:
+def _walk(record: Object, prefix: str, found: list[Leaf], *, joined: bool) -> None:
     for name, value in record:
-        if type(value) is str:
+        kind = type(value)
+        if kind is str or kind is Number:
             found.append((prefix + name, value))
-        elif type(value) is Object:
-            _walk(value, f"{prefix}{name}.", found)
+        elif kind is Object:
+            _walk(value, f"{prefix}{name}.", found, joined=joined)
+        elif kind is list and joined and _texts(value):
+            found.append((prefix + name, ", ".join(value)))
         elif value is not None:
             found.append((prefix + name, to_text(value) or ""))
+
+
+def _texts(listed: list[Any]) -> bool:
+    # Most headers stand once, and to ask `all` of a generator takes five times as long.
+    return type(listed[0]) is str if len(listed) == 1 else all(type(each) is str for each in listed)
 
 
 def _opened(value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -81,11 +90,11 @@ class Said:
                 return text
         return None
 
-    def take(self, names: Iterable[str]) -> str | None:
-        """The first of `names` that says something; it is no longer there."""
+    def take(self, names: Iterable[str], but: str | None = None) -> str | None:
+        """The first of `names` that says something, and not `but`; it is no longer there."""
         for name in names:
             text = self._first.get(name)
-            if text is not None and text not in self._silent:
+            if text is not None and text != but and text not in self._silent:
                 del self._first[name]
                 return text
         return None

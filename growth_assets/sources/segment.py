@@ -6,20 +6,15 @@ The name of a track call is its `event`; of every other call it is the call's ty
 from __future__ import annotations
 
 from growth_assets.sources.json_lines import text_format
-from growth_assets.sources.said import Said
 from growth_assets.sources.tracked import Tracker
 
 CALLS = {"page", "screen", "track", "identify", "group", "alias"}
 
 
-def _name(said: Said) -> str | None:
-    call = said.look(("type",))
-    return (said.take(("event",)) if call == "track" else None) or said.take(("type",))
-
-
 TRACKER = Tracker(
     time=("timestamp", "originalTimestamp", "sentAt", "receivedAt"),
-    name=_name,
+    name=("type",),
+    named_by={"track": "event"},
     event_id=("messageId",),
     url=("context.page.url", "properties.url"),
     referrer=("context.page.referrer", "properties.referrer"),

@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from growth_assets.sources import native
-from growth_assets.sources.batch import Batch, Rejection
+from growth_assets.sources.batch import Batch
 from growth_assets.sources.format import Context, TextFormat, share_of
-from growth_assets.sources.native import Row
 from growth_assets.sources.reasons import Reason
-from growth_assets.sources.said import Said
+from growth_assets.sources.records import Records
+from growth_assets.sources.said import Leaf
 from growth_assets.sources.text import Lines
-from growth_assets.sources.tracked import Tracker, iso_utc
+from growth_assets.sources.tracked import ISO_UTC, Tracker
 
 COLUMNS = tuple(
     """
@@ -52,22 +51,13 @@ COLUMNS = tuple(
 )
 _COLLECTED = COLUMNS.index("collector_tstamp")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?")
-_NAMED_BY = {"unstruct": "event_name", "struct": "se_action"}
-
-
-def _name(said: Said) -> str | None:
-    kind = said.take(("event",)) or ""
-    name = said.look((_NAMED_BY.get(kind, ""),))
-    if name is None:
-        return kind or None
-    said.put("event_type", kind)
-    return name
-
 
 TRACKER = Tracker(
     time=("true_tstamp", "derived_tstamp", "collector_tstamp"),
-    name=_name,
-    moment=iso_utc,
+    name=("event",),
+    named_by={"unstruct": "event_name", "struct": "se_action"},
+    kind="event_type",
+    times=ISO_UTC,
     event_id=("event_id",),
     hostname=("page_urlhost",),
     url=("page_url",),
@@ -94,30 +84,29 @@ class SnowplowParser:
 
     def parse(self, lines: Lines) -> Batch:
         """The events and rejected lines of `lines`."""
-        rows: list[Row] = []
-        rejections: list[Rejection] = []
-        for number, text in enumerate(lines.text, start=lines.first_line):
-            line = text.rstrip("\r\n")
+        records = Records(TRACKER, self._context)
+        for number, line in enumerate(lines.text, start=lines.first_line):
+            text = line.rstrip("\r\n")
             undecodable = number - lines.first_line in lines.undecodable
-            found = Reason.NOT_UTF8 if undecodable else self._exact(line, number)
+            found = Reason.NOT_UTF8 if undecodable else _found(text)
             if isinstance(found, Reason):
-                rejections.append((number, found, line))
+                records.reject(number, found, text)
             else:
-                rows.append(found)
-        return native.merged([native.frame_of(rows)], rejections)
+                records.add(number, text, found)
+        return records.batch()
 
     def flush(self) -> None:
         """A line never waits for the next."""
 
-    def _exact(self, line: str, number: int) -> Row | Reason:
-        if not line.strip():
-            return Reason.BLANK_LINE
-        texts = line.split("\t")
-        if len(texts) != len(COLUMNS):
-            return Reason.WRONG_FIELD_COUNT
-        # An empty column is null to Snowplow.
-        said = [(name, text) for name, text in zip(COLUMNS, texts, strict=True) if text]
-        return TRACKER.event(said, self._context, number)
+
+def _found(line: str) -> list[Leaf] | Reason:
+    if not line.strip():
+        return Reason.BLANK_LINE
+    texts = line.split("\t")
+    if len(texts) != len(COLUMNS):
+        return Reason.WRONG_FIELD_COUNT
+    # An empty column is null to Snowplow.
+    return [(name, text) for name, text in zip(COLUMNS, texts, strict=True) if text]
 
 
 def _is_event(line: str) -> bool:

@@ -9,11 +9,14 @@ ids are usual among trackers, and rows are not put aside for them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from growth_assets.contracts.columns import ANONYMOUS_ID, DEVICE_BRAND, GEO_COUNTRY
+import polars as pl
+
+from growth_assets.contracts.columns import ANONYMOUS_ID, DEVICE_BRAND, GEO_COUNTRY, RECEIVED
 from growth_assets.sources import moments
+from growth_assets.sources.alike import Alike
 from growth_assets.sources.format import Context
 from growth_assets.sources.json_values import Object
 from growth_assets.sources.moments import Moment
@@ -24,19 +27,27 @@ from growth_assets.sources.said import Leaf, Said, leaves
 Names = tuple[str, ...]
 """Dotted names; the first that says something counts."""
 
-_WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_WHOLE = r"-?[0-9]{1,19}"
 _BIGINT = range(-(2**63), 2**63)
-_HOST = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://(?:[^/?#@]*@)?([^/?#@]+)")
+_HOST = r"[Hh][Tt][Tt][Pp][Ss]?://(?:[^/?#@]*@)?([^/?#@]+)"
+_EXACT_WHOLE, _EXACT_HOST = re.compile(_WHOLE), re.compile(_HOST)
 
 
-def first_of(*names: str) -> Callable[[Said], str | None]:
-    """The event's name is what stands under the first of `names`."""
-    return lambda said: said.take(names)
+@dataclass(frozen=True)
+class Times:
+    """How a tool writes times: one reader for a text, and one for a column, which gives null where it is not sure."""
+
+    moment: Callable[[str, str | None], Moment | Reason]
+    column: Callable[[pl.Series, str | None], tuple[pl.Series, pl.Series]]
 
 
-def iso_utc(text: str, utc_offset: str | None) -> Moment | Reason:  # noqa: ARG001 - the tracker's times are UTC
-    """A date and time of a tracker that writes UTC without saying so."""
-    return moments.iso(text, "+00:00")
+ISO = Times(moments.iso, moments.iso_column)
+"""ISO 8601; an offset is needed in the text or by the source."""
+ISO_UTC = Times(
+    lambda text, utc_offset: moments.iso(text, "+00:00"),  # noqa: ARG005
+    lambda texts, utc_offset: moments.iso_column(texts, "+00:00"),  # noqa: ARG005
+)
+"""ISO 8601 of a tracker that writes UTC without saying so."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +55,13 @@ class Tracker:
     """Where a tracker says what."""
 
     time: Names
-    name: Callable[[Said], str | None]
-    """Takes the event's name."""
-    moment: Callable[[str, str | None], Moment | Reason] = moments.iso
+    name: Names
+    """Of the event's name, or of its kind."""
+    times: Times = ISO
+    named_by: Mapping[str, str] = field(default_factory=dict)
+    """Kind of event to where its name stands, where that is elsewhere."""
+    kind: str = "type"
+    """Entry of other_properties that the kind becomes then."""
     event_id: Names = ()
     hostname: Names = ()
     """Of the host, where the URL names none."""
@@ -63,46 +78,109 @@ class Tracker:
     """Parts of URL or referrer; left out where they stand in one of them."""
     bags: Names = ()
     """Objects at the top whose keys go to other_properties under their own names."""
-    opened: Callable[[Object], Object] = field(default=lambda record: record)
+    opened: Callable[[Object], Object] = lambda record: record
     """Brings a record to plain keys and values before it is read."""
 
     def leaves(self, record: Object) -> list[Leaf]:
         """All that a record says, in its order."""
         return leaves(self.opened(record), self.bags)
 
-    def event(self, found: list[Leaf], context: Context, line_number: int) -> Row | Reason:
+    def said(self, found: list[Leaf]) -> Said:
+        """What is left to take of a record."""
+        return Said(found, self.bags)
+
+    def alike(self, names: Sequence[str], texts: Sequence[Sequence[str]]) -> Alike:
+        """What is left to take of records of one shape."""
+        return Alike(names, texts, self.bags)
+
+    def event(self, said: Said, context: Context, line_number: int) -> Row | Reason:
         """The event that says so."""
-        said = Said(found, self.bags)
         time = said.take(self.time)
         if time is None:
             return Reason.NO_TIME
-        moment = self.moment(time, context.utc_offset)
+        moment = self.times.moment(time, context.utc_offset)
         if isinstance(moment, Reason):
             return moment
-        name = self.name(said)
+        kind = said.take(self.name)
+        name = said.take((self.named_by[kind],)) if kind and kind in self.named_by else None
         url, referrer = said.take(self.url), said.take(self.referrer)
-        host = _HOST.match(url) if url else None
+        host = _EXACT_HOST.match(url) if url else None
         values = {
             "event_id": said.take(self.event_id),
             "hostname": host[1] if host else said.look(self.hostname) or context.default_hostname,
-            "event_name": name,
+            "event_name": name or kind,
             "url": url,
             "referrer": referrer,
             "ip": said.take(self.ip),
             "user_agent": said.take(self.user_agent),
         }
-        said.put("event", name)
+        said.put("event", name or kind)
+        said.put(self.kind, kind if name else None)
         user = said.take(self.user_id)
-        if user is not None:
-            if _WHOLE.fullmatch(user) and int(user) in _BIGINT:
-                values["user_id"] = user
-            else:
-                said.put("user_id", user)
+        if user and _EXACT_WHOLE.fullmatch(user) and int(user) in _BIGINT:
+            values["user_id"] = user
+        else:
+            said.put("user_id", user)
         said.put(ANONYMOUS_ID, said.take(self.anonymous_id))
         said.put(GEO_COUNTRY, said.take(self.country))
         said.put(DEVICE_BRAND, said.take(self.brand))
-        whole = " ".join(filter(None, (url, referrer)))
-        if whole and self.url_parts:
-            said.drop(self.url_parts, whole)
+        if url or referrer:
+            said.drop(self.url_parts, " ".join(filter(None, (url, referrer))))
         told = {text for text in (values["ip"], values["user_agent"], url, referrer) if text}
         return row(values, moment, said.rest(told), line_number)
+
+    def events(self, said: Alike, context: Context) -> tuple[pl.DataFrame, pl.Series] | None:
+        """`event` of records of one shape.
+
+        Returns:
+            Columns of RECEIVED but line_number, and where only `event` can tell; None where it has to for all.
+        """
+        timestamp, subsecond = self.times.column(said.take(self.time), context.utc_offset)
+        kind = said.take(self.name)
+        name = said.nothing
+        for each, where in self.named_by.items():
+            name = first(name, said.take((where,), where=kind == each))
+        url, referrer = said.take(self.url), said.take(self.referrer)
+        values = {
+            "event_id": said.take(self.event_id),
+            "hostname": first(url.str.extract(f"^{_HOST}"), said.look(self.hostname), context.default_hostname),
+            "event_name": first(name, kind),
+            "url": url,
+            "referrer": referrer,
+            "ip": said.take(self.ip),
+            "user_agent": said.take(self.user_agent),
+        }
+        said.put("event", values["event_name"])
+        said.put(self.kind, kind.zip_with(name.is_not_null(), said.nothing))
+        user = said.take(self.user_id)
+        whole = (user.str.contains(f"^{_WHOLE}$") & user.cast(pl.Int64, strict=False).is_not_null()).fill_null(
+            value=False
+        )
+        values["user_id"] = user.zip_with(whole, said.nothing)
+        said.put("user_id", user.zip_with(~whole, said.nothing))
+        said.put(ANONYMOUS_ID, said.take(self.anonymous_id))
+        said.put(GEO_COUNTRY, said.take(self.country))
+        said.put(DEVICE_BRAND, said.take(self.brand))
+        said.drop(self.url_parts, first(url + " " + referrer, url, referrer))
+        other = said.rest((values["ip"], values["user_agent"], url, referrer))
+        return None if other is None else (received(values, timestamp, subsecond, other), timestamp.is_null())
+
+
+def first(*columns: pl.Series | str | None) -> pl.Series:
+    """The first of the columns, and of texts for all rows, that is not null."""
+    given = [pl.lit(each) if isinstance(each, pl.Series) else pl.lit(each, dtype=pl.String) for each in columns]
+    return pl.select(pl.coalesce(given)).to_series()
+
+
+def received(
+    values: Mapping[str, pl.Series], timestamp: pl.Series, subsecond: pl.Series, other: pl.Series
+) -> pl.DataFrame:
+    """The columns of RECEIVED but line_number; those not given are null."""
+    every = {**values, "event_timestamp": timestamp, "subsecond_clock": subsecond, "other_properties": other}
+    return pl.DataFrame(
+        [
+            every[name].alias(name) if name in every else pl.Series(name, [None], dtype).new_from_index(0, len(other))
+            for name, dtype in RECEIVED.items()
+            if name != "line_number"
+        ]
+    )

@@ -5,10 +5,10 @@ The status is the one the client saw, else that of the server behind.
 
 from __future__ import annotations
 
-from growth_assets.sources import moments
 from growth_assets.sources.json_lines import text_format
 from growth_assets.sources.json_log import JsonLog
 from growth_assets.sources.json_values import Object
+from growth_assets.sources.tracked import ISO
 
 _STATUS = ("DownstreamStatus", "OriginStatus")
 
@@ -23,7 +23,7 @@ def _opened(record: Object) -> Object:
 
 LOG = JsonLog(
     time=("StartUTC", "StartLocal", "time"),
-    moment=moments.iso,
+    times=ISO,
     ip=("ClientHost", "ClientAddr"),
     forwarded_for=tuple(
         f"request_{name}" for name in ("X-Forwarded-For", "X-Real-Ip", "Cf-Connecting-Ip", "True-Client-Ip")

@@ -126,7 +126,7 @@ SAMPLES = {
                 ("level", "info"),
                 ("logger", "http.log.access.log0"),
                 ("msg", "handled request"),
-                ("request.headers.Accept", '["text/html", "*/*"]'),
+                ("request.headers.Accept", "text/html, */*"),
                 ("request.remote_ip", "192.0.2.200"),
                 ("request.remote_port", "41342"),
                 ("request.tls.resumed", "false"),

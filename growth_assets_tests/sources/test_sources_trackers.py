@@ -8,11 +8,14 @@ import json
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from growth_assets.sources import records
 from growth_assets.sources.errors import SourceError
 from growth_assets.sources.snowplow import COLUMNS
+from growth_assets.sources.tracked import Tracker
+from growth_assets_tests.sources.test_sources_json_logs import SAMPLES as LOGS
 from growth_assets_tests.sources.tracker_samples import (
     AGENT,
     AT,
@@ -307,6 +310,100 @@ def _is_key(read, scalar):
         for each in listed
         if isinstance(each, dict) and "key" in each
     )
+
+
+ODD = st.sampled_from(
+    [
+        *(
+            "",
+            "-",
+            "_",
+            "x",
+            "7",
+            "u_1",
+            "track",
+            "page",
+            "200",
+            "http.log.error",
+            "/pricing",
+            "?plan=pro",
+            PAGE,
+            AGENT,
+        ),
+        *("198.51.100.9", "https://h.xx.com:80/\n", "GET /a?b HTTP/1.1", "14/Mar/2026:10:05:03 +0000"),
+        *("2026-03-14T10:05:03Z", "2026-03-14 10:05:03.5", "1773482703123000", "1773482703.123"),
+        *(None, True, 0, 7, 99, 2**63, [], {}, ["a"], {"a": 1}),
+    ]
+)
+ALL = {**RECORDS, **{name: record for name, (record, _) in LOGS.items()}}
+
+
+@st.composite
+def files(draw):
+    """Records of one tool with odd values, keys left out and keys in another order."""
+    name = draw(st.sampled_from(sorted(ALL)))
+    record = ALL[name]
+    inner = [key for key, value in record.items() if isinstance(value, dict)]
+    lines = []
+    for _ in range(draw(st.integers(1, 4))):
+        odd = draw(
+            st.dictionaries(st.sampled_from([*record, "anonymous_id", "event", "uri", "status"]), ODD, max_size=3)
+        )
+        changed = {
+            key: value
+            for key, value in {**record, **odd}.items()
+            if draw(st.booleans()) or key in odd or draw(st.booleans())
+        }
+        for key in inner:
+            if isinstance(changed.get(key), dict):
+                more = draw(st.dictionaries(st.sampled_from([*record[key], "event", "type"]), ODD, max_size=2))
+                changed[key] = {**changed[key], **more}
+        lines += [json.dumps(changed)] * draw(st.sampled_from([1, 3]))
+    return name, "\n".join(lines).encode()
+
+
+@given(file=files())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_records_of_one_shape_read_together_are_those_read_one_by_one(read_bytes, monkeypatch, file):
+    name, data = file
+    monkeypatch.setattr(records, "LEAST", 1)
+    together = read_bytes(data, format=name)
+    monkeypatch.setattr(records, "LEAST", 10**9)
+    assert together == read_bytes(data, format=name)
+
+
+@given(
+    changes=st.lists(
+        st.dictionaries(
+            st.sampled_from(sorted(COLUMNS)),
+            st.sampled_from(
+                ["", "7", "x", "struct", "unstruct", "198.51.100.9", AGENT, PAGE, "/pricing", "2026-03-14 10:05:03"]
+            ),
+            max_size=4,
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_columns_of_snowplow_read_together_are_those_read_one_by_one(read_bytes, monkeypatch, changes):
+    data = "\n".join(tsv({**SNOWPLOW, **each}) for each in changes for _ in range(2)).encode()
+    monkeypatch.setattr(records, "LEAST", 1)
+    together = read_bytes(data, format="snowplow")
+    monkeypatch.setattr(records, "LEAST", 10**9)
+    assert together == read_bytes(data, format="snowplow")
+
+
+def test_clean_records_of_one_shape_need_no_second_look(read_bytes, monkeypatch):
+    looks = []
+    exact = Tracker.event
+    monkeypatch.setattr(Tracker, "event", lambda *given: looks.append(given) or exact(*given))
+    monkeypatch.setattr(records, "MOST_HELD", 150)
+    lines = [json.dumps({**SEGMENT, "messageId": f"m{number}", "properties": {"n": number}}) for number in range(300)]
+    whole = read_bytes("\n".join([*lines, json.dumps({**SEGMENT, "timestamp": "x"})]).encode())
+    assert [event["event_id"] for event in whole.events] == [f"m{number}" for number in range(300)]
+    assert whole.reasons == [(301, "bad_time")]
+    assert len(looks) == 1
 
 
 def test_numbers_keep_their_digits(read_bytes):

@@ -149,6 +149,7 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         event(
             [
                 ("event", "Order Completed"),
+                ("type", "track"),
                 ("user_id", "u_123"),
                 ("anonymous_id", "a-1"),
                 ("total", "49.5"),
@@ -159,7 +160,6 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
                 ("context.locale", "de-DE"),
                 ("context.page.title", "Pricing"),
                 ("sentAt#2", "2026-03-14T10:05:04.000Z"),
-                ("type", "track"),
             ],
             event_name="Order Completed",
             event_id="ajs-1",
@@ -223,8 +223,8 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         tsv(SNOWPLOW),
         event(
             [
-                ("event_type", "struct"),
                 ("event", "Play video"),
+                ("event_type", "struct"),
                 ("anonymous_id", "bc2e92ec"),
                 ("geo_country", "DE"),
                 ("app_id", "site"),
@@ -235,7 +235,6 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
                 ("network_userid", "ecdff4d0"),
                 ("page_urlport", "443"),
                 ("platform", "web"),
-                ("se_action", "Play video"),
                 ("se_category", "media"),
                 ("se_value", "1.50"),
             ],
