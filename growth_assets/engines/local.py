@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from growth_assets.checks.verdict import Verdict, conservation, verdicts
+from growth_assets.contracts.contract import Contract
 from growth_assets.contracts.table import Built, Table
 from growth_assets.places import Place
 from growth_assets.settings import Settings
@@ -141,7 +143,7 @@ class Day:
         yield from self._publish(table, staged, built, versions, upstream, started)
 
     def _audit(self, table: Table, path: Path, frame: pl.DataFrame, numbers: Mapping[str, int]) -> _Staged:
-        findings = table.contract(self.settings).audit(frame)
+        findings = _contract(table, self.settings).audit(frame)
         judged = verdicts(table, findings, numbers, self.settings.max_quarantined_share)
         return _Staged(table, path, frame.lazy(), rows_of(path), judged)
 
@@ -194,6 +196,12 @@ class Day:
     def _version(self, name: str) -> str:
         record = self.warehouse.record(self.by_name[name], self.ds)
         return record.sha256 if record else ""
+
+
+@lru_cache(maxsize=32)
+def _contract(table: Table, settings: Settings) -> Contract:
+    """The contract of a table, made once: its Pandera schema serves all days."""
+    return table.contract(settings)
 
 
 def _headline(table: Table, frame: pl.DataFrame) -> dict[str, float | int]:

@@ -13,6 +13,9 @@ import polars as pl
 
 _ROW = "__row"
 
+FEW = 1_000
+"""For so few rows a dictionary is filled before a query is planned: a small day asks ten times."""
+
 
 def map_distinct(frame: pl.DataFrame, function: Callable[[pl.DataFrame], pl.Series]) -> pl.Series:
     """The answer of `function` for every row of `frame`, asked once for each distinct row.
@@ -26,6 +29,8 @@ def map_distinct(frame: pl.DataFrame, function: Callable[[pl.DataFrame], pl.Seri
     Returns:
         As many values as `frame` has rows, in its order.
     """
+    if frame.height <= FEW:
+        return _of_few(frame, function)
     # Grouped row numbers, not a join back: for 5 M rows of 0.8 M distinct pairs of strings 3.3 s instead of
     # 9.9 s.
     groups = frame.with_row_index(_ROW).group_by(frame.columns).agg(_ROW)
@@ -36,6 +41,13 @@ def map_distinct(frame: pl.DataFrame, function: Callable[[pl.DataFrame], pl.Seri
         np.arange(groups.height, dtype=np.uint32), rows.list.len().to_numpy()
     )
     return answers.gather(pl.Series(group_of_row))
+
+
+def _of_few(frame: pl.DataFrame, function: Callable[[pl.DataFrame], pl.Series]) -> pl.Series:
+    rows = frame.rows()
+    number = {row: position for position, row in enumerate(dict.fromkeys(rows))}
+    distinct = pl.DataFrame(list(number), schema=frame.schema, orient="row")
+    return function(distinct).gather(pl.Series([number[row] for row in rows], dtype=pl.UInt32))
 
 
 def map_distinct_values(values: pl.Series, function: Callable[[pl.Series], pl.Series]) -> pl.Series:

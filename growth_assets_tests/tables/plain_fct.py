@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import mmh3
@@ -44,13 +44,23 @@ def content(row: Row) -> tuple[Any, ...]:
     )
 
 
-def facts(rows: Iterable[Row], salt: str = "") -> tuple[list[dict[str, Any]], int, int]:
-    """The rows of the fact table in its order, how many were dropped as duplicates, how many put aside."""
+def path(url: str | None) -> str | None:
+    """The path of a URL, or of what stands alone as one."""
+    return None if url is None else re.sub(r"^[a-z]+://[^/?#]*", "", url).partition("?")[0]
+
+
+def facts(
+    rows: Iterable[Row], salt: str = "", broken: Callable[[Row], bool] = is_broken
+) -> tuple[list[dict[str, Any]], int, int]:
+    """The rows of the fact table in its order, how many were dropped as duplicates, how many put aside.
+
+    What a row has under `beside` goes into its fact as it is.
+    """
     by_visitor: dict[int, list[Row]] = defaultdict(list)
-    broken = 0
+    aside = 0
     for row in rows:
-        if is_broken(row):
-            broken += 1
+        if broken(row):
+            aside += 1
         else:
             by_visitor[visitor(row, salt)].append(row)
     result: list[dict[str, Any]] = []
@@ -68,10 +78,11 @@ def facts(rows: Iterable[Row], salt: str = "") -> tuple[list[dict[str, Any]], in
                     "event_timestamp": time,
                     "other_properties": row["other_properties"] or {},
                     "event_id": row["event_id"],
-                    "dim_url_path": row["url"].partition("?")[0],
+                    "dim_url_path": path(row["url"]),
+                    **row.get("beside", {}),
                 }
             )
-    return sorted(result, key=lambda row: (row["event_timestamp"], row["logged_out_user_id"])), duplicates, broken
+    return sorted(result, key=lambda row: (row["event_timestamp"], row["logged_out_user_id"])), duplicates, aside
 
 
 def _once(events: list[Row]) -> list[Row]:

@@ -1,0 +1,104 @@
+"""One small world: its history played through the real ingest, tables and warehouse, and compared with the oracle."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from random import Random
+
+from growth_assets.engines.local import Day
+from growth_assets.ingest.landing import land
+from growth_assets.ingest.out_of_range import first_day, last_day, put_aside
+from growth_assets.orchestration.daily import receiving
+from growth_assets.orchestration.run import LandingError, wanted_days
+from growth_assets.settings import Settings, Source
+from growth_assets.tables import BY_NAME, DAILY
+from growth_assets.warehouse.partitions import Warehouse
+from growth_assets_tests.worlds import trouble
+from growth_assets_tests.worlds.compare import differences, published
+from growth_assets_tests.worlds.history import History
+from growth_assets_tests.worlds.known import HOSTNAMES
+from growth_assets_tests.worlds.streams import Stream, streams
+
+
+class World:
+    """A data folder, and the history that a seed stands for."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.random = Random(seed)
+        self.streams = streams(self.random)
+        self.settings = _settings(self.random, folder, self.streams)
+        self.history = History(self.random, self.settings.landing, self.streams)
+        self.tally = self.history.tally
+        """What happened, and how often."""
+
+    def play(self) -> list[str]:
+        """Play it; what differs from the oracle in the end."""
+        for _ in range(self.random.choice([2, 5, 9, 14])):
+            self.history.step()
+            chance = self.random.random()
+            if chance < 0.4:
+                coming = trouble.some(self.random) if chance < 0.15 else None
+                self.build(coming, tables=self.random.random() < (0.6 if coming else 0.2))
+        self.history.finish()
+        self.build(None, tables=True)
+        again = self.build(None, tables=True)
+        found = differences(self.settings, self.streams)
+        return [*found, f"a second look finds something new: {again}"] if again else found
+
+    def build(self, coming: trouble.Trouble | None, *, tables: bool) -> str:
+        """Land, and build the tables that are wanted, as `growth-assets build` does; trouble may come.
+
+        Gives what was new, in words; nothing where all was there already.
+        """
+        new = ""
+        with trouble.coming(coming):
+            try:
+                new = self.run(tables=tables, calm=coming is None)
+            except (OSError, LandingError):
+                if coming is None:
+                    raise
+        if coming is None or not coming.came:
+            self.history.landed()
+        else:
+            self.tally["killed" if coming.kill else "failed"] += 1
+        return new
+
+    def run(self, *, tables: bool, calm: bool) -> str:
+        """One landing and build without Dagster."""
+        landed = land(self.settings)
+        put_aside(self.settings)
+        days = self._days(calm=calm) if tables else []
+        self.tally["days built"] += len(days)
+        # A copy that was made of the first half of a line may be no log to anybody.
+        unreadable = [file for file in landed.unreadable if file.name in self.history.names]
+        new = [*(entry.source_file for entry in landed.read), *landed.touched, *unreadable]
+        return " ".join(map(str, [*new, *(ds for ds in days if ds in published(self.settings))]))
+
+    def _days(self, *, calm: bool) -> list[str]:
+        warehouse, landed = Warehouse.of(self.settings), receiving(self.settings)
+        first, last = first_day(self.settings).isoformat(), last_day().isoformat()
+        days = [ds for ds in wanted_days(self.settings, None, None) if first <= ds <= last]
+        for ds in days:
+            try:
+                with warehouse.building(ds):
+                    for _ in Day(warehouse, self.settings, ds, DAILY).build(BY_NAME, landed):
+                        pass
+            except OSError:
+                # One bad day holds up no other.
+                if calm:
+                    raise
+        return days
+
+
+def _settings(random: Random, folder: Path, streams: list[Stream]) -> Settings:
+    sources = tuple(
+        Source(name=kind, files=f"**/{kind}[-. ]*", format=kind) for kind in sorted({each.kind for each in streams})
+    )
+    return Settings(
+        data=folder,
+        hostnames=HOSTNAMES,
+        first_day=random.choice([None, dt.date(2026, 3, 1)]),
+        max_quarantined_share=1,
+        **({"sources": sources} if random.random() < 0.4 else {}),
+    )
