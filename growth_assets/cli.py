@@ -286,8 +286,18 @@ def answers(
 
 
 @app.command()
-def doctor(data: Data = None) -> None:
-    """Say what is wrong with settings, landing, country database, warehouse and Dagster, and how to mend it."""
+def doctor(
+    file: Annotated[Path | None, typer.Argument(readable=False, help="A log: what it is taken for, and why.")] = None,
+    data: Data = None,
+) -> None:
+    """Say what is wrong with settings, landing, country database, warehouse and Dagster, and how to mend it.
+
+    With FILE, say what that file is taken for and why, and show its first lines as they are read: 0 when it is
+    understood, 3 when not.
+    """
+    if file is not None:
+        _examine_file(file, data)
+        return
     settings = _settings(data)
     from growth_assets.orchestration.doctor import examine
 
@@ -299,6 +309,39 @@ def doctor(data: Data = None) -> None:
         if finding.remedy:
             out.print(f"      {escape(finding.remedy)}", soft_wrap=True, highlight=False)
     if ill:
+        raise typer.Exit(FAILED)
+
+
+def _examine_file(file: Path, data: Path | None) -> None:
+    from rich.text import Text
+
+    from growth_assets.ingest.files import source_of
+    from growth_assets.report.file_report import file_report
+    from growth_assets.report.screen import printable
+    from growth_assets.sources.errors import SourceError
+    from growth_assets.sources.first_look import first_look
+
+    path = Path(os.path.abspath(file.expanduser()))  # noqa: PTH100 - a link in landing/ stays one
+    name = printable(str(path))
+    if not path.exists():
+        _stop(f"{name}: no such file.", WRONG)
+    if path.is_dir():
+        _stop(f"{name}: is a folder. Name one file in it.", WRONG)
+    if not path.is_file():
+        _stop(f"{name}: is no file but a pipe, socket or device.", WRONG)
+    if not os.access(path, os.R_OK):
+        _stop(f"{name}: cannot be read: permission denied.", WRONG)
+    # A log can be looked at before there is a site.
+    settings = _settings(data) if (site.data_folder(data) / site.SITE_FILE).exists() else None
+    source = source_of(path, settings) if settings else None
+    taken = source or site.Source(name="none")
+    try:
+        look = first_look(path, taken, settings.default_hostname(taken) if settings else None)
+    except SourceError as error:
+        _stop(printable(str(error)), FAILED)
+    for each in file_report(path, look, source):
+        out.print(each, soft_wrap=isinstance(each, Text), highlight=False)
+    if not look.understood:
         raise typer.Exit(FAILED)
 
 

@@ -119,6 +119,14 @@ def _stat_of_object(about: Mapping[str, Any]) -> Stat:
     return int(about["size"]), seconds * 1_000_000_000, str(about.get("ETag") or about.get("etag")), 0
 
 
+def source_of(path: Path, settings: Settings) -> Source | None:
+    """The source that a file on this machine belongs to; None where it lies elsewhere or no source takes it."""
+    if is_remote(settings.landing):
+        return None
+    known = (file for file in landing_files(settings) if isinstance(file, LandingFile))
+    return next((file.source for file in known if file.path == path), None)
+
+
 def stat_of(path: Place) -> Stat:
     """What changes when the file at `path` does."""
     if is_remote(path):

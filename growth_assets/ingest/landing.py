@@ -26,7 +26,7 @@ from growth_assets.ingest.ledger import Entry, Lacks, Ledger
 from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings
 from growth_assets.sources import decompressed
-from growth_assets.sources.errors import DamagedError, SourceError
+from growth_assets.sources.errors import SourceError
 from growth_assets.sources.fingerprint import Fingerprint, fingerprint
 from growth_assets.sources.formats import PARQUET
 from growth_assets.sources.reader import read
@@ -106,15 +106,7 @@ def reading_of(settings: Settings, file: LandingFile) -> str:
 
 def first_bytes(path: Place, length: int) -> bytes:
     """The first decompressed bytes of a file, at most `length`."""
-    head = b""
-    try:
-        for piece in decompressed.pieces(path):
-            head += piece
-            if len(head) >= length:
-                break
-    except DamagedError:
-        pass  # what came before the damage is its beginning
-    return head[:length]
+    return decompressed.beginning(path, length)[0]
 
 
 def _begun_by(found: Fingerprint, alike: Iterable[Entry]) -> list[Entry]:

@@ -32,4 +32,11 @@ def cell(value: object, name: str) -> str:
         return f"{value:.2%}" if "rate" in name or "share" in name else f"{value:,.1f}"
     if isinstance(value, int):
         return f"{value:,}"
-    return escape(str(value))
+    return escape(printable(str(value)))
+
+
+def printable(text: str, longest: int | None = None) -> str:
+    """Text from the web with what a terminal would obey (escape codes, line ends, marks of direction) as its code."""
+    if longest is not None and len(text) > longest:
+        text = text[: longest - 1] + "\u2026"
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

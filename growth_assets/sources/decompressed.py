@@ -133,6 +133,23 @@ def pieces(path: Place) -> Iterator[bytes]:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
+def beginning(path: Place, length: int) -> tuple[bytes, bool]:
+    """The first decompressed bytes of `path`, at most `length`, and whether the file is damaged before there are more.
+
+    Raises:
+        SourceError: as `pieces` does.
+    """
+    held = b""
+    try:
+        for piece in pieces(path):
+            held += piece
+            if len(held) >= length:
+                break
+    except DamagedError:
+        return held, True  # what came before the damage is its beginning
+    return held[:length], False
+
+
 def packed_with(path: Place) -> str | None:
     """What the file is compressed with; None when it is not."""
     with path.open("rb") as file:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from growth_assets.places import Place
 from growth_assets.sources.errors import SourceError, UndecidedError
 from growth_assets.sources.formats import PARQUET, TEXT_FORMATS
@@ -23,20 +26,32 @@ _MOST_LINES = 200
 _LEAST_SHARE = 0.5
 
 
-def detect(head: bytes, path: Place) -> str:
-    """The name of the format.
+@dataclass(frozen=True)
+class Taken:
+    """What a file is taken for by its first bytes, and why."""
+
+    format: str | None
+    """None where it is not clear."""
+    why: str
+    shares: Mapping[str, float]
+    """The share of the first lines that fit, by the formats that were tried."""
+    remedy: str = ""
+    """What to do where the format is not clear."""
+
+
+def explain(head: bytes, path: Place) -> Taken:
+    """What the file is taken for, and why.
 
     Args:
         head: the first decompressed bytes, HEAD_BYTES of them unless the file is shorter.
         path: for messages.
 
     Raises:
-        UndecidedError: no format fits more than half of the lines; says what was tried and the remedy.
         SourceError: the file is an archive, a picture, or text in UTF-16 or UTF-32.
     """
     require_plain_text(head, path)
     if head.startswith(PARQUET_MAGIC):
-        return PARQUET
+        return Taken(PARQUET, "it begins as Parquet files do", {})
     for magic, name in _ARCHIVES.items():
         if head.startswith(magic):
             raise SourceError(f"{path}: this is {name}. Unpack it into landing/, or remove it.")
@@ -45,18 +60,34 @@ def detect(head: bytes, path: Place) -> str:
         lines.pop()  # nothing, or a line that is cut off or still being written
     texts = [text for text in (line.decode("utf-8", "replace") for line in lines) if text.strip()][:_MOST_LINES]
     if not texts:
-        return next(iter(TEXT_FORMATS))  # any will do: there is nothing but blank lines
+        return Taken(next(iter(TEXT_FORMATS)), "there is nothing but blank lines, so that any format will do", {})
     shares = {name: each.share(texts) for name, each in TEXT_FORMATS.items()}
     best = max(shares, key=lambda name: shares[name])
     if shares[best] > _LEAST_SHARE:
-        return best
+        return Taken(best, f"{shares[best]:.0%} of its first {len(texts)} lines are in it", shares)
     nearest = max(shares, key=lambda name: (shares[name], _likeness(texts, TEXT_FORMATS[name].telling)))
     tried = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-    raise UndecidedError(
-        f"{path}: the format of this file is not clear from its first {len(texts)} lines. Tried, with the share of "
-        f"lines that fit: {tried}. Nearest is {nearest}, with {TEXT_FORMATS[nearest].looks_like}. Set `format` for its "
-        "source in site.toml, or `log_format` for a server's own format, or keep the file out of `files`."
+    return Taken(
+        None,
+        f"the format of this file is not clear from its first {len(texts)} lines. Tried, with the share of "
+        f"lines that fit: {tried}. Nearest is {nearest}, with {TEXT_FORMATS[nearest].looks_like}.",
+        shares,
+        "Set `format` for its source in site.toml, or `log_format` for a server's own format, or keep the file out of "
+        "`files`.",
     )
+
+
+def detect(head: bytes, path: Place) -> str:
+    """The name of the format; see `explain`.
+
+    Raises:
+        UndecidedError: no format fits more than half of the lines; says what was tried and the remedy.
+        SourceError: as `explain` does.
+    """
+    taken = explain(head, path)
+    if taken.format is None:
+        raise UndecidedError(f"{path}: {taken.why} {taken.remedy}")
+    return taken.format
 
 
 def _likeness(texts: list[str], names: tuple[str, ...]) -> float:
