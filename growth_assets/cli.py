@@ -15,7 +15,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Never
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Never, TypeVar
 
 import typer
 from rich.console import Console
@@ -48,6 +48,8 @@ Data = Annotated[
         show_default="./data",
     ),
 ]
+Progressed = Callable[[str, int, int], None]
+Done = TypeVar("Done")
 Day = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD")]
 
 
@@ -134,8 +136,41 @@ def build(
     first, last = _day(from_, "--from"), _day(to, "--to")
     if first and last and first > last:
         _stop(f"--from {first} is after --to {last}.", WRONG)
+    from growth_assets.orchestration.run import build as build_days
+
+    _finish(
+        _under_way(lambda files, days: build_days(settings, first, last, landing_progress=files, day_progress=days)),
+        settings,
+    )
+
+
+@app.command()
+def replay(data: Data = None) -> None:
+    """Read rejected lines and judge quarantined rows again, after a setting was mended; build the days it changes."""
+    settings = _settings(data)
+    from growth_assets.orchestration.replay import replay as replay_all
+
+    report = _under_way(lambda files, days: replay_all(settings, landing_progress=files, day_progress=days))
+    landing = report.built.landing
+    out.print(
+        f"Replayed {landing.get('replayed_lines', 0):,} rejected lines of {landing.get('replayed_files', 0)} files "
+        f"that are gone: {landing.get('replayed_events', 0):,} new events + {landing.get('still_rejected', 0):,} still "
+        f"rejected. {report.freed:,} rows are out of quarantine.",
+        soft_wrap=True, highlight=False,
+    )  # fmt: skip
+    if landing.get("not_replayable"):
+        out.print(
+            f"{landing['not_replayable']:,} rejected lines cannot be read again without their file: they were longer "
+            "than 1 MiB, rows of Parquet, or stand for a damaged file.",
+            soft_wrap=True, highlight=False,
+        )  # fmt: skip
+    _finish(report.built, settings)
+
+
+def _under_way(work: Callable[[Progressed, Progressed], Done]) -> Done:
+    """Do the work of a build under its bars; end the process where it fails as a whole."""
     from growth_assets.ingest.ledger import LedgerError
-    from growth_assets.orchestration import run
+    from growth_assets.orchestration.run import LandingError
     from growth_assets.warehouse.partitions import WarehouseError
 
     with _bar() as bar:
@@ -150,9 +185,13 @@ def build(
             bar.update(building, completed=done, total=of, description=f"Built {ds}", visible=True)
 
         try:
-            report = run.build(settings, first, last, landing_progress=files, day_progress=days)
-        except (LedgerError, WarehouseError, run.LandingError, OSError) as error:
+            return work(files, days)
+        except (LedgerError, WarehouseError, LandingError, OSError) as error:
             _stop(str(error), FAILED)
+
+
+def _finish(report: Report, settings: site.Settings) -> None:
+    """Tell what a build did, and end with its code."""
     _tell(report, settings)
     if report.failed_errors:
         raise typer.Exit(CHECK_FAILED)
@@ -182,7 +221,8 @@ def _tell(report: Report, settings: site.Settings) -> None:
         f"{landing.get('lines', 0):,} lines = {landing.get('events', 0):,} events "
         f"+ {landing.get('rejected', 0):,} rejected lines." + _unfinished(landing, settings)
     )
-    if not report.days and not landing.get("files_read") and not landing.get("files_known"):
+    no_file = not landing.get("files_read") and not landing.get("files_known")
+    if not report.days and no_file and (landing.get("files_unreadable") or not report.landed):
         where = escape(str(settings.landing))
         unreadable = landing.get("files_unreadable")
         print_(
@@ -232,7 +272,11 @@ def _tell_out_of_range(report: Report, settings: site.Settings, print_: Callable
     path = escape(str(settings.data / site.SITE_FILE))
     for days, what, remedy in (
         (found.before_first_day, "before the first day", f"If they are good, set an earlier first_day in {path}."),
-        (found.in_the_future, "in the future", f"If they are good, raise future_tolerance_hours in {path}."),
+        (
+            found.in_the_future,
+            "in the future",
+            f"If they are good, raise future_tolerance_hours in {path} and run `growth-assets replay`.",
+        ),
     ):
         if days:
             print_(

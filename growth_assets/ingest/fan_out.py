@@ -39,20 +39,28 @@ class FannedOut:
     segments: dict[str, Segment] | None = None
 
 
-def fan_out(batches: Iterator[Batch], folder: Path, source: str, source_file: str, latest: dt.datetime) -> FannedOut:
+def fan_out(
+    batches: Iterator[Batch],
+    folder: Path,
+    source: str,
+    source_file: str,
+    latest: dt.datetime,
+    started_at: str | None = None,
+) -> FannedOut:
     """Write the batches of one file to `folder`, events by day and rejected lines by themselves.
 
-    Events after `latest` (naive UTC) are marked as in the future.
+    Events after `latest` (naive UTC) are marked as in the future. `started_at` is the time of the first event in the
+    file, where the batches are not all of it.
 
     Raises:
         whatever `batches` raises; `folder` is then left to the caller to remove.
     """
-    result = FannedOut(folder)
+    result = FannedOut(folder, started_at=started_at)
     rejected = RejectedLines(folder, source, source_file)
     failure: list[Exception] = []
 
     def frames() -> Iterator[pl.DataFrame]:
-        started: pl.Series | None = None
+        started = pl.Series([dt.datetime.fromisoformat(started_at)], dtype=MICROSECONDS) if started_at else None
         try:
             for batch in batches:
                 result.lines += batch.lines
@@ -85,7 +93,9 @@ def fan_out(batches: Iterator[Batch], folder: Path, source: str, source_file: st
             raise failure[0] from None
         raise
     rejected.finish()
-    result.segments = {path.stem.removeprefix("ds="): _segment(path) for path in sorted(segments.glob("ds=*.parquet"))}
+    result.segments = {
+        path.stem.removeprefix("ds="): segment_of(path) for path in sorted(segments.glob("ds=*.parquet"))
+    }
     return result
 
 
@@ -114,7 +124,8 @@ def _sink(frames: Callable[[], Iterator[pl.DataFrame]], segments: Path) -> None:
     )
 
 
-def _segment(path: Path) -> Segment:
+def segment_of(path: Path) -> Segment:
+    """What the ledger says of a segment's file, which is on disk from here on."""
     durable.sync_file(path)
     frame = pl.scan_parquet(path, hive_partitioning=False, glob=False)
     rows, ahead = frame.select(pl.len(), pl.col("in_the_future").sum()).collect().row(0)

@@ -60,11 +60,10 @@ def landing_files(settings: Settings) -> Iterator[LandingFile | Unreadable]:
 
 def _objects(settings: Settings, landing: UPath) -> Iterator[LandingFile]:
     """From one listing of the prefix."""
-    patterns = [(source, re.compile(glob_translate(source.files))) for source in settings.sources]
     listed = landing.fs.find(landing.path, detail=True)
     for path in sorted(listed):
         name = path.removeprefix(f"{landing.path}/")
-        source = next((source for source, pattern in patterns if pattern.match(name)), None)
+        source = source_of(settings, name)
         # A console makes an object without a byte for a "folder".
         if source is None or _hidden(name) or name.endswith("/"):
             continue
@@ -157,3 +156,9 @@ def _closed_folders(landing: Path) -> Iterator[Unreadable]:
                 shown(path.relative_to(landing).as_posix()),
                 f"{where}: this folder cannot be read: {error.strerror}. Let the pipeline's user read and enter it.",
             )
+
+
+def source_of(settings: Settings, name: str) -> Source | None:
+    """The source that a file below landing/ belongs to, by its name alone: it need not be there any more."""
+    patterns = ((source, re.compile(glob_translate(source.files))) for source in settings.sources)
+    return next((source for source, pattern in patterns if pattern.match(name)), None)

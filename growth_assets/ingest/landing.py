@@ -24,7 +24,7 @@ from growth_assets.ingest.fan_out import fan_out, staging_folder
 from growth_assets.ingest.files import LandingFile, Unreadable, landing_files, shown, stat_of
 from growth_assets.ingest.ledger import Entry, Lacks, Ledger
 from growth_assets.places import Place, is_remote
-from growth_assets.settings import Settings
+from growth_assets.settings import Settings, Source
 from growth_assets.sources import decompressed
 from growth_assets.sources.errors import SourceError
 from growth_assets.sources.fingerprint import Fingerprint, fingerprint
@@ -97,11 +97,10 @@ def _why(file: LandingFile, error: Exception) -> str:
     return f"{shown(str(file.path))}: vanished while it was read. Where it was renamed, the next look reads it."
 
 
-def reading_of(settings: Settings, file: LandingFile) -> str:
-    """Digest of the settings that decide what the readers make of a file."""
-    source = file.source.model_dump(exclude={"files"})
-    hostname, ahead = settings.default_hostname(file.source), settings.future_tolerance_hours
-    return durable.digest_of([READER_VERSION, source, hostname, ahead])
+def reading_of(settings: Settings, source: Source) -> str:
+    """Digest of the settings that decide what the readers make of a file of `source`."""
+    hostname, ahead = settings.default_hostname(source), settings.future_tolerance_hours
+    return durable.digest_of([READER_VERSION, source.model_dump(exclude={"files"}), hostname, ahead])
 
 
 def first_bytes(path: Place, length: int) -> bytes:
@@ -138,7 +137,7 @@ class _Look:
 
     def _take(self, file: LandingFile) -> bool:
         """False where the file became another one meanwhile, as by a rotation."""
-        reading = reading_of(self.settings, file)
+        reading = reading_of(self.settings, file.source)
         growing = file.may_grow(clock.now(), self.settings.settle_seconds)
         seen = self.cache.get(file.name)
         if isinstance(seen, dict) and seen.get("stat") == list(file.stat):

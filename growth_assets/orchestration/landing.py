@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from growth_assets.checks.verdict import CONTRACT, verdicts
 from growth_assets.contracts.contract import Finding
@@ -13,6 +14,7 @@ from growth_assets.ingest.files import Unreadable
 from growth_assets.ingest.landing import Landed, land
 from growth_assets.ingest.ledger import Entry
 from growth_assets.ingest.out_of_range import Survey, put_aside
+from growth_assets.ingest.replay import Replayed, replay
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.specs import SHARED_CHECKS, asset_key, asset_spec
 from growth_assets.raw import rejected_lines
@@ -31,6 +33,19 @@ AUDITED_AT_ONCE = 100_000
 
 FileProgress = Callable[[str, int, int], None]
 """Told before each file: its name, how many are done, how many there are."""
+
+
+class LandingConfig(dg.Config):
+    """What a landing is to do beside reading new files."""
+
+    replay: bool = Field(
+        default=False,
+        description="Read rejected lines of files that are gone again, after a setting was mended",
+    )
+
+
+AGAIN = {"ops": {"landing": {"config": {"replay": True}}}}
+"""Run config of a landing that replays."""
 
 
 def event_files(settings: Settings) -> dg.AssetsDefinition:
@@ -76,8 +91,13 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(CONTRACT, asset=rejected_key, description=SHARED_CHECKS[CONTRACT]),
         ],
     )
-    def landing(context: dg.AssetExecutionContext, landing_progress: dg.ResourceParam[FileProgress]) -> Iterator[Any]:
+    def landing(
+        context: dg.AssetExecutionContext, config: LandingConfig, landing_progress: dg.ResourceParam[FileProgress]
+    ) -> Iterator[Any]:
         landed = land(settings, landing_progress)
+        replayed = replay(settings) if config.replay else Replayed()
+        landed.unreadable += replayed.unreadable
+        read = [*landed.read, *replayed.entries]
         survey, lost = put_aside(settings)
         refresh_catalogue(settings)
         for file in landed.unreadable:
@@ -85,10 +105,10 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
         context.log.info(f"{len(landed.read)} files read, {landed.known} known; touched days: {_days(landed.touched)}")
         yield dg.MaterializeResult(
             key,
-            metadata=_metadata(landed) | survey.totals(),
+            metadata=_metadata(landed) | survey.totals() | (_replayed(replayed) if config.replay else {}),
             check_results=[
                 _readable(landed),
-                lines_conserved(settings, landed.read),
+                lines_conserved(settings, read),
                 _out_of_range(survey, lost),
                 _mostly_read(landed),
             ],
@@ -97,10 +117,20 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             rejected_key,
             metadata={"new_rejected_lines": rejected, "sql": "SELECT * FROM raw.rejected_lines LIMIT 100"},
-            check_results=[rejected_lines_kept(settings, landed.read)],
+            check_results=[rejected_lines_kept(settings, read)],
         )
 
     return landing
+
+
+def _replayed(replayed: Replayed) -> dict[str, Any]:
+    return {
+        "replayed_files": len(replayed.entries),
+        "replayed_lines": replayed.lines,
+        "replayed_events": replayed.events,
+        "still_rejected": replayed.still_rejected,
+        "not_replayable": replayed.not_kept,
+    }
 
 
 def _metadata(landed: Landed) -> dict[str, Any]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 
 from growth_assets.engines.local import outdated, up_to_date
+from growth_assets.engines.rejudge import judged_otherwise
 from growth_assets.ingest import ledger
 from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
 from growth_assets.orchestration.builders import builder
 from growth_assets.orchestration.daily import BAD_DAYS, Progress, daily_keys
 from growth_assets.orchestration.graph import daily_partitions, definitions
 from growth_assets.orchestration.instance import open_instance
-from growth_assets.orchestration.landing import LANDING_KEYS, FileProgress
+from growth_assets.orchestration.landing import AGAIN, LANDING_KEYS, FileProgress
 from growth_assets.settings import Settings
 from growth_assets.tables import DAILY
 from growth_assets.warehouse.partitions import Warehouse
@@ -71,15 +72,19 @@ def build(
     *,
     landing_progress: FileProgress | None = None,
     day_progress: Progress | None = None,
+    again: bool = False,
 ) -> Report:
     """Land new files, then build the days whose inputs changed, or all days of a range that have events.
 
-    One run for landing, one for each contiguous range of days.
+    One run for landing, one for each contiguous range of days. With `again` rejected lines of files that are gone are
+    read again as well, and days built of which another row would be put aside now than was.
     """
     settings.require_stores()
     report = Report(asked=bool(first or last))
     with open_instance(settings) as instance, builder(settings, instance) as own:
-        landed = _run(definitions(settings, landing_progress=landing_progress), instance, LANDING_KEYS, own)
+        landed = _run(
+            definitions(settings, landing_progress=landing_progress), instance, LANDING_KEYS, own, again=again
+        )
         report.failures += _failures(landed)
         for event in landed.get_asset_materialization_events():
             materialization = event.step_materialization_data.materialization
@@ -92,6 +97,8 @@ def build(
         partitions = daily_partitions(settings)
         known = set(partitions.get_partition_keys())
         days = wanted_days(settings, first, last)
+        if again:
+            days = sorted({*days, *_judged_otherwise(settings, known)})
         landed_days = ledger.read(settings.warehouse)
         report.landed = [ds for ds in landed_days.days if ds in known]
         report.out_of_range = survey(settings, landed_days)
@@ -121,6 +128,12 @@ def wanted_days(settings: Settings, first: dt.date | None, last: dt.date | None)
     return [ds for ds in landed.days if not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]
 
 
+def _judged_otherwise(settings: Settings, known: Collection[str]) -> list[str]:
+    warehouse = Warehouse.of(settings)
+    days = [ds for ds in ledger.read(settings.warehouse).days if ds in known]
+    return [ds for ds in days if judged_otherwise(warehouse, DAILY, settings, ds)]
+
+
 def contiguous(days: Iterable[str]) -> list[list[str]]:
     """Sorted days in groups without a gap."""
     groups: list[list[str]] = []
@@ -137,10 +150,13 @@ def _run(
     instance: dg.DagsterInstance,
     keys: Sequence[dg.AssetKey],
     tags: Mapping[str, str],
+    *,
+    again: bool = False,
 ) -> dg.ExecuteInProcessResult:
     job = defs.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(
-        run_config=QUIET, instance=instance, asset_selection=list(keys), raise_on_error=False, tags=tags,
+        run_config={**QUIET, **(AGAIN if again else {})}, instance=instance, asset_selection=list(keys),
+        raise_on_error=False, tags=tags,
     )  # fmt: skip
 
 
