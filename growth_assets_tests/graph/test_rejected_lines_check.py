@@ -22,7 +22,7 @@ GOOD = '{"event_time": "2026-03-14T12:00:00Z", "hostname": "www.xx.com", "action
 def site(tmp_path) -> Settings:
     (tmp_path / "site.toml").write_text("first_day = 2026-03-14\n", encoding="utf-8")
     (tmp_path / "landing").mkdir()
-    (tmp_path / "landing" / "events.ndjson").write_text(GOOD + '{"no": "time"}\n' * 2 + GOOD, encoding="utf-8")
+    (tmp_path / "landing" / "events.ndjson").write_text(GOOD + '{"no": "time"}\n' * 2 + GOOD * 2, encoding="utf-8")
     (tmp_path / "landing" / "fine.ndjson").write_text(GOOD * 2, encoding="utf-8")
     return load(tmp_path)
 
