@@ -63,7 +63,7 @@ def _objects(settings: Settings, landing: UPath) -> Iterator[LandingFile]:
     listed = landing.fs.find(landing.path, detail=True)
     for path in sorted(listed):
         name = path.removeprefix(f"{landing.path}/")
-        source = source_of(settings, name)
+        source = source_named(settings, name)
         # A console makes an object without a byte for a "folder".
         if source is None or _hidden(name) or name.endswith("/"):
             continue
@@ -158,7 +158,7 @@ def _closed_folders(landing: Path) -> Iterator[Unreadable]:
             )
 
 
-def source_of(settings: Settings, name: str) -> Source | None:
+def source_named(settings: Settings, name: str) -> Source | None:
     """The source that a file below landing/ belongs to, by its name alone: it need not be there any more."""
     patterns = ((source, re.compile(glob_translate(source.files))) for source in settings.sources)
     return next((source for source, pattern in patterns if pattern.match(name)), None)

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from growth_assets.contracts.columns import ORIGINAL, RECEIVED, REJECTED
 from growth_assets.ingest import clock, ledger, placing
 from growth_assets.ingest.fan_out import fan_out, segment_of, staging_folder
-from growth_assets.ingest.files import Unreadable, source_of
+from growth_assets.ingest.files import Unreadable, source_named
 from growth_assets.ingest.landing import reading_of
 from growth_assets.ingest.ledger import Entry, Segment
 from growth_assets.places import Place, is_remote
@@ -63,7 +63,7 @@ def replay(settings: Settings) -> Replayed:
         landed = ledger.read(settings.warehouse)
         placing.tidy(settings, landed)
         for entry in landed.current.values():
-            source = source_of(settings, re.sub(r"@[0-9]+$", "", entry.source_file))
+            source = source_named(settings, re.sub(r"@[0-9]+$", "", entry.source_file))
             if source is None or reading_of(settings, source) == entry.reading:
                 continue
             again = _Again(settings, entry, source)

@@ -18,7 +18,7 @@ from growth_assets.cli import app
 from growth_assets.engines.rejudge import judged_otherwise
 from growth_assets.ingest import clock, ledger, placing
 from growth_assets.ingest.conservation import accounts
-from growth_assets.ingest.files import source_of
+from growth_assets.ingest.files import source_named
 from growth_assets.ingest.out_of_range import first_day, last_day, put_aside, survey
 from growth_assets.ingest.replay import replay
 from growth_assets.orchestration import replay as command
@@ -163,7 +163,7 @@ def test_a_source_made_for_the_file_alone_is_found_by_its_name(site, write):
 )  # fmt: skip
 def test_a_name_belongs_to_the_source_whose_glob_finds_it(site, pattern, name, found):
     settings = site.settings.model_copy(update={"sources": (Source(name="one", files=pattern),)})
-    assert (source_of(settings, name.removesuffix("@2")) is not None) == found
+    assert (source_named(settings, name.removesuffix("@2")) is not None) == found
     path = site.put(name.removesuffix("@2"), b"")
     assert (path in set(site.landing.glob(pattern))) == found
 
