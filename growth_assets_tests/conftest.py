@@ -1,6 +1,15 @@
 """Fixtures of all tests."""
 
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -14,3 +23,75 @@ def shared() -> Path:
     if not (folder / "real").is_dir():
         pytest.skip(f"the folder with real logs is not there: {folder}")
     return folder
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """An S3 server on this machine, spoken to over HTTP."""
+
+    endpoint: str
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a process needs in its environment."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "AKIAOFTHETESTS",
+            "AWS_SECRET_ACCESS_KEY": "never-to-be-shown",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+    def bucket(self, name: str) -> str:
+        """Make a bucket; its name."""
+        self._ask("PUT", name)
+        return name
+
+    def refuse_from_now(self, after: int) -> None:
+        """Let `after` requests through, and then none that moto's own accounts have not signed."""
+        self._ask("POST", "moto-api/reset-auth", str(after).encode())
+
+    def _ask(self, method: str, path: str, data: bytes = b"") -> None:
+        with urlopen(Request(f"{self.endpoint}/{path}", data=data, method=method), timeout=30):  # noqa: S310
+            pass
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait_until(lambda: _answers(port), process)
+        yield S3Server(f"http://127.0.0.1:{port}")
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        if ready():
+            return
+        assert process.poll() is None, "the server ended"
+        time.sleep(0.1)
+    raise TimeoutError
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The server, with the variables for this process too."""
+    for name, value in s3_server.variables.items():
+        monkeypatch.setenv(name, value)
+    return s3_server

@@ -49,6 +49,6 @@ def tidy(settings: Settings, landed: Ledger) -> None:
 def drop(warehouse: Place, identifier: str) -> None:
     """Take away what an entry spoke of."""
     folder = warehouse / "landing"
-    ledger.rejected_path(warehouse, identifier).unlink(missing_ok=True)
-    ledger.originals_path(folder, identifier).unlink(missing_ok=True)
+    durable.remove_file(ledger.rejected_path(warehouse, identifier))
+    durable.remove_file(ledger.originals_path(folder, identifier))
     durable.remove_folder(ledger.segment_folder(folder, identifier))

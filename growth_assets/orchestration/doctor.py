@@ -119,7 +119,7 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
         return
     if landed.entries:
         yield _conservation(settings, landed)
-    warehouse = Warehouse.of(settings)
+    warehouse = Warehouse.of(settings).looked_through(DAILY)
     start, end = first_day(settings).isoformat(), last_day().isoformat()
     days = [ds for ds in landed.days if start <= ds <= end]
     stale = [ds for ds in days if not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]

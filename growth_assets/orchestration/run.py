@@ -112,7 +112,7 @@ def build(
             report.days += group
             if not result.success:
                 report.bad_days |= _bad_days(result) or dict.fromkeys(group, _why(result))
-        warehouse = Warehouse.of(settings)
+        warehouse = Warehouse.of(settings).looked_through(DAILY)
         report.outdated = sum(1 for ds in report.landed if outdated(warehouse, DAILY, settings, ds))
     return report
 
@@ -124,7 +124,7 @@ def wanted_days(settings: Settings, first: dt.date | None, last: dt.date | None)
         start = (first or first_day(settings)).isoformat()
         end = (last or last_day()).isoformat()
         return [ds for ds in landed.days if start <= ds <= end]
-    warehouse = Warehouse.of(settings)
+    warehouse = Warehouse.of(settings).looked_through(DAILY)
     return [ds for ds in landed.days if not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]
 
 

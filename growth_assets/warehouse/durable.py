@@ -56,6 +56,14 @@ def put_folder_in_place(staged: Path, final: Place) -> None:
     sync_folder(final.parent)
 
 
+def remove_file(path: Place) -> None:
+    """Remove the file `path`, where it is there."""
+    if is_remote(path):
+        objects.remove(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def remove_folder(path: Place) -> None:
     """Remove the folder `path` and all that is in it, where it is there."""
     if is_remote(path):

@@ -6,7 +6,8 @@ request fetches is one version of the object, where several ranges could be of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -28,6 +29,12 @@ def put_folder(staged: Path, final: UPath) -> None:
 def put_bytes(content: bytes, final: UPath) -> None:
     """Make `content` the object `final`."""
     final.fs.pipe_file(final.path, content)
+
+
+def remove(where: UPath) -> None:
+    """Remove one object, where it is there."""
+    with suppress(FileNotFoundError):
+        where.fs.rm_file(where.path)
 
 
 def remove_folder(folder: UPath) -> None:
@@ -56,10 +63,9 @@ def contents(places: Sequence[UPath]) -> list[bytes]:
     """The bytes of small objects, many requests at once, in the order of `places`."""
     if not places:
         return []
-    found = places[0].fs.cat([each.path for each in places])
-    # One alone is given without its name.
-    by_path: Mapping[str, bytes] = found if isinstance(found, Mapping) else {places[0].path: found}
-    return [by_path[each.path] for each in places]
+    # `cat` would ask for each whether it is there before it fetches it.
+    found: list[bytes] = places[0].fs.cat_ranges([each.path for each in places], None, None, on_error="raise")
+    return found
 
 
 def sizes(folder: UPath) -> dict[str, int]:

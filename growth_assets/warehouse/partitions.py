@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -59,6 +60,7 @@ class Warehouse:
         """`workplace` is a folder of this machine; whoever builds into a store needs one."""
         self.root = root
         self._workplace = workplace or (None if is_remote(root) else root)
+        self._records: dict[Place, Record] | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Warehouse:
@@ -117,13 +119,29 @@ class Warehouse:
     def record(self, table: Table, ds: str) -> Record | None:
         """What the published partition was built from; None where that is not known for sure."""
         path = self.path(table, ds)
-        content = durable.read_json(path.with_name(RECORD))
+        if self._records is not None:
+            return self._records.get(path)
         try:
-            if content is None or path.stat().st_size != content["size"]:
-                return None
-            return Record(**content)
-        except (OSError, KeyError, TypeError):
+            content = durable.read_json(path.with_name(RECORD))
+            return _record(content, path.stat().st_size) if content else None
+        except FileNotFoundError:
             return None
+
+    def looked_through(self, tables: Sequence[Table]) -> Warehouse:
+        """The same, with all records of a store as they are now: to ask for them one by one takes long."""
+        if not is_remote(self.root):
+            return self
+        seen = Warehouse(self.root, self._workplace)
+        seen._records = {}
+        for folder in [folder for table in tables if is_remote(folder := self.folder(table))]:
+            there = objects.sizes(folder)
+            names = [name for name in there if name.endswith(f"/{RECORD}")]
+            for where, content in durable.read_jsons([folder / name for name in names]):
+                part = where.with_name(PART)
+                size = there.get(f"{part.parent.name}/{PART}")
+                if content and size is not None and (record := _record(content, size)):
+                    seen._records[part] = record
+        return seen
 
     @contextmanager
     def building(self, ds: str) -> Iterator[None]:
@@ -177,7 +195,7 @@ class Warehouse:
         final = self.path(table, ds)
         # First the old record goes: a crash must not leave it beside a new file that happens to be as long. And so does
         # what a builder left that died while it wrote one: nobody else holds the day.
-        final.with_name(RECORD).unlink(missing_ok=True)
+        durable.remove_file(final.with_name(RECORD))
         if not is_remote(final):
             for old in final.parent.glob(f".{RECORD}.*"):
                 old.unlink(missing_ok=True)
@@ -188,8 +206,8 @@ class Warehouse:
     def withdraw(self, table: Table, ds: str) -> None:
         """Take a published partition back: there is nothing to be in it any more."""
         final = self.path(table, ds)
-        final.with_name(RECORD).unlink(missing_ok=True)
-        final.unlink(missing_ok=True)
+        durable.remove_file(final.with_name(RECORD))
+        durable.remove_file(final)
         durable.sync_folder(final.parent)
 
     def refuse(self, table: Table, ds: str, staged: Path) -> Path:
@@ -213,6 +231,14 @@ class Warehouse:
         folder = self._staging(ds)
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{table.name}-{os.getpid()}-{secrets.token_hex(4)}.parquet"
+
+
+def _record(content: Mapping[str, Any], size: int) -> Record | None:
+    """The record as it was written; None where it speaks of another file than the one of `size` beside it."""
+    try:
+        return Record(**content) if content["size"] == size else None
+    except (KeyError, TypeError):
+        return None
 
 
 def scan(path: Place) -> pl.LazyFrame:

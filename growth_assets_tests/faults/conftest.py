@@ -17,6 +17,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from growth_assets.places import Place
 from growth_assets.simulate import simulate
 from growth_assets.tables import DAILY
 from growth_assets.warehouse import catalogue
@@ -44,11 +45,16 @@ class Nursery:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
 
+    environment: Mapping[str, str] = {}
+    """Variables for the builds, beside those of this process."""
+
     def start(self, data: Path, *arguments: str, log: Path | None = None, fault: str | None = None) -> int:
         """Begin `growth-assets build`; its process id."""
-        return self._ask(
-            arguments=["build", "--data", str(data), *arguments], log=str(log or data / "log.txt"), fault=fault
-        )
+        return self.run(["build", "--data", str(data), *arguments], log or data / "log.txt", fault)
+
+    def run(self, arguments: list[str], log: Path, fault: str | None = None) -> int:
+        """Begin `growth-assets` with any arguments; its process id."""
+        return self._ask(arguments=arguments, log=str(log), fault=fault, environment=dict(self.environment))
 
     def wait(self, process: int) -> int:
         """The exit code; negative where a signal ended it."""
@@ -150,6 +156,8 @@ class Reader:
 
     data: Path
     legal: Mapping[tuple[str, str], frozenset[int]]
+    root: Place | None = None
+    """Where the tables are; below `data` unless it is told."""
     wrong: list[str] = field(default_factory=list)
     looks: int = 0
     seen: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: {"polars": set(), "duckdb": set()})
@@ -184,7 +192,7 @@ class Reader:
         self.seen[engine] |= set(found)
 
     def _polars(self) -> dict[tuple[str, str], int]:
-        warehouse = Warehouse(self.data / "warehouse")
+        warehouse = Warehouse(self.root or self.data / "warehouse")
         return {
             # Whole rows are read, not only the file's own count of them.
             (table.name, ds): warehouse.scan(table, ds).collect().height
@@ -200,7 +208,7 @@ class Reader:
             f"SELECT '{table.name}' AS name, ds, count(*) AS n FROM {table.name} GROUP BY ds"  # noqa: S608
             for table in DAILY
         )
-        return {(name, ds): n for name, ds, n in catalogue.query(path, views).rows()}
+        return {(name, ds): n for name, ds, n in catalogue.query(path, views, root=self.root).rows()}
 
 
 def kill(process: int) -> None:

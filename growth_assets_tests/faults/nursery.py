@@ -36,6 +36,7 @@ def child(command: dict) -> None:
     os.dup2(log, 2)
     if command["fault"]:
         fill_disk(*command["fault"].split())
+    os.environ.update(command["environment"])
     sys.argv = ["growth-assets", *command["arguments"]]
     code = 0
     try:
