@@ -11,10 +11,11 @@ import polars as pl
 
 from growth_assets.contracts.columns import MAP
 
-_ADDRESS = r"(?:(?:client|remote|user|visitor|peer|source|src|real|original|connecting|forwarded|host|true)_?)*ip"
+_WHERE = r"(?:http_|context_|env_|note_|request_|headers?_|properties_|initial_|raw_|realip_|\$|x_|cf_|fastly_)*"
+_WHOSE = "(?:(?:client|remote|user|visitor|peer|source|src|real|original|connecting|forwarded|host|true)_?)"
 PRIVATE = (
-    rf"^(?:captured_headers|further_fields|(?:http_|context_|env_|note_|\$|x_|cf_|fastly_)*(?:{_ADDRESS}(?:_?(?:v4|v6|addr|address|adress))?"
-    r"|(?:proxy_add_)?(?:x_)?forwarded(?:_for)?|(?:remote|client|peer)_(?:addr|address|host)|user_?agent))$"
+    rf"^(?:captured_headers|further_fields|{_WHERE}(?:{_WHOSE}*ip(?:_?(?:v4|v6|addr|address))?|{_WHOSE}_?(?:addr|address)|(?:remote|client)_?host"
+    r"|(?:proxy_add_)?(?:x_)?forwarded(?:_for)?|user_?agent))$"
 )
 """Expression for the names, in lower case, words parted by `_`, without the number of a name that was given twice."""
 

@@ -58,16 +58,17 @@ def _compression(look: FirstLook) -> str:
 
 
 def _remedies(look: FirstLook) -> Iterator[Text]:
+    without_offset = Reason.TIME_WITHOUT_OFFSET in look.rejected["reason"]
     if look.remedy:
         yield _line("remedy", look.remedy)
-    elif not look.understood:
+    if without_offset:
+        yield _line("remedy", 'Times have no offset: set `utc_offset`, such as "+00:00", for its source.')
+    elif not look.remedy and not look.understood:
         yield _line(
             "remedy", "No line of it could be read: set another `format` for its source in site.toml, or leave it out."
         )
     if look.undecodable:
         yield _line("remedy", f"{look.undecodable} lines do not fit the encoding: set `encoding`, such as cp1252.")
-    if Reason.TIME_WITHOUT_OFFSET in look.rejected["reason"]:
-        yield _line("remedy", 'Times have no offset: set `utc_offset`, such as "+00:00", for its source.')
 
 
 def _line(what: str, says: str) -> Text:

@@ -113,7 +113,7 @@ def test_rejected_lines_with_their_reasons(doctor):
 def test_what_to_do_about_times_without_offset_and_other_encodings(doctor):
     ran = doctor(native(event_time="2026-03-01T10:00:00") * 2)
     assert ran.code == FAILED
-    assert any('set `utc_offset`, such as "+00:00"' in each for each in line(ran, "remedy"))
+    assert line(ran, "remedy") == ['Times have no offset: set `utc_offset`, such as "+00:00", for its source.']
     ran = doctor(LOG.replace("agent 1", "agént").encode("cp1252"))
     assert ran.code == DONE
     assert line(ran, "remedy") == ["1 lines do not fit the encoding: set `encoding`, such as cp1252."]
