@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,12 @@ PROVENANCE: dict[str, pl.DataType] = {
     "ds": pl.String(),
 }
 """Columns that a segment has after those of a received event."""
+
+
+MOST_DAYS = 8
+"""So many days are written at a time as they come. Each of them holds back rows, up to 100 MB of them."""
+PIECE_ROWS = 500_000
+"""Rows of a file with more days are written in pieces of so many, which are put together day by day."""
 
 
 @dataclass
@@ -86,7 +93,7 @@ def fan_out(
     segments = folder / "segments"
     segments.mkdir(parents=True)
     try:
-        _sink(frames, segments)
+        _spread(frames(), segments)
     except Exception:
         rejected.close()
         if failure:
@@ -97,6 +104,57 @@ def fan_out(
         path.stem.removeprefix("ds="): segment_of(path) for path in sorted(segments.glob("ds=*.parquet"))
     }
     return result
+
+
+def _spread(frames: Iterator[pl.DataFrame], segments: Path) -> None:
+    """Write `frames` by day in bounded memory, however many days there are and whatever their order."""
+    coming = _Coming(frames)
+    pieces: list[Path] = []
+    while not coming.ended or not pieces:
+        piece = segments.with_name(f"piece-{len(pieces):08}")
+        piece.mkdir()
+        _sink(coming.next_piece, piece)
+        pieces.append(piece)
+    if len(pieces) == 1:
+        segments.rmdir()
+        pieces[0].rename(segments)
+        return
+    for name in sorted({path.name for piece in pieces for path in piece.iterdir()}):
+        parts = [piece / name for piece in pieces if (piece / name).exists()]
+        rows = pl.concat([pl.scan_parquet(part, hive_partitioning=False, glob=False) for part in parts])
+        rows.sink_parquet(segments / name, compression="zstd", statistics=True, maintain_order=True)
+        for part in parts:
+            part.unlink()
+    for piece in pieces:
+        piece.rmdir()
+
+
+class _Coming:
+    """Frames that are taken piece by piece: all of them, while their days are few."""
+
+    def __init__(self, frames: Iterator[pl.DataFrame]) -> None:
+        self._frames = frames
+        self._held: deque[pl.DataFrame] = deque()
+        self._days: set[str] = set()
+        self.ended = False
+
+    def next_piece(self) -> Iterator[pl.DataFrame]:
+        """As many frames as may be written at a time."""
+        rows = 0
+        while (frame := self._next()) is not None:
+            self._days.update(frame["ds"].unique())
+            if len(self._days) > MOST_DAYS and rows and rows + frame.height > PIECE_ROWS:
+                self._held.append(frame)
+                return
+            rows += frame.height
+            yield frame
+
+    def _next(self) -> pl.DataFrame | None:
+        if self._held:
+            return self._held.popleft()
+        frame = next(self._frames, None)
+        self.ended = frame is None
+        return frame
 
 
 def _sink(frames: Callable[[], Iterator[pl.DataFrame]], segments: Path) -> None:

@@ -15,6 +15,8 @@ from growth_assets.sources.errors import DamagedError
 from growth_assets.sources.reasons import Reason
 
 CHUNK_BYTES = 64 << 20
+MOST_LINES = 400_000
+"""Lines of a chunk at most: of one that is nothing but newlines, each would take a hundred times its byte."""
 LINE_LIMIT = 1 << 20
 """Longest line in bytes, its newline not counted. Longer ones are skipped without being held."""
 HEAD_BYTES = 4_000
@@ -133,6 +135,11 @@ class _Cutter:
 
     def whole(self, data: bytes) -> Iterator[Chunk | Unread]:
         """Lines that each end with a newline."""
+        if data.count(b"\n") > MOST_LINES:
+            middle = data.rfind(b"\n", 0, len(data) // 2) + 1 or data.find(b"\n") + 1
+            yield from self.whole(data[:middle])
+            yield from self.whole(data[middle:])
+            return
         ends = newlines(data)
         lengths = np.diff(ends, prepend=-1) - 1
         start = 0
