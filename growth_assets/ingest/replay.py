@@ -27,7 +27,7 @@ from growth_assets.ingest import clock, ledger, placing
 from growth_assets.ingest.fan_out import fan_out, segment_of, staging_folder
 from growth_assets.ingest.files import Unreadable, source_named
 from growth_assets.ingest.landing import reading_of
-from growth_assets.ingest.ledger import Entry, Segment
+from growth_assets.ingest.ledger import Entry, Ledger, Segment
 from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings, Source
 from growth_assets.sources.batch import Batch
@@ -54,6 +54,21 @@ class Replayed:
     unreadable: list[Unreadable] = field(default_factory=list)
 
 
+def replayable(settings: Settings, landed: Ledger) -> list[Entry]:
+    """Contents with rejected lines that were read with other settings than those of now."""
+    found = []
+    for entry in landed.current.values():
+        source = _source(settings, entry)
+        if entry.rejected and source is not None and reading_of(settings, source) != entry.reading:
+            found.append(entry)
+    return found
+
+
+def _source(settings: Settings, entry: Entry) -> Source | None:
+    # What comes after the name tells apart what was called alike.
+    return source_named(settings, re.sub(r"@[0-9]+$", "", entry.source_file))
+
+
 def replay(settings: Settings) -> Replayed:
     """Look again at contents that were read with other settings, and whose file landing could not read anew."""
     replayed = Replayed()
@@ -63,7 +78,7 @@ def replay(settings: Settings) -> Replayed:
         landed = ledger.read(settings.warehouse)
         placing.tidy(settings, landed)
         for entry in landed.current.values():
-            source = source_named(settings, re.sub(r"@[0-9]+$", "", entry.source_file))
+            source = _source(settings, entry)
             if source is None or reading_of(settings, source) == entry.reading:
                 continue
             again = _Again(settings, entry, source)

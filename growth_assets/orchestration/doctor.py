@@ -15,6 +15,7 @@ from growth_assets.ingest.conservation import accounts
 from growth_assets.ingest.files import Unreadable, landing_files
 from growth_assets.ingest.landing import first_bytes
 from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
+from growth_assets.ingest.replay import replayable
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.places import StoreError, is_remote, require_reachable
 from growth_assets.settings import SITE_FILE, Settings
@@ -135,6 +136,7 @@ def _warehouse(settings: Settings) -> Iterator[Finding]:
             f"Run `growth-assets build --from {old[0]} --to {old[-1]}`.",
         )  # fmt: skip
     yield from _out_of_range(settings, survey(settings, landed), start)
+    yield from _replayable(settings, landed)
     if not settings.catalogue.exists():
         if landed.entries:
             yield Finding("catalogue", False, f"{settings.catalogue} is missing", "Run `growth-assets build`.")
@@ -176,6 +178,16 @@ def _out_of_range(settings: Settings, found: Survey, start: str) -> Iterator[Fin
         )  # fmt: skip
     if found.waiting:
         yield Finding("out of range", True, f"{sum(found.waiting.values()):,} events wait for their day to come")
+
+
+def _replayable(settings: Settings, landed: ledger.Ledger) -> Iterator[Finding]:
+    found = replayable(settings, landed)
+    if found:
+        yield Finding(
+            "rejected lines", True,
+            f"{sum(entry.rejected for entry in found):,} of {len(found)} contents were read with other settings",
+            "Run `growth-assets replay`, and those that can be read now become events.",
+        )  # fmt: skip
 
 
 def _conservation(settings: Settings, landed: ledger.Ledger) -> Finding:

@@ -20,7 +20,7 @@ from growth_assets.ingest import clock, ledger, placing
 from growth_assets.ingest.conservation import accounts
 from growth_assets.ingest.files import source_named
 from growth_assets.ingest.out_of_range import first_day, last_day, put_aside, survey
-from growth_assets.ingest.replay import replay
+from growth_assets.ingest.replay import replay, replayable
 from growth_assets.orchestration import replay as command
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.run import build, wanted_days
@@ -113,6 +113,7 @@ def test_a_file_that_is_gone_is_as_if_read_with_the_mended_setting(site, new_sit
     site.configure(mended)
     site.land()
     assert rejected(site), "nothing to replay"
+    assert [entry.rejected for entry in replayable(site.settings, site.ledger)] == [3]
     found = replay(site.settings)
     assert found.lines == found.events + found.still_rejected
     assert (found.events, found.still_rejected) == (2, 1)
@@ -127,6 +128,7 @@ def test_a_file_that_is_gone_is_as_if_read_with_the_mended_setting(site, new_sit
     assert whole(site) == whole(fresh)
     assert site.hashes() == fresh.hashes()
     # Idempotent, and the file itself adds nothing.
+    assert replayable(site.settings, site.ledger) == []
     assert replay(site.settings).entries == []
     site.put("b.log", content(write))
     landed = site.land()
