@@ -93,7 +93,17 @@ def is_remote(where: Place) -> TypeIs[UPath]:
 
 def inside(inner: Place, outer: Place) -> bool:
     """True where one place is the other or lies below it."""
-    return f"{inner}/".startswith(f"{outer}/".replace("//", "/") if not is_remote(outer) else f"{outer}/")
+    return f"{shown(inner)}/".startswith(f"{shown(outer)}/")
+
+
+def shown(where: Place) -> str:
+    """The place as a setting names it: a bucket alone is not followed by a slash."""
+    return str(where).rstrip("/")
+
+
+def prefix_of(where: UPath) -> str:
+    """What the names of all objects below a place begin with, as the store's library lists them."""
+    return f"{where.path.rstrip('/')}/"
 
 
 def require_reachable(where: Place, setting: str) -> None:
@@ -104,17 +114,17 @@ def require_reachable(where: Place, setting: str) -> None:
     """
     if not is_remote(where):
         return
-    store = STORES[where.protocol]
+    store, said = STORES[where.protocol], f"{setting} = {shown(where)}"
     try:
         where.fs.ls(where.path.split("/", 1)[0], detail=False)
     except FileNotFoundError as error:
-        raise StoreError(f"{setting} = {where}: there is no such bucket. Make it, or mend the setting.") from error
+        raise StoreError(f"{said}: there is no such bucket. Make it, or mend the setting.") from error
     except PermissionError as error:
         raise StoreError(
-            f"{setting} = {where}: the store refuses the credentials. Check {store.variables}, and that they may "
+            f"{said}: the store refuses the credentials. Check {store.variables}, and that they may "
             "list, read, write and delete there."
         ) from error
     except Exception as error:  # whatever the libraries of three stores raise
         raise StoreError(
-            f"{setting} = {where}: the store does not answer ({type(error).__name__}). Check {store.variables}."
+            f"{said}: the store does not answer ({type(error).__name__}). Check {store.variables}."
         ) from error

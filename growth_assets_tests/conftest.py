@@ -43,16 +43,8 @@ class S3Server:
 
     def bucket(self, name: str) -> str:
         """Make a bucket; its name."""
-        self._ask("PUT", name)
-        return name
-
-    def refuse_from_now(self, after: int) -> None:
-        """Let `after` requests through, and then none that moto's own accounts have not signed."""
-        self._ask("POST", "moto-api/reset-auth", str(after).encode())
-
-    def _ask(self, method: str, path: str, data: bytes = b"") -> None:
-        with urlopen(Request(f"{self.endpoint}/{path}", data=data, method=method), timeout=30):  # noqa: S310
-            pass
+        with urlopen(Request(f"{self.endpoint}/{name}", data=b"", method="PUT"), timeout=30):  # noqa: S310
+            return name
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from typing import Any
 from fsspec.utils import glob_translate
 from upath import UPath
 
-from growth_assets.places import Place, is_remote
+from growth_assets.places import Place, is_remote, prefix_of
 from growth_assets.settings import Settings, Source
 
 Stat = tuple[int, int, int | str, int]
@@ -62,7 +62,7 @@ def _objects(settings: Settings, landing: UPath) -> Iterator[LandingFile]:
     """From one listing of the prefix."""
     listed = landing.fs.find(landing.path, detail=True)
     for path in sorted(listed):
-        name = path.removeprefix(f"{landing.path}/")
+        name = path.removeprefix(prefix_of(landing))
         source = source_named(settings, name)
         # A console makes an object without a byte for a "folder".
         if source is None or _hidden(name) or name.endswith("/"):

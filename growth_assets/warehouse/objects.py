@@ -13,6 +13,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from upath import UPath
 
+from growth_assets.places import prefix_of
+
 
 def put(staged: Path, final: UPath) -> None:
     """Make the local file `staged` the object `final`, in the place of what was there."""
@@ -71,7 +73,7 @@ def contents(places: Sequence[UPath]) -> list[bytes]:
 def sizes(folder: UPath) -> dict[str, int]:
     """Name below `folder` to size, of all objects there, by one listing."""
     found = folder.fs.find(folder.path, detail=True)
-    return {name.removeprefix(f"{folder.path}/"): int(each["size"]) for name, each in found.items()}
+    return {name.removeprefix(prefix_of(folder)): int(each["size"]) for name, each in found.items()}
 
 
 def parquet_rows(where: UPath) -> int:

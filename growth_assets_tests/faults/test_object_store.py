@@ -59,7 +59,7 @@ def answers(nursery, data):
     return json.loads(log.read_text())
 
 
-def test_the_same_objects_as_on_disk(world, nursery, store):
+def test_the_same_objects_as_on_disk(world, nursery, store, s3):
     code, said = nursery.build(store.data)
     assert code == 0, said
     assert published_objects(store) == world.first
@@ -87,6 +87,8 @@ def test_the_same_objects_as_on_disk(world, nursery, store):
     assert "Landed 1 files (5 known already)" in said
     assert len(list((store.warehouse / "landing" / "segments").iterdir())) == 6
     assert not list((store.workplace / "_staging").iterdir())
+    secret = s3.variables["AWS_SECRET_ACCESS_KEY"].encode()
+    assert not [path for path in store.data.rglob("*") if path.is_file() and secret in path.read_bytes()]
 
 
 def test_a_killed_build_leaves_old_or_new(world, nursery, store):
