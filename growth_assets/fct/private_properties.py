@@ -11,7 +11,10 @@ import polars as pl
 
 from growth_assets.contracts.columns import MAP
 
-_WHERE = r"(?:http_|context_|env_|note_|request_|headers?_|properties_|initial_|raw_|realip_|\$|x_|cf_|fastly_)*"
+_WHERE = (
+    r"(?:http_|context_|env_|note_|request_|headers?_|properties_|initial_|set_(?:once_)?|raw_|realip_|\$|x_|cf_"
+    r"|fastly_)*"
+)
 _WHOSE = "(?:(?:client|remote|user|visitor|peer|source|src|real|original|connecting|forwarded|host|true)_?)"
 PRIVATE = (
     rf"^(?:captured_headers|further_fields|{_WHERE}(?:{_WHOSE}*ip(?:_?(?:v4|v6|addr|address))?|{_WHOSE}_?(?:addr|address)|(?:remote|client)_?host"

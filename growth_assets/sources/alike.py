@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from growth_assets.sources.properties import extended
+from growth_assets.sources.properties import extended, named_apart
 
 LEAST = 64
 """Fewer records of a shape are read one by one: to look at columns costs a few milliseconds."""
@@ -64,7 +64,7 @@ class Alike:
                 self._leave(name, held.to_series().fill_null(value=False))
 
     def rest(self, told: Iterable[pl.Series]) -> pl.Series | None:
-        """What goes to other_properties; None where two entries have one name, so that some would need a number."""
+        """What goes to other_properties; None where entries of one name need other numbers from record to record."""
         for name, text in list(self._left.items()):
             gone = text.is_in(self._left_out) if self._left_out else ~self._true
             for each in told:
@@ -80,9 +80,12 @@ class Alike:
                 kept.append((name[len(bag) :], text))
         kept += sorted(others, key=lambda entry: entry[0])
         given = [(name, text) for name, text in kept if text.null_count() < self.height]
-        columns = dict(given)
-        if len(columns) < len(given):
-            return None
+        names = [name for name, _ in given]
+        if len(set(names)) < len(names):
+            if any(text.null_count() for name, text in given if names.count(name) > 1 or "#" in name):
+                return None  # the numbers are not the same for all
+            names = list(named_apart((name, None) for name in names))
+        columns = dict(zip(names, (text for _, text in given), strict=True))
         return extended(None, columns or {"none": self.nothing})
 
     @property

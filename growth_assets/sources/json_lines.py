@@ -14,7 +14,7 @@ from growth_assets.sources.format import Context, TextFormat, share_of
 from growth_assets.sources.json_values import Object, clean, from_json
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.records import RecordReader, Records
-from growth_assets.sources.said import Leaf
+from growth_assets.sources.said import Leaves
 from growth_assets.sources.text import Lines
 
 
@@ -75,7 +75,7 @@ class JsonLinesParser:
     def flush(self) -> None:
         """A line never waits for the next."""
 
-    def _found(self, line: str) -> list[Leaf] | Reason:
+    def _found(self, line: str) -> Leaves | Reason:
         if not line.strip():
             return Reason.BLANK_LINE
         try:
@@ -87,5 +87,5 @@ class JsonLinesParser:
         found = self._reader.leaves(record)
         if "\\ud" in line or "\\uD" in line:
             # Half a surrogate pair may be among them.
-            found = [(clean(name), clean(text)) for name, text in found]
+            return [clean(name) for name in found[0]], [clean(text) for text in found[1]]
         return found

@@ -19,7 +19,7 @@ from growth_assets.sources.json_values import Object
 from growth_assets.sources.logged import NOT_SENT
 from growth_assets.sources.native import Row, row
 from growth_assets.sources.reasons import Reason
-from growth_assets.sources.said import Leaf, Said, leaves
+from growth_assets.sources.said import Leaves, Said, leaves
 from growth_assets.sources.tracked import Names, Times, first, received
 
 _REQUEST = rf"({METHOD}) (.+) ({PROTOCOL})"
@@ -61,11 +61,11 @@ class JsonLog:
     opened: Callable[[Object], Object] = lambda record: record
     """Brings a record to plain keys and values before it is read."""
 
-    def leaves(self, record: Object) -> list[Leaf]:
-        """All that a record says, in its order."""
+    def leaves(self, record: Object) -> Leaves:
+        """All that a record says."""
         return leaves(self.opened(record), joined=self.joined)
 
-    def said(self, found: list[Leaf]) -> Said:
+    def said(self, found: Leaves) -> Said:
         """What is left to take of a record."""
         return Said(found, left_out=_NOTHING)
 

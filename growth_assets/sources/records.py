@@ -15,7 +15,7 @@ from growth_assets.sources.format import Context
 from growth_assets.sources.json_values import Object
 from growth_assets.sources.native import Row
 from growth_assets.sources.reasons import Reason
-from growth_assets.sources.said import Leaf, Said
+from growth_assets.sources.said import Leaves, Said
 
 MOST_HELD = 20_000
 """Records that are held as Python objects, which take several times the room of their text."""
@@ -27,11 +27,11 @@ Numbered = tuple[int, str]
 class RecordReader(Protocol):
     """Makes events of the records of one tool."""
 
-    def leaves(self, record: Object) -> list[Leaf]:
-        """All that a record says, in its order."""
+    def leaves(self, record: Object) -> Leaves:
+        """All that a record says."""
         ...
 
-    def said(self, found: list[Leaf]) -> Said:
+    def said(self, found: Leaves) -> Said:
         """What is left to take of a record."""
         ...
 
@@ -54,7 +54,7 @@ class Records:
     def __init__(self, reader: RecordReader, context: Context) -> None:
         self._reader = reader
         self._context = context
-        self._shapes: dict[tuple[str, ...], tuple[list[Numbered], list[tuple[str, ...]]]] = {}
+        self._shapes: dict[tuple[str, ...], tuple[list[Numbered], list[Sequence[str]]]] = {}
         self._rows: list[Row] = []
         self._frames: list[pl.DataFrame] = []
         self._rejections: list[Rejection] = []
@@ -64,9 +64,9 @@ class Records:
         """A line that is no record."""
         self._rejections.append((number, reason, text))
 
-    def add(self, number: int, text: str, found: list[Leaf]) -> None:
+    def add(self, number: int, text: str, found: Leaves) -> None:
         """A record: its line's number and text, and all that it says."""
-        names, texts = zip(*found, strict=True) if found else ((), ())
+        names, texts = tuple(found[0]), found[1]
         shape = self._shapes.get(names)
         if shape is None:
             shape = self._shapes[names] = ([], [])
@@ -87,13 +87,11 @@ class Records:
             if names and len(texts) >= LEAST and len(set(names)) == len(names):
                 odd = self._together(names, numbered, texts)
             for position in odd:
-                self._alone(numbered[position], list(zip(names, texts[position], strict=True)))
+                self._alone(numbered[position], (names, texts[position]))
         self._shapes.clear()
         self._held = 0
 
-    def _together(
-        self, names: tuple[str, ...], numbered: list[Numbered], texts: list[tuple[str, ...]]
-    ) -> Sequence[int]:
+    def _together(self, names: tuple[str, ...], numbered: list[Numbered], texts: list[Sequence[str]]) -> Sequence[int]:
         """Adds the events of records of one shape; the positions of those that are left."""
         told = self._reader.events(self._reader.alike(names, list(zip(*texts, strict=True))), self._context)
         if told is None:
@@ -103,7 +101,7 @@ class Records:
         self._frames.append(events.with_columns(numbers).select(*RECEIVED).filter(~odd))
         return odd.arg_true().to_list()
 
-    def _alone(self, line: Numbered, found: list[Leaf]) -> None:
+    def _alone(self, line: Numbered, found: Leaves) -> None:
         number, text = line
         row = self._reader.event(self._reader.said(found), self._context, number)
         if isinstance(row, Reason):

@@ -8,7 +8,7 @@ other_properties without the bag's name.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from growth_assets.sources.json_values import Number, Object, from_json, to_text
@@ -17,33 +17,43 @@ from growth_assets.sources.properties import named_apart
 Leaf = tuple[str, str]
 """A dotted name, and the text that stands there."""
 
+Leaves = tuple[Sequence[str], Sequence[str]]
+"""Names, and the texts that stand there, in the order of the record."""
 
-def leaves(record: Object, bags: Collection[str] = (), *, joined: bool = False) -> list[Leaf]:
-    """All that a record says, in its order.
+
+def leaves(record: Object, bags: Collection[str] = (), *, joined: bool = False) -> Leaves:
+    """All that a record says.
 
     Args:
         record: an object of JSON.
         bags: names of objects at the top that may also be given as JSON text.
         joined: a list of texts is one text, with commas, as HTTP has it for headers of one name.
     """
-    found: list[Leaf] = []
+    names: list[str] = []
+    texts: list[str] = []
     if bags:
         record = Object((name, _opened(value) if name in bags else value) for name, value in record)
-    _walk(record, "", found, joined=joined)
-    return found
+    _walk(record, "", names, texts, joined=joined)
+    return names, texts
 
 
-def _walk(record: Object, prefix: str, found: list[Leaf], *, joined: bool) -> None:
+def _walk(record: Object, prefix: str, names: list[str], texts: list[str], *, joined: bool) -> None:
     for name, value in record:
         kind = type(value)
         if kind is str or kind is Number:
-            found.append((prefix + name, value))
+            texts.append(value)
+        elif value is None:
+            continue
         elif kind is Object:
-            _walk(value, f"{prefix}{name}.", found, joined=joined)
+            _walk(value, f"{prefix}{name}.", names, texts, joined=joined)
+            continue
+        elif kind is bool:
+            texts.append("true" if value else "false")
         elif kind is list and joined and _texts(value):
-            found.append((prefix + name, ", ".join(value)))
-        elif value is not None:
-            found.append((prefix + name, to_text(value) or ""))
+            texts.append(", ".join(value))
+        else:
+            texts.append(to_text(value) or "")
+        names.append(prefix + name)
 
 
 def _texts(listed: list[Any]) -> bool:
@@ -66,9 +76,7 @@ class Said:
 
     __slots__ = ("_again", "_bags", "_first", "_front", "_left_out", "_silent")
 
-    def __init__(
-        self, found: Iterable[Leaf], bags: tuple[str, ...] = (), left_out: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, found: Leaves, bags: tuple[str, ...] = (), left_out: frozenset[str] = frozenset()) -> None:
         """Begin with all of `found`; texts in `left_out` say nothing, neither in a column nor elsewhere."""
         self._first: dict[str, str] = {}
         self._again: list[Leaf] = []
@@ -76,7 +84,7 @@ class Said:
         self._bags = tuple(f"{bag}." for bag in bags)
         self._left_out = left_out
         self._silent = left_out | {""}
-        for name, text in found:
+        for name, text in zip(*found, strict=True):
             if name in self._first:
                 self._again.append((name, text))
             else:

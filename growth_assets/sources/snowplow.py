@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import compress
 
 from growth_assets.sources.batch import Batch
 from growth_assets.sources.format import Context, TextFormat, share_of
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.records import Records
-from growth_assets.sources.said import Leaf
+from growth_assets.sources.said import Leaves
 from growth_assets.sources.text import Lines
 from growth_assets.sources.tracked import ISO_UTC, Tracker
 
@@ -99,14 +100,14 @@ class SnowplowParser:
         """A line never waits for the next."""
 
 
-def _found(line: str) -> list[Leaf] | Reason:
+def _found(line: str) -> Leaves | Reason:
     if not line.strip():
         return Reason.BLANK_LINE
     texts = line.split("\t")
     if len(texts) != len(COLUMNS):
         return Reason.WRONG_FIELD_COUNT
     # An empty column is null to Snowplow.
-    return [(name, text) for name, text in zip(COLUMNS, texts, strict=True) if text]
+    return list(compress(COLUMNS, texts)), list(filter(None, texts))
 
 
 def _is_event(line: str) -> bool:

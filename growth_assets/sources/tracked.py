@@ -22,7 +22,7 @@ from growth_assets.sources.json_values import Object
 from growth_assets.sources.moments import Moment
 from growth_assets.sources.native import Row, row
 from growth_assets.sources.reasons import Reason
-from growth_assets.sources.said import Leaf, Said, leaves
+from growth_assets.sources.said import Leaves, Said, leaves
 
 Names = tuple[str, ...]
 """Dotted names; the first that says something counts."""
@@ -81,11 +81,11 @@ class Tracker:
     opened: Callable[[Object], Object] = lambda record: record
     """Brings a record to plain keys and values before it is read."""
 
-    def leaves(self, record: Object) -> list[Leaf]:
-        """All that a record says, in its order."""
+    def leaves(self, record: Object) -> Leaves:
+        """All that a record says."""
         return leaves(self.opened(record), self.bags)
 
-    def said(self, found: list[Leaf]) -> Said:
+    def said(self, found: Leaves) -> Said:
         """What is left to take of a record."""
         return Said(found, self.bags)
 
