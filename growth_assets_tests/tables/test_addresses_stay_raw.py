@@ -67,8 +67,8 @@ PRIVATE = (
     "x_real_ip", HEADER, "x_forwarded_for", "http_x_forwarded_for", "proxy_add_x_forwarded_for", "forwarded",
     "http_forwarded", "forwarded_for", "cf-connecting-ip", "True-Client-IP", "ip_address", "context_ip", "user_ip",
     "request.remote_ip", "request.headers.X-Real-Ip", "request_X-Forwarded-For", "request_ip", "ClientAddr",
-    "ClientHost", "$raw_user_agent", "$initial_ip", "$set.$ip", "$set_once.$initial_raw_user_agent", "context.userAgent",
-    "user_agent", "userAgent", "http_user_agent", "User-Agent",
+    "ClientHost", "$raw_user_agent", "$initial_ip", "$set.$ip", "$set_once.$initial_raw_user_agent",
+    "context.userAgent", "user_agent", "userAgent", "http_user_agent", "User-Agent",
     "env_remote_addr", "note_client_ip", "captured_headers", "further_fields",
 )  # fmt: skip
 OPEN = (

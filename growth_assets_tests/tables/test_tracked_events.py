@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import mmh3
 import pytest
 
 from growth_assets.enrich.country_names import CODES_BY_NAME, code_of_country
 from growth_assets.enrich.iso_3166 import COUNTRY_CODES
-from growth_assets.settings import ActionRule
+from growth_assets.settings import ActionRule, Source
+from growth_assets.sources.reader import read
+from growth_assets_tests.sources.test_sources_json_logs import SAMPLES as JSON_LOGS
+from growth_assets_tests.sources.tracker_samples import SAMPLES as TRACKERS
 from growth_assets_tests.tables.days import IPHONE, at, build_fct, event, request, site
 
 
@@ -136,6 +141,22 @@ def test_a_country_is_told_by_code_or_name(told, code):
 def test_every_country_has_a_name():
     without = {"BV", "HM"}  # islands where nobody lives
     assert {code_of_country(name) for name in CODES_BY_NAME} == COUNTRY_CODES - without
+
+
+LINES = {name: line for name, (line, _) in TRACKERS.items()} | {
+    name: json.dumps(record) for name, (record, _) in JSON_LOGS.items()
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_no_address_user_agent_or_query_of_a_sample_comes_into_the_fact_table(tmp_path, name):
+    (tmp_path / "landed").write_text(LINES[name] + "\n", encoding="utf-8")
+    (batch,) = read(tmp_path / "landed", Source(name="s"), None)
+    built = build_fct(batch.events.to_dicts())
+    assert built.beside["raw.quarantined_events"].height == 0
+    told = str(built.frame.to_dicts())
+    assert "www.xx.com" in told
+    assert not any(private in told for private in ("198.51.100.9", "192.0.2.", "203.0.113.", "Mozilla", "plan=pro"))
 
 
 def test_country_and_brand_are_the_trackers_where_there_is_nothing_to_tell_them_by():
