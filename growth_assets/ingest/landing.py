@@ -160,7 +160,9 @@ class _Look:
     def _known(self, file: LandingFile, sha256: str, reading: str, *, growing: bool, damaged: bool) -> bool:
         """True where the content is known as it would be read now."""
         whole, waiting, torn = (ledger.entry_id(sha256, reading, lacks) for lacks in get_args(Lacks))
-        accepted = [whole, *([waiting] if growing else []), *([torn] if damaged else [])]
+        # What is inside a longer content adds nothing, however it was read; so may be told of a copy of a half line.
+        lacking = ((waiting, growing), (torn, damaged))
+        accepted = [whole, *(each for each, now in lacking if now or each not in self.current)]
         found = next((each for each in accepted if self._counts(each, sha256)), None)
         if found is None:
             return False

@@ -220,3 +220,14 @@ def test_any_sequence_of_beginnings_ends_as_the_whole_file(new_site, content, da
     assert state(site) == state(at_once)
     shutil.rmtree(site.folder)
     shutil.rmtree(at_once.folder)
+
+
+def test_a_copy_of_half_a_line_adds_nothing_once_the_line_is_whole(site):
+    whole = COMMON % 1
+    look(site, "a.log", whole[:30])
+    look(site, "b.log", whole[:30])
+    look(site, "a.log", whole)
+    landed = look(site, "b.log", changed=SETTLED)
+    assert (landed.read, landed.unreadable, landed.known) == ([], [], 2)
+    assert [row["url"] for row in site.raw()] == ["/page/1"]
+    assert site.rejected() == []

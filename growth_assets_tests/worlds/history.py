@@ -105,7 +105,8 @@ class History:
 
     def _copy(self) -> bool:
         stream = self._some()
-        if not (stream and stream.path):
+        # A copy of less than a line cannot be told from another log that begins so: it is a rejected line of its own.
+        if not (stream and stream.path and b"\n" in stream.now):
             return False
         copy = self._new(stream.kind)
         copy.parent.mkdir(parents=True, exist_ok=True)
