@@ -4,8 +4,10 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import re
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -193,3 +195,6 @@ def test_a_batch_that_lost_a_line_cannot_be_made():
 
 def test_every_reason_has_a_meaning():
     assert set(MEANING) == set(Reason)
+    page = (Path(__file__).parents[2] / "docs/rejected-lines.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \| (.+) \|$", page, flags=re.MULTILINE)
+    assert told == [(str(reason), meaning) for reason, meaning in MEANING.items()]
