@@ -204,6 +204,19 @@ class Freshness(_Strict):
         return self
 
 
+class Sensor(_Strict):
+    """The landing sensor, which asks for runs where files or their days changed."""
+
+    running: bool = True
+    """Whether it runs from the start; what was switched in Dagster's pages stays as it was switched."""
+    seconds: Annotated[int, Field(ge=1, le=86_400)] = 30
+    """How often it looks, at most."""
+    days_a_tick: Annotated[int, Field(ge=1)] = 400
+    """How many days it asks for at once, at most: the newest ones first."""
+    runs_a_tick: Annotated[int, Field(ge=1)] = 10
+    """How many of its runs may be queued or under way; each is one contiguous range of days."""
+
+
 class _Environment(EnvSettingsSource):
     """The `GROWTH_*` variables, but for `GROWTH_DATA`: which folder is meant is settled before it is read."""
 
@@ -268,6 +281,7 @@ class Settings(BaseSettings):
     min_total_events: Annotated[int, Field(ge=0)] = 1
     """The least m_total_events a day's overall rollup may have."""
     freshness: Freshness = Freshness()
+    sensor: Sensor = Sensor()
     sources: tuple[Source, ...] = (Source(name="landing"),)
     action_rules: tuple[ActionRule, ...] = ()
 

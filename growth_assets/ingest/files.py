@@ -21,6 +21,9 @@ Stat = tuple[int, int, int | str, int]
 """Size, time of change (ns), and what else changes with a file: the time of change of its inode (ns) and the inode; of
 an object its ETag."""
 
+NO_STAT: Stat = (0, 0, 0, 0)
+"""Of what cannot even be looked at."""
+
 
 @dataclass(frozen=True)
 class LandingFile:
@@ -45,6 +48,7 @@ class Unreadable:
 
     name: str
     error: str
+    stat: Stat = NO_STAT
 
 
 def landing_files(settings: Settings) -> Iterator[LandingFile | Unreadable]:
@@ -94,16 +98,20 @@ def _on_disk(settings: Settings, landing: Path) -> Iterator[LandingFile | Unread
             continue
         if leads_out:
             yield Unreadable(
-                name, f"{where}: is a link that leads out of landing/. Copy the file, or link it with `ln` without -s."
+                name,
+                f"{where}: is a link that leads out of landing/. Copy the file, or link it with `ln` without -s.",
+                stat,
             )
             continue
         if path.is_dir():
             continue
         if not path.is_file():
-            yield Unreadable(name, f"{where}: is no file but a pipe, socket or device. Remove it from landing/.")
+            yield Unreadable(name, f"{where}: is no file but a pipe, socket or device. Remove it from landing/.", stat)
             continue
         if not os.access(path, os.R_OK):
-            yield Unreadable(name, f"{where}: cannot be read: permission denied. Let the pipeline's user read it.")
+            yield Unreadable(
+                name, f"{where}: cannot be read: permission denied. Let the pipeline's user read it.", stat
+            )
             continue
         yield LandingFile(path, name, taken[path], stat)
 

@@ -21,7 +21,7 @@ from typing import get_args
 from growth_assets.ingest import beginning, clock, ledger, placing
 from growth_assets.ingest.beginning import ReadFiles
 from growth_assets.ingest.fan_out import fan_out, staging_folder
-from growth_assets.ingest.files import LandingFile, Unreadable, landing_files, shown, stat_of
+from growth_assets.ingest.files import LandingFile, Stat, Unreadable, landing_files, shown, stat_of
 from growth_assets.ingest.ledger import Entry, Lacks, Ledger
 from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings, Source
@@ -79,11 +79,15 @@ def land(settings: Settings, progress: Progress | None = None) -> Landed:
                 progress(file.name, done, len(files))
             if isinstance(file, Unreadable):
                 look.landed.unreadable.append(file)
+                look.not_read(file.name, file.stat, "")
                 continue
             try:
                 look.take(file)
             except (SourceError, OSError) as error:
-                look.landed.unreadable.append(Unreadable(file.name, _why(file, error)))
+                look.landed.unreadable.append(Unreadable(file.name, _why(file, error), file.stat))
+                if isinstance(error, SourceError):
+                    # Not so an OSError: it may speak of a full disk, and when that is over the file is as it was.
+                    look.not_read(file.name, file.stat, reading_of(settings, file.source))
         look.remember_paths()
         after = ledger.read(settings.warehouse)
         days = {*before.by_day, *after.by_day}
@@ -140,7 +144,7 @@ class _Look:
         reading = reading_of(self.settings, file.source)
         growing = file.may_grow(clock.now(), self.settings.settle_seconds)
         seen = self.cache.get(file.name)
-        if isinstance(seen, dict) and seen.get("stat") == list(file.stat):
+        if isinstance(seen, dict) and "fingerprint" in seen and seen.get("stat") == list(file.stat):
             print_ = str(seen.get("fingerprint"))
             # The same file has the same damage, where it has one.
             if self._known(file, print_, reading, growing=growing, damaged=True):
@@ -294,6 +298,10 @@ class _Look:
 
     def _seen(self, file: LandingFile, sha256: str) -> None:
         self.paths[file.name] = {"stat": list(file.stat), "fingerprint": sha256}
+
+    def not_read(self, name: str, stat: Stat, reading: str) -> None:
+        """Remember that a file was looked at and cannot be read as it is, with the settings it was tried with."""
+        self.paths[name] = {"stat": list(stat), "unreadable": reading}
 
     def remember_paths(self) -> None:
         if self.paths != self.cache:

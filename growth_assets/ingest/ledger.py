@@ -7,7 +7,7 @@ entry names that one under `replaces`, and from then on only the longer one coun
     <warehouse>/landing/files/<id>.json               an entry, written last, so that it speaks of whole files
     <warehouse>/landing/segments/<id>/ds=D.parquet    the events of one content on one day
     <warehouse>/landing/rejected/<id>.parquet         the bytes of its rejected lines, to be read again
-    <warehouse>/landing/paths.json                    a cache: which path held which content; safe to delete
+    <warehouse>/landing/paths.json                    a cache: what was at which path, read or not; safe to delete
 
 The id is the fingerprint and a digest of the settings it was read with: with other settings it is read again. So is a
 content whose last line was not finished, once its file has settled, and one that a damaged file held, in a whole file.

@@ -56,10 +56,10 @@ class Survey:
         return {name: sum(getattr(self, name).values()) for name in (BEFORE_FIRST_DAY, IN_THE_FUTURE, "waiting")}
 
 
-def first_day(settings: Settings) -> dt.date:
+def first_day(settings: Settings, landed: Ledger | None = None) -> dt.date:
     """The first daily partition: as set, else the oldest day landed, else today."""
     today = last_day()
-    return settings.first_day or min(ledger.read(settings.warehouse).first_day() or today, today)
+    return settings.first_day or min((landed or ledger.read(settings.warehouse)).first_day() or today, today)
 
 
 def last_day() -> dt.date:

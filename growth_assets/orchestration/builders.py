@@ -1,19 +1,22 @@
-"""Runs of the command line whose process is gone: Dagster cannot know, so the next build says it.
+"""Runs whose process is gone: Dagster cannot know, so whoever builds or asks for builds next says it.
 
-Dagster's daemon watches the runs that it launched itself. One that `growth-assets build` runs in its own process, and
-that is killed, would stay "started" for ever, and its days "materializing". So each build holds a lock of its own, its
-runs carry the lock's name, and whoever builds next ends the runs whose lock nobody holds.
+A run that `growth-assets build` runs in its own process, and that is killed, would stay "started" for ever, and its
+days "materializing". So each build holds a lock of its own, its runs carry the lock's name, and whoever comes next ends
+the runs whose lock nobody holds. The runs of Dagster's daemon are watched by the code server that started them; when
+that one is gone too, as after a power cut, nobody answers at the socket that the run names.
 """
 
 from __future__ import annotations
 
 import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
+from growth_assets.orchestration.code_server import socket_of
 from growth_assets.settings import Settings
 from growth_assets.warehouse import locks
 
@@ -37,17 +40,39 @@ def builder(settings: Settings, instance: dg.DagsterInstance) -> Iterator[dict[s
 
 
 def end_dead_runs(settings: Settings, instance: dg.DagsterInstance) -> int:
-    """Mark as failed the unfinished runs of builds whose process is gone; how many there were."""
-    dead = [
-        run
-        for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-        if TAG in run.tags and not locks.is_held(_lock(settings, run.tags[TAG]))
-    ]
+    """Mark as failed the unfinished runs whose process is gone; how many there were."""
+    dead = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if _is_dead(settings, run)]
     for run in dead:
         instance.report_run_failed(run, "The process of this build ended before the run did. Build its days again.")
-        _lock(settings, run.tags[TAG]).unlink(missing_ok=True)
+        if TAG in run.tags:
+            _lock(settings, run.tags[TAG]).unlink(missing_ok=True)
     return len(dead)
 
 
+def _is_dead(settings: Settings, run: dg.DagsterRun) -> bool:
+    if TAG in run.tags:
+        return not locks.is_held(_lock(settings, run.tags[TAG]))
+    path = socket_of(run)
+    if path is None:
+        return False
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return True
+        except OSError:  # busy, or not ours to judge
+            return False
+    return False
+
+
+def is_building(settings: Settings) -> bool:
+    """True while a build of the command line is under way."""
+    return any(locks.is_held(path) for path in _folder(settings).glob("*.lock"))
+
+
 def _lock(settings: Settings, name: str) -> Path:
-    return settings.dagster_home / "builders" / f"{Path(name).name}.lock"
+    return _folder(settings) / f"{Path(name).name}.lock"
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.dagster_home / "builders"

@@ -26,6 +26,7 @@ from growth_assets.checks.verdict import Verdict
 from growth_assets.contracts.table import Table
 from growth_assets.engines.local import Day, Outcome, Received, Receiving
 from growth_assets.ingest import ledger
+from growth_assets.orchestration import attempts
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.specs import asset_key, asset_spec, check_specs, table_name
 from growth_assets.settings import Settings
@@ -69,11 +70,13 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
         warehouse = Warehouse.of(settings)
         landed = receiving(settings)
         events = _Events(context)
+        code = attempts.code_of(settings) if wanted == {table.name for table in DAILY} else None
         bad: dict[str, str] = {}
         started = last_told = time.monotonic()
         for done, ds in enumerate(days, start=1):
             try:
                 with warehouse.building(ds):
+                    attempt = _begin(settings, ds, landed, code) if code else None
                     for outcome in Day(warehouse, settings, ds, DAILY).build(wanted, landed):
                         yield from events.log(outcome)
                         if outcome.status in {"refused", "held_up"}:
@@ -81,6 +84,8 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
                             name = outcome.table.built_with or outcome.table.name
                             bad.setdefault(ds, f"{name}: {outcome.reason}")
                             context.log.warning(f"{ds}: {outcome.table.name} not published: {outcome.reason}")
+                    if attempt:
+                        attempts.end(settings, ds, attempt, refused=ds in bad)
             except dg.DagsterExecutionInterruptedError:
                 raise
             except Exception as error:
@@ -125,6 +130,11 @@ def receiving(settings: Settings) -> Receiving:
             yield Received(landed.segments(ds), landed.inputs(ds), landed.rows(ds))
 
     return received
+
+
+def _begin(settings: Settings, ds: str, landed: Receiving, code: str) -> attempts.Attempts:
+    with landed(ds) as received:
+        return attempts.begin(settings, ds, attempts.version_of(received.inputs, code))
 
 
 class _Events:

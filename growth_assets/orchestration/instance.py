@@ -20,6 +20,14 @@ event_log_storage:
   config:
     home:
       env: DAGSTER_HOME
+# Not more runs at once than a small machine has cores; the others wait in the queue.
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+# A run whose process never reported is ended, so that its days can be asked for again.
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 300
 # No dialog over the page at the first visit.
 nux:
   enabled: false

@@ -13,9 +13,10 @@ from growth_assets.ingest.conservation import accounts
 from growth_assets.ingest.files import Unreadable
 from growth_assets.ingest.landing import Landed, land
 from growth_assets.ingest.ledger import Entry
-from growth_assets.ingest.out_of_range import Survey, put_aside
+from growth_assets.ingest.out_of_range import Survey, first_day, put_aside
 from growth_assets.ingest.replay import Replayed, replay
 from growth_assets.orchestration.catalogue import refresh_catalogue
+from growth_assets.orchestration.code_server import reload_definitions
 from growth_assets.orchestration.specs import SHARED_CHECKS, asset_key, asset_spec
 from growth_assets.raw import rejected_lines
 from growth_assets.settings import Settings
@@ -94,12 +95,17 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
     def landing(
         context: dg.AssetExecutionContext, config: LandingConfig, landing_progress: dg.ResourceParam[FileProgress]
     ) -> Iterator[Any]:
+        first_before = first_day(settings)
         landed = land(settings, landing_progress)
         replayed = replay(settings) if config.replay else Replayed()
         landed.unreadable += replayed.unreadable
         read = [*landed.read, *replayed.entries]
         survey, lost = put_aside(settings)
         refresh_catalogue(settings)
+        if first_day(settings) < first_before:
+            # Partitions begin with the oldest day; a run knows that by itself, Dagster's pages do not.
+            seen = reload_definitions(context.run)
+            context.log.info("older days landed: " + ("definitions reloaded" if seen else "reload the definitions"))
         for file in landed.unreadable:
             context.log.error(f"{file.name}: {file.error}")
         context.log.info(f"{len(landed.read)} files read, {landed.known} known; touched days: {_days(landed.touched)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from growth_assets.orchestration.daily import BAD_DAYS, Progress, daily_keys
 from growth_assets.orchestration.graph import daily_partitions, definitions
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.landing import AGAIN, LANDING_KEYS, FileProgress
+from growth_assets.orchestration.stale_days import contiguous
 from growth_assets.settings import Settings
 from growth_assets.tables import DAILY
 from growth_assets.warehouse.partitions import Warehouse
@@ -132,17 +133,6 @@ def _judged_otherwise(settings: Settings, known: Collection[str]) -> list[str]:
     warehouse = Warehouse.of(settings)
     days = [ds for ds in ledger.read(settings.warehouse).days if ds in known]
     return [ds for ds in days if judged_otherwise(warehouse, DAILY, settings, ds)]
-
-
-def contiguous(days: Iterable[str]) -> list[list[str]]:
-    """Sorted days in groups without a gap."""
-    groups: list[list[str]] = []
-    for ds in sorted(days):
-        if groups and dt.date.fromisoformat(ds) - dt.date.fromisoformat(groups[-1][-1]) == dt.timedelta(days=1):
-            groups[-1].append(ds)
-        else:
-            groups.append([ds])
-    return groups
 
 
 def _run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from growth_assets.settings import BUILT_IN_ACTIONS, Freshness, Settings
+from growth_assets.settings import BUILT_IN_ACTIONS, Freshness, Sensor, Settings
 
 TEMPLATE = """\
 # Settings of this site. Lines that begin with # show the default or an example.
@@ -57,6 +57,11 @@ hostnames = {hostnames}
 # [freshness]
 {freshness}
 
+# The landing sensor under `growth-assets ui`: whether it runs from the start, how often it looks, how many days it asks
+# for at once, and how many of its runs may be queued or under way.
+# [sensor]
+{sensor}
+
 # Which files in landing/ belong together. Without a [[sources]] all files are taken for what they look like:
 # NDJSON, CSV or Parquet with native events, combined, vhost_combined or common access logs, logs of AWS (alb, elb,
 # cloudfront, s3_access), iis or haproxy, JSON logs or events of trackers; plain or packed.
@@ -98,4 +103,5 @@ def site_toml(hostnames: Sequence[str]) -> str:
         min_total_events=defaults["min_total_events"],
         settle_seconds=defaults["settle_seconds"],
         freshness="\n".join(f"# {name} = {value:g}" for name, value in freshness.model_dump().items()),
+        sensor="\n".join(f"# {name} = {json.dumps(value)}" for name, value in Sensor().model_dump().items()),
     )

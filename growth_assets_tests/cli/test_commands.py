@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from growth_assets import settings
-from growth_assets.orchestration import run
+from growth_assets.orchestration.stale_days import contiguous
 
 DONE, CHECK_FAILED, WRONG, FAILED = 0, 1, 2, 3
 
@@ -333,4 +333,4 @@ def test_exit_codes_of_the_process_itself(site):
 
 def test_contiguous_days_are_one_run():
     days = ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-03"]
-    assert run.contiguous(reversed(days)) == [days[:3], days[3:]]
+    assert contiguous(reversed(days)) == [days[:3], days[3:]]

@@ -33,9 +33,10 @@ def graph_text(defs: dg.Definitions) -> str:
     for key in sorted(graph.get_all_asset_keys()):
         lines += ["", *_asset(graph, key)]
     lines += ["", "executor " + (defs.executor.name if isinstance(defs.executor, dg.ExecutorDefinition) else "default")]
-    for kind in ("jobs", "schedules", "sensors"):
+    for kind in ("jobs", "schedules"):
         names = sorted(each.name for each in getattr(defs, kind) or ())
         lines.append(f"{kind} {', '.join(names) or 'none'}")
+    lines += list(_sensors(defs)) or ["sensors none"]
     lines.append(f"resources {', '.join(sorted(defs.resources or {})) or 'none'}")
     return "\n".join(lines) + "\n"
 
@@ -63,6 +64,17 @@ def _asset(graph: dg.AssetGraph, key: dg.AssetKey) -> Iterator[str]:
         days = "a day" if spec.partitions_def else "a run"
         blocks = ", blocks" if spec.blocking else ""
         yield f"    {spec.name}, {days}{blocks}: {spec.description}"
+
+
+def _sensors(defs: dg.Definitions) -> Iterator[str]:
+    graph = defs.resolve_asset_graph()
+    for name in sorted(each.name for each in defs.sensors or ()):
+        sensor = defs.resolve_sensor_def(name)
+        targets = sensor.asset_selection.resolve(graph) if sensor.asset_selection else set()
+        yield f"sensor {name}"
+        yield f"  {sensor.description}"
+        yield f"  {sensor.default_status.value.lower()} every {sensor.minimum_interval_seconds} s"
+        yield f"  asks for {', '.join(sorted(key.to_user_string() for key in targets))}"
 
 
 def _freshness(policy: object) -> str:

@@ -4,31 +4,21 @@ import datetime as dt
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-REPOSITORY = Path(__file__).parents[2]
+from growth_assets_tests.ui.served import PATIENCE, Server, clean_environment, served
 
 BROWSER_ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-
-PATIENCE = 240
-"""Seconds to wait for a server or a run: a machine with two busy cores is slow, and that is no fault."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,16 +60,12 @@ class World:
         )
 
 
-def clean_environment() -> dict[str, str]:
-    """The environment without settings of whoever runs the tests."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("GROWTH_", "DAGSTER_"))}
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """The newer four days, built."""
     data = tmp_path_factory.mktemp("world")
-    (data / "site.toml").write_text('hostnames = ["www.xx.com", "www.xxx.com"]\n')
+    # What is built here is built by the command line and by clicks.
+    (data / "site.toml").write_text('hostnames = ["www.xx.com", "www.xxx.com"]\n[sensor]\nrunning = false\n')
     today = dt.datetime.now(dt.UTC).date()
     days = [(today - dt.timedelta(days=back)).isoformat() for back in range(7, -1, -1)]
     world = World(data, days[:4], days[4:])
@@ -99,80 +85,10 @@ def _simulate(world: World, first_day: str, seed: int) -> None:
     shutil.copytree(apart.data / "landing", world.data / "landing", dirs_exist_ok=True)
 
 
-@dataclass
-class Server:
-    """Web server and daemon, and its GraphQL, to wait for what a click began."""
-
-    url: str
-
-    def ask(self, query: str) -> dict[str, Any]:
-        request = urllib.request.Request(  # noqa: S310 - our own server
-            f"{self.url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-            return json.load(answer)["data"]
-
-    def newest_run(self) -> dict[str, Any]:
-        query = "{runsOrError(limit: 1) {... on Runs {results {id status tags {key value}}}}}"
-        return self.ask(query)["runsOrError"]["results"][0]
-
-    def finished_run(self, after: str) -> dict[str, Any]:
-        """The run that follows run `after`, when it has ended."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            run = self.newest_run()
-            if run["id"] != after and run["status"] in {"SUCCESS", "FAILURE", "CANCELED"}:
-                return run
-            time.sleep(1)
-        raise TimeoutError(f"no run after {after} ended; the newest is {self.newest_run()}")
-
-
 @pytest.fixture(scope="module")
 def server(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`growth-assets ui` on a free port, in a process group of its own that is ended afterwards."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    command = [sys.executable, "-m", "growth_assets", "ui", "--data", str(world.data), "--port", str(port)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=REPOSITORY, env=clean_environment(), stdout=output, stderr=output, start_new_session=True
-        )
-    try:
-        server = Server(f"http://127.0.0.1:{port}")
-        _wait_until_loaded(server, process, log)
+    with served(world.data, tmp_path_factory.mktemp("server") / "log.txt") as server:
         yield server
-    finally:
-        _end_group(process)
-
-
-def _wait_until_loaded(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        try:
-            if server.ask("{assetNodes {id}}")["assetNodes"]:
-                return
-        except (urllib.error.URLError, ConnectionError, KeyError, ValueError):
-            pass
-        time.sleep(1)
-    raise TimeoutError(log.read_text())
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(timeout=15)
-        except ProcessLookupError:
-            break
-        except subprocess.TimeoutExpired:
-            continue
-    # Children that outlive the first process of the group are still in it.
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 @pytest.fixture(scope="module")

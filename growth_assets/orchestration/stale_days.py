@@ -1,0 +1,93 @@
+"""Which days are not what landed for them: built from other events, not built, or not published in full."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from growth_assets.engines.local import up_to_date
+from growth_assets.ingest import ledger
+from growth_assets.ingest.ledger import Ledger
+from growth_assets.ingest.out_of_range import first_day, last_day
+from growth_assets.orchestration import attempts
+from growth_assets.places import is_remote
+from growth_assets.settings import Settings
+from growth_assets.tables import DAILY
+from growth_assets.warehouse.partitions import Warehouse
+
+DOUBTED = 50
+"""So many days that were up to date are looked at again each time: three years are some 10,000 small files."""
+
+DOUBTED_ON_A_STORE = 1
+"""The same where each look is some requests that are paid for."""
+
+
+@dataclass
+class StaleDays:
+    """The days that have events, by what is to be done about them."""
+
+    wanted: dict[str, str] = field(default_factory=dict)
+    """To be built: the day, and what it would be built from (`attempts.version_of`)."""
+    hopeless: list[str] = field(default_factory=list)
+    """Not to be tried again as they are."""
+    no_partition: list[str] = field(default_factory=list)
+    """Before the first day, or not yet come."""
+    up_to_date: int = 0
+
+
+class Watch:
+    """Looks again and again, and remembers what it read of the ledger, and which days it found to be up to date."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._ledger = ledger.Cached(settings.warehouse)
+        self._good: dict[str, Mapping[str, str]] = {}
+        """Days that were up to date at some look, with what had landed for them; the longest ago first."""
+
+    def landed(self) -> Ledger:
+        """The ledger as it is now."""
+        with ledger.held(self.settings.workplace):
+            return self._ledger.read()
+
+    def stale(self, landed: Ledger) -> StaleDays:
+        """Sort the days of the ledger."""
+        settings = self.settings
+        warehouse = Warehouse.of(settings)
+        code = attempts.code_of(settings)
+        self._doubt()
+        first, last = first_day(settings, landed).isoformat(), last_day().isoformat()
+        found = StaleDays()
+        for ds in landed.days:
+            if not first <= ds <= last:
+                found.no_partition.append(ds)
+                continue
+            inputs = landed.inputs(ds)
+            if self._good.get(ds) == inputs or up_to_date(warehouse, DAILY, ds, inputs):
+                self._good[ds] = inputs
+                found.up_to_date += 1
+                continue
+            version = attempts.version_of(inputs, code)
+            tried = attempts.read(settings, ds)
+            if tried and tried.version == version and tried.hopeless:
+                found.hopeless.append(ds)
+            else:
+                found.wanted[ds] = version
+        return found
+
+    def _doubt(self) -> None:
+        """Forget some days, so that sooner or later it is seen when somebody deleted a partition."""
+        many = DOUBTED_ON_A_STORE if is_remote(self.settings.warehouse) else DOUBTED
+        for ds in list(self._good)[:many]:
+            del self._good[ds]
+
+
+def contiguous(days: Iterable[str]) -> list[list[str]]:
+    """Sorted days in groups without a gap."""
+    groups: list[list[str]] = []
+    for ds in sorted(days):
+        if groups and dt.date.fromisoformat(ds) - dt.date.fromisoformat(groups[-1][-1]) == dt.timedelta(days=1):
+            groups[-1].append(ds)
+        else:
+            groups.append([ds])
+    return groups
