@@ -132,4 +132,6 @@ def test_the_settings_that_readme_shows_are_settings(tmp_path):
     ]
     assert len(shown) >= 3
     for block in shown:
-        Settings(data=tmp_path, **tomllib.loads(re.sub("^    ", "", block, flags=re.M)))
+        settings = Settings(data=tmp_path, **tomllib.loads(re.sub("^    ", "", block, flags=re.M)))
+        # Whoever copies the example keeps the proxies that are trusted without it.
+        assert set(Settings.model_fields["trusted_proxies"].default) <= set(settings.trusted_proxies)
