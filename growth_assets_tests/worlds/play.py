@@ -34,17 +34,23 @@ class World:
 
     def play(self) -> list[str]:
         """Play it; what differs from the oracle in the end."""
-        for _ in range(self.random.choice([2, 5, 9, 14])):
+        for _ in range(self.random.choice([2, 4, 8, 12])):
             self.history.step()
             chance = self.random.random()
             if chance < 0.4:
                 coming = trouble.some(self.random) if chance < 0.15 else None
-                self.build(coming, tables=self.random.random() < (0.6 if coming else 0.2))
+                self.build(coming, tables=self.random.random() < (0.5 if coming else 0.1))
         self.history.finish()
         self.build(None, tables=True)
-        again = self.build(None, tables=True)
+        again = self.build(None, tables=False)
+        stale = sorted({*self.wanted()} & {*published(self.settings)})
         found = differences(self.settings, self.streams)
-        return [*found, f"a second look finds something new: {again}"] if again else found
+        return [*found, f"a second look finds something new: {again} {stale}"] if again or stale else found
+
+    def wanted(self) -> list[str]:
+        """The days that are to be built."""
+        first, last = first_day(self.settings).isoformat(), last_day().isoformat()
+        return [ds for ds in wanted_days(self.settings, None, None) if first <= ds <= last]
 
     def build(self, coming: trouble.Trouble | None, *, tables: bool) -> str:
         """Land, and build the tables that are wanted, as `growth-assets build` does; trouble may come.
@@ -77,8 +83,7 @@ class World:
 
     def _days(self, *, calm: bool) -> list[str]:
         warehouse, landed = Warehouse.of(self.settings), receiving(self.settings)
-        first, last = first_day(self.settings).isoformat(), last_day().isoformat()
-        days = [ds for ds in wanted_days(self.settings, None, None) if first <= ds <= last]
+        days = self.wanted()
         for ds in days:
             try:
                 with warehouse.building(ds):
