@@ -25,6 +25,11 @@ def own(cli, tmp_path):
 def test_a_log_of_which_no_line_can_be_read_is_told(cli, own):
     (own / "landing" / "strange.json").write_text('{"ts": 1}\n{"ts": 2}\n')
     ran = cli("build", "--data", own)
+    assert ran.code == 1
+    assert "the format of this file is not clear from its first 2 lines" in ran.err
+    with (own / "site.toml").open("a") as site:
+        site.write('[[sources]]\nname = "all"\nformat = "ndjson"\n')
+    ran = cli("build", "--data", own)
     assert ran.code == 0
     assert "no event has landed yet" in ran.out
     assert "check lines_mostly_read failed: strange.json: 2 of 2 lines rejected" in ran.err
