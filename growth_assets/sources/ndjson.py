@@ -20,6 +20,7 @@ from growth_assets.sources import native
 from growth_assets.sources.batch import Batch, Rejection
 from growth_assets.sources.format import Context, TextFormat, share_of
 from growth_assets.sources.json_values import Object, clean, from_json
+from growth_assets.sources.lines import newlines
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.text import Lines
 
@@ -113,6 +114,9 @@ class NdjsonParser:
                 return every, read
         self._validate = True
         valid = self._valid(lines)
+        read = self._polars(_blanked(lines.data, np.flatnonzero(~valid)))
+        if read is not None and read.height == lines.height:
+            return every, read
         return self._bisected(lines.text, np.flatnonzero(valid))
 
     def _bisected(self, text: pl.Series, good: np.ndarray) -> tuple[np.ndarray, pl.DataFrame | None]:
@@ -182,6 +186,17 @@ def _is_event(line: str) -> bool:
 
 def _share(lines: Sequence[str]) -> float:
     return share_of(lines, _is_event)
+
+
+def _blanked(data: bytes, positions: np.ndarray) -> bytes:
+    """The lines of `data`, with an object that says nothing in place of those at `positions`: it is no event either."""
+    ends = newlines(data)
+    parts: list[bytes] = []
+    start = 0
+    for position in positions.tolist():
+        parts += (data[start : int(ends[position - 1]) + 1 if position else 0], b"{}\n")
+        start = int(ends[position]) + 1
+    return b"".join([*parts, data[start:]])
 
 
 FORMAT = TextFormat(

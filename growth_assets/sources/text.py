@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ import pyarrow as pa
 from growth_assets.sources.errors import SourceError
 from growth_assets.sources.lines import Chunk, Unread, newlines
 
+LINES_AT_ONCE = 500
+"""Lines that are decoded together in a chunk in which some cannot be; those around such a line go one by one."""
 _ASCII = bytes(range(128))
 _NO_TEXT = {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "utf-7"}
 
@@ -93,8 +96,24 @@ def _cut(data: bytes, ends: npt.NDArray[np.int64]) -> pl.Series:
 def _line_by_line(chunk: Chunk, encoding: str) -> Lines:
     texts: list[str] = []
     undecodable: dict[int, int] = {}
-    start = 0
-    for position, end in enumerate(chunk.ends.tolist()):
+    for first in range(0, len(chunk.ends), LINES_AT_ONCE):
+        ends = chunk.ends[first : first + LINES_AT_ONCE]
+        start = int(chunk.ends[first - 1]) + 1 if first else 0
+        try:
+            text = chunk.data[start : int(ends[-1]) + 1].decode(encoding)
+        except UnicodeError:
+            text = ""
+        if text.count("\n") == len(ends):
+            texts.append(text)
+        else:
+            texts += _one_by_one(chunk, first, ends.tolist(), encoding, undecodable)
+    data = "".join(texts).encode("utf-8")
+    return Lines(_cut(data, newlines(data)), undecodable, chunk.first_line, data, chunk)
+
+
+def _one_by_one(chunk: Chunk, first: int, ends: list[int], encoding: str, undecodable: dict[int, int]) -> Iterator[str]:
+    start = int(chunk.ends[first - 1]) + 1 if first else 0
+    for position, end in enumerate(ends, start=first):
         line = chunk.data[start:end]
         start = end + 1
         try:
@@ -103,6 +122,4 @@ def _line_by_line(chunk: Chunk, encoding: str) -> Lines:
             text = line.decode(encoding, "backslashreplace")
             # Each such byte became four characters.
             undecodable[position] = (len(text) - len(line.decode(encoding, "ignore"))) // 4
-        texts.append(text.replace("\n", "\\n") + "\n")
-    series = pl.Series(texts, dtype=pl.String)
-    return Lines(series, undecodable, chunk.first_line, "".join(texts).encode("utf-8"), chunk)
+        yield text.replace("\n", "\\n") + "\n"
