@@ -15,12 +15,12 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from growth_assets.sources import native
 from growth_assets.sources.batch import Batch, Rejection
 from growth_assets.sources.format import Context, TextFormat, share_of
 from growth_assets.sources.json_values import Object, clean, from_json
-from growth_assets.sources.lines import newlines
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.text import Lines
 
@@ -114,7 +114,7 @@ class NdjsonParser:
                 return every, read
         self._validate = True
         valid = self._valid(lines)
-        read = self._polars(_blanked(lines.data, np.flatnonzero(~valid)))
+        read = self._polars(_blanked(lines, np.flatnonzero(~valid)))
         if read is not None and read.height == lines.height:
             return every, read
         return self._bisected(lines.text, np.flatnonzero(valid))
@@ -165,9 +165,8 @@ class NdjsonParser:
         """Lines that are JSON to DuckDB and begin with a brace; a few of them Polars may still refuse."""
         if self._duckdb is None:
             self._duckdb = duckdb.connect()
-        frame = lines.text.to_frame("line")
         valid = (
-            self._duckdb.from_arrow(frame.to_arrow())
+            self._duckdb.from_arrow(pa.table({"line": lines.arrow}))
             .project("json_valid(line) AND ltrim(line, chr(32) || chr(9)) LIKE '{%' AS valid")
             .pl()["valid"]
         )
@@ -188,10 +187,10 @@ def _share(lines: Sequence[str]) -> float:
     return share_of(lines, _is_event)
 
 
-def _blanked(data: bytes, positions: np.ndarray) -> bytes:
-    """The lines of `data`, with an object that says nothing in place of those at `positions`: it is no event either."""
-    ends = newlines(data)
-    parts: list[bytes] = []
+def _blanked(lines: Lines, positions: np.ndarray) -> bytes:
+    """The bytes of `lines`, those at `positions` replaced by an object that says nothing, which is no event either."""
+    data, ends = memoryview(lines.data), lines.ends
+    parts: list[memoryview | bytes] = []
     start = 0
     for position in positions.tolist():
         parts += (data[start : int(ends[position - 1]) + 1 if position else 0], b"{}\n")

@@ -31,6 +31,8 @@ class Lines:
     first_line: int
     data: bytes
     """The same lines in UTF-8, one after the other."""
+    ends: npt.NDArray[np.int64]
+    """Where each line's newline is in `data`."""
     raw: Chunk
     """The same lines as they stand in the file."""
 
@@ -38,6 +40,11 @@ class Lines:
     def height(self) -> int:
         """How many lines."""
         return len(self.text)
+
+    @property
+    def arrow(self) -> pa.Array:
+        """The lines as Arrow text that shares the memory of `data`."""
+        return _array(pa.large_string(), self.data, self.ends)
 
 
 def canonical_encoding(name: str) -> str:
@@ -70,7 +77,7 @@ def lines_of(chunk: Chunk, encoding: str) -> Lines:
             ends = newlines(data)
         text = _cut(data, ends)
         if len(text) == len(chunk.ends):
-            return Lines(text, {}, chunk.first_line, data, chunk)
+            return Lines(text, {}, chunk.first_line, data, ends, chunk)
     except (pl.exceptions.ComputeError, UnicodeError):
         pass
     return _line_by_line(chunk, encoding)
@@ -83,43 +90,42 @@ def head_text(unread: Unread, encoding: str) -> str:
 
 
 def _cut(data: bytes, ends: npt.NDArray[np.int64]) -> pl.Series:
-    offsets = np.zeros(len(ends) + 1, np.int64)
-    offsets[1:] = ends + 1
-    array = pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    )
-    binary = pl.from_arrow(array)
+    binary = pl.from_arrow(_array(pa.large_binary(), data, ends))
     assert isinstance(binary, pl.Series)  # noqa: S101 - for the type checker
     return binary.cast(pl.String)  # raises where a byte is not UTF-8
 
 
+def _array(kind: pa.DataType, data: bytes, ends: npt.NDArray[np.int64]) -> pa.Array:
+    offsets = np.zeros(len(ends) + 1, np.int64)
+    offsets[1:] = ends + 1
+    return pa.Array.from_buffers(kind, len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
 def _line_by_line(chunk: Chunk, encoding: str) -> Lines:
-    texts: list[str] = []
+    parts: list[bytes] = []
     undecodable: dict[int, int] = {}
     for first in range(0, len(chunk.ends), LINES_AT_ONCE):
         ends = chunk.ends[first : first + LINES_AT_ONCE]
-        start = int(chunk.ends[first - 1]) + 1 if first else 0
+        part = chunk.data[int(chunk.ends[first - 1]) + 1 if first else 0 : int(ends[-1]) + 1]
         try:
-            text = chunk.data[start : int(ends[-1]) + 1].decode(encoding)
+            text = part.decode(encoding)
         except UnicodeError:
             text = ""
         if text.count("\n") == len(ends):
-            texts.append(text)
+            parts.append(part if encoding == "utf-8" else text.encode("utf-8"))
         else:
-            texts += _one_by_one(chunk, first, ends.tolist(), encoding, undecodable)
-    data = "".join(texts).encode("utf-8")
-    return Lines(_cut(data, newlines(data)), undecodable, chunk.first_line, data, chunk)
+            parts += _one_by_one(part, first, encoding, undecodable)
+    data = b"".join(parts)
+    ends = newlines(data)
+    return Lines(_cut(data, ends), undecodable, chunk.first_line, data, ends, chunk)
 
 
-def _one_by_one(chunk: Chunk, first: int, ends: list[int], encoding: str, undecodable: dict[int, int]) -> Iterator[str]:
-    start = int(chunk.ends[first - 1]) + 1 if first else 0
-    for position, end in enumerate(ends, start=first):
-        line = chunk.data[start:end]
-        start = end + 1
+def _one_by_one(part: bytes, first: int, encoding: str, undecodable: dict[int, int]) -> Iterator[bytes]:
+    for position, line in enumerate(part.removesuffix(b"\n").split(b"\n"), start=first):
         try:
             text = line.decode(encoding)
         except UnicodeError:
             text = line.decode(encoding, "backslashreplace")
             # Each such byte became four characters.
             undecodable[position] = (len(text) - len(line.decode(encoding, "ignore"))) // 4
-        yield text.replace("\n", "\\n") + "\n"
+        yield text.replace("\n", "\\n").encode("utf-8") + b"\n"
