@@ -1,0 +1,82 @@
+"""One message about an incident, before it is put into words.
+
+Its id depends on the finding that made it alone: whoever reads the same finding again makes the same alert.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from growth_assets.alerts.seen import Ended, Level, Seen
+
+Kind = Literal["opened", "worsened", "recovered", "history", "test"]
+
+Key = tuple[str, str, str]
+"""What an incident is about: table, rule, host."""
+
+HistoryDay = tuple[str, str, str, str, int]
+"""Table, rule, host, day and level of a bad day of the past."""
+
+LISTED = 12
+"""How many rules a summary of history lists."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One message."""
+
+    alert_id: str
+    incident_id: str
+    kind: Kind
+    level: Level
+    """The worst of the incident so far."""
+    table: str
+    check: str
+    host: str
+    first_bad_day: str
+    last_bad_day: str
+    ds: str | None
+    """The judged day that made it, the bad one or the one that passes again; None where the rule has no days."""
+    order: int
+    at: float
+    run_id: str
+    says: str = ""
+    numbers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """What it is about."""
+        return self.table, self.check, self.host
+
+
+def alert_id(kind: Kind, seen: Seen) -> str:
+    """The same for the same finding."""
+    return _digest([kind, seen.table, seen.check, seen.host, seen.day, seen.order, seen.at])
+
+
+def summary(ended: Ended, history: Sequence[HistoryDay]) -> Alert:
+    """What a run found about the past, in one message; that another run finds the same is no news."""
+    by_rule: dict[Key, list[str]] = {}
+    for table, check, host, day, _ in sorted(history):
+        by_rule.setdefault((table, check, host), []).append(day)
+    lines = [
+        f"{table} {check}{f' ({host})' if host else ''}: {len(days)} days, {days[0]} to {days[-1]}"
+        for (table, check, host), days in by_rule.items()
+    ]
+    if len(lines) > LISTED:
+        lines = [*lines[:LISTED], f"and {len(lines) - LISTED} more rules"]
+    days = sorted({day for _, _, _, day, _ in history})
+    identity = _digest(sorted(history))
+    return Alert(
+        identity, identity, "history", Level(max(level for *_, level in history)), ended.table, "history", "",
+        days[0], days[-1], None, ended.order, ended.at, ended.run_id, "\n".join(lines),
+        {"bad_days": str(len(days)), "rules": str(len(by_rule))},
+    )  # fmt: skip
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

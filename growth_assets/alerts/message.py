@@ -1,0 +1,112 @@
+"""An alert in words: title and text, for people who do not have the tables before them.
+
+What came from the web, such as host names, file names and samples, is shown without anything that a mail program, a
+chat or a terminal would take for its own: markup, mentions, links, line ends, marks of direction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from growth_assets.alerts.alert import Alert
+from growth_assets.alerts.seen import FRESHNESS, RUN, Level
+from growth_assets.alerts.words import words
+
+LONGEST = 200
+"""Characters of one value."""
+
+LONGEST_TEXT = 1_500
+"""Characters of what a check says."""
+
+SHOWN_NUMBERS = 12
+
+_HARMLESS = str.maketrans(
+    {
+        "<": "\u2039", ">": "\u203a", "&": "\uff06", "@": "\uff20", "*": "\uff0a", "~": "\uff5e", "|": "\uff5c",
+        "`": "\u02cb", "[": "\uff3b", "]": "\uff3d", "#": "\uff03",
+    }
+)  # fmt: skip
+"""Characters that are markup or a mention somewhere, each as one that looks like it."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a channel delivers."""
+
+    title: str
+    text: str
+    link: str
+    level: Level
+    good_news: bool
+
+
+def shown(text: str, longest: int = LONGEST) -> str:
+    """Text from the web, made harmless."""
+    if len(text) > longest:
+        text = text[: longest - 1] + "\u2026"
+    text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return text.translate(_HARMLESS).replace("://", ":\u2215\u2215")
+
+
+def message(alert: Alert, base_url: str) -> Message:
+    """The words of an alert; `base_url` is where Dagster's pages are."""
+    link = _link(alert, base_url)
+    return Message(_title(alert), _text(alert, link), link, alert.level, good_news=alert.kind == "recovered")
+
+
+def _title(alert: Alert) -> str:
+    what = f"{shown(alert.table)}: {alert.check}"
+    host = f" on {shown(alert.host)}" if alert.host else ""
+    if alert.kind == "recovered":
+        return f"[recovered] {what}{host}"
+    if alert.kind == "history":
+        return f"[history] {alert.numbers['bad_days']} days of the past did not keep their rules"
+    worse = "now " if alert.kind == "worsened" else ""
+    return f"[{worse}{alert.level.name}] {what}{host}, since {alert.first_bad_day}"
+
+
+def _text(alert: Alert, link: str) -> str:
+    told = words(alert.check)
+    lines: list[str] = []
+    if alert.kind == "recovered":
+        lines += [
+            f"Over: {_what_passes(alert)}. It did not hold from {alert.first_bad_day} to {alert.last_bad_day}.",
+            f"It was: {told.means}",
+        ]
+    else:
+        lines.append(told.means)
+    if alert.kind == "worsened":
+        lines.append(f"It was a warning and is an error now, on {alert.ds or alert.last_bad_day}.")
+    lines += [f"First bad day: {alert.first_bad_day}", f"Table: {shown(alert.table)}"]
+    says = "\n".join(shown(line, LONGEST_TEXT) for line in alert.says[:LONGEST_TEXT].splitlines())
+    if alert.kind == "history":
+        lines += [f"From {alert.first_bad_day} to {alert.last_bad_day}:", says]
+    else:
+        lines.append(f"Rule: {alert.check}" + (f", {says}" if says else ""))
+    if alert.host:
+        lines.append(f"Host: {shown(alert.host)}")
+    if alert.numbers and alert.kind != "history":
+        numbers = [f"{shown(name)} = {shown(value)}" for name, value in list(alert.numbers.items())[:SHOWN_NUMBERS]]
+        lines.append(f"Numbers{f' of {alert.ds}' if alert.ds else ''}: {', '.join(numbers)}")
+    if alert.kind != "recovered":
+        lines.append(f"What to do: {told.remedy}")
+    return "\n".join([*lines, f"See: {link}"])
+
+
+def _what_passes(alert: Alert) -> str:
+    if alert.check == RUN:
+        return "a later run ended well"
+    if alert.check == FRESHNESS:
+        return "the table is fresh again"
+    return f"the newest day, {alert.ds}, passes again" if alert.ds else "the newest evaluation passes"
+
+
+def _link(alert: Alert, base_url: str) -> str:
+    base = base_url.rstrip("/")
+    if alert.check in {RUN, "history"}:
+        return f"{base}/runs/{quote(alert.run_id, safe='')}" if alert.run_id else f"{base}/runs"
+    asset = f"{base}/assets/{'/'.join(quote(part, safe='') for part in alert.table.split('.'))}"
+    if alert.check == FRESHNESS:
+        return f"{asset}?view=overview"
+    return f"{asset}?view=checks&checkDetail={quote(alert.check, safe='')}"
