@@ -1,0 +1,193 @@
+"""A guardrail metric against the same weekdays before: has its rate fallen by more than the margin?
+
+A day's rate varies by more than its counts alone explain: visitors of one day are alike. So the variance is estimated
+from the same weekdays, pooled over hosts, and counts are taken for as many as that variance leaves of them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from growth_assets.checks import tails
+from growth_assets.checks.baseline import HALF_LIFE
+from growth_assets.checks.noise import Noise, pooled
+from growth_assets.checks.window import AGES, DAYS, LEAST_SAME_WEEKDAYS, Flags, Floats, Window, grid
+
+LEAST_NOISE = 0.03
+"""Relative noise of a day's rate that is always allowed for."""
+
+CONFIDENCE = 0.95
+"""Of the interval of the day's own rate."""
+
+FALSE_ALARM = 0.01
+"""Chance of a breach where the rate has fallen by exactly the margin; where it has not fallen it is far less."""
+
+_FROM_OTHERS = 1.0  # days for which the noise of other hosts counts beside a host's own days
+_INCIDENT = 4.0  # standard deviations from which a past day is left out
+
+SCHEMA = pl.Schema(
+    {
+        "aggregation_level": pl.String(), "dim_hostname": pl.String(), "baseline": pl.Float64(), "low": pl.Float64(),
+        "high": pl.Float64(), "state": pl.String(), "reason": pl.String(),
+    }
+)  # fmt: skip
+
+
+def judge(history: pl.DataFrame, ds: str, margin: float, days_off: Collection[dt.date]) -> pl.DataFrame:
+    """One row for each (aggregation_level, dim_hostname) of the judged day.
+
+    Args:
+        history: ds, aggregation_level, dim_hostname, numerator, denominator of the judged day and of the same weekdays
+            of the eight weeks before it; other days are not looked at.
+        ds: the judged day.
+        margin: the relative fall that is no breach; 0.1 lets a rate of 3 % fall to 2.7 %.
+        days_off: days that are like no other of their weekday.
+
+    Returns:
+        aggregation_level, dim_hostname, baseline (the rate of the same weekdays), low, high (the interval of the day's
+        own rate), state and reason, by level and host. What cannot be told is null.
+    """
+    window = Window.of(ds, days_off)
+    of_window = window.columns(
+        history.select("ds", "aggregation_level", "dim_hostname", "numerator", "denominator")
+    ).filter(pl.col("at") % 7 == 0)
+    rows = of_window.with_columns(
+        pl.concat_str(pl.col("aggregation_level", "dim_hostname").fill_null(""), separator="\0").alias("row")
+    )
+    today = rows.filter(pl.col("at") == DAYS).select("row", "aggregation_level", "dim_hostname").unique().sort("row")
+    if today.is_empty():
+        return pl.DataFrame(schema=SCHEMA)
+    rows = rows.filter(pl.col("row").is_in(today["row"].implode()))
+    above, below = (grid(rows, today["row"].to_list(), "row", value)[:, ::7] for value in ("numerator", "denominator"))
+    found = _Found(above, below, today["dim_hostname"].is_not_null().to_numpy(), window, margin)
+    verdicts = found.verdicts()
+    told = [row for row, _, _ in verdicts]
+    return today.select("aggregation_level", "dim_hostname").with_columns(
+        *(pl.Series(name, values, pl.Float64) for name, values in zip(
+            ("baseline", "low", "high"), zip(*told, strict=True), strict=True,
+        )),
+        pl.Series("state", [state for _, state, _ in verdicts], pl.String),
+        pl.Series("reason", [reason for _, _, reason in verdicts], pl.String),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Rates:
+    """By row: what the same weekdays say."""
+
+    rate: Floats
+    relative: Floats
+    """Variance that a relative noise of 1 has on the scale of the angle."""
+    noise: Noise
+    error: Floats
+    """Variance of the rate, on the scale of the angle."""
+    days: Floats
+
+
+class _Found:
+    """Counts by row and week; the last week is the judged day."""
+
+    def __init__(self, above: Floats, below: Floats, hosts: Flags, window: Window, margin: float) -> None:
+        self.hosts, self.above, self.below, self.window, self.margin = hosts, above, below, window, margin
+        self.known = (below[:, :-1] > 0) & ~window.off[::7]
+        # A purchase need not be one of the day's signups: then the rate is no share, and may exceed 1.
+        self.ratio: Flags = np.asarray((above > below).any(axis=1))
+        self.rates = self._rates()
+
+    def verdicts(self) -> list[tuple[tuple[float | None, ...], str, str]]:
+        """Numbers, state and reason of each row."""
+        rates, below, ratio = self.rates, np.maximum(self.below[:, -1], 1e-9), self.ratio
+        found = self.above[:, -1] / below
+        own = rates.noise.spread * (1 / below + LEAST_NOISE**2 * rates.relative)
+        tail = (1 - CONFIDENCE) / 2
+        size = 1 / (own * tails.student_widening(rates.noise.freedom, tail))
+        as_ratio, as_share = tails.ratio_interval(found, size, tail), tails.share_interval(found, size, tail)
+        low, high = (np.where(ratio, one, other) for one, other in zip(as_ratio, as_share, strict=True))
+        floor = np.clip(rates.rate * (1 - self.margin), 1e-12, np.where(ratio, np.inf, 1 - 1e-12))
+        both = 1 / ((own + rates.error) * tails.student_widening(rates.noise.freedom, FALSE_ALARM))
+        at_most = np.where(
+            ratio, tails.ratio_at_most(found, floor, both), tails.share_at_most(np.minimum(found, 1), floor, both)
+        )
+        none = np.where(ratio, tails.ratio_at_most(0 * found, floor, both), tails.share_at_most(0 * found, floor, both))
+        rows: list[tuple[tuple[float | None, ...], str, str]] = []
+        for row in range(len(found)):
+            state, reason = self._verdict(row, found[row], at_most[row] < FALSE_ALARM, none[row] < FALSE_ALARM)
+            baseline = float(rates.rate[row]) if rates.days[row] else None
+            interval = (float(low[row]), float(high[row])) if self.below[row, -1] > 0 else (None, None)
+            rows.append(((baseline, *interval), state, reason))
+        return rows
+
+    def _verdict(self, row: int, found: float, fallen: bool, visible: bool) -> tuple[str, str]:  # noqa: FBT001
+        days, of = int(self.rates.days[row]), int(self.below[row, -1])
+        if of == 0:
+            return "cannot_tell", "nothing to divide by on this day"
+        if days < LEAST_SAME_WEEKDAYS:
+            return "cannot_tell", (
+                f"too little history: {days} {self.window.weekday}s before it are known, "
+                f"{LEAST_SAME_WEEKDAYS} are needed"
+            )
+        if self.window.day_off:
+            return "cannot_tell", "a day off"
+        usual = f"{self.rates.rate[row]:.2%} is usual for a {self.window.weekday}"
+        if fallen:
+            return "breached", f"{found:.2%} of {of}, a fall by more than {self.margin:.0%}: {usual}"
+        if not visible:
+            return (
+                "cannot_tell",
+                f"too small: not even 0 of {of} would show a fall by more than {self.margin:.0%}; {usual}",
+            )
+        return "ok", ""
+
+    def _rates(self) -> _Rates:
+        above, below, known = self.above[:, :-1], self.below[:, :-1], self.known
+        recency: Floats = known * 0.5 ** (AGES[::7] / HALF_LIFE)
+        rate = (above * recency).sum(axis=1) / np.maximum((below * recency).sum(axis=1), 1e-9)
+        angle = self._angle(above, below)
+        kept = known
+        for _ in range(3):
+            relative = self._relative(rate)
+            variance = 1 / np.maximum(below, 1e-9) + LEAST_NOISE**2 * relative[:, None]
+            middle = _weighted_median(angle, recency / variance)
+            residual = (angle - middle[:, None]) / np.sqrt(variance)
+            # The median of so few distances is small by chance: half as much again, and never less than counting's own.
+            scale = np.maximum(1.5 * _weighted_median(np.abs(residual), known.astype(np.float64)) / 0.6745, 1)
+            kept = known & (np.abs(residual) <= _INCIDENT * scale[:, None])
+            weight = recency * kept
+            rate = (above * weight).sum(axis=1) / np.maximum((below * weight).sum(axis=1), 1e-9)
+        count = kept.sum(axis=1)
+        relative = self._relative(rate)
+        variance = 1 / np.maximum(below, 1e-9) + LEAST_NOISE**2 * relative[:, None]
+        weight = recency * kept
+        total = np.maximum((weight / variance).sum(axis=1), 1e-12)
+        mean = (angle * weight / variance).sum(axis=1) / total
+        own = (kept * (angle - mean[:, None]) ** 2 / variance).sum(axis=1) / np.maximum(count - 1, 1)
+        counting = (kept / np.maximum(below, 1e-9)).sum(axis=1) / np.maximum(count, 1)
+        noise = pooled(
+            own, count - 1.0, np.maximum(counting, 1e-12), relative, LEAST_NOISE, self.hosts & (count > 2), _FROM_OTHERS
+        )
+        trials = np.maximum((weight * below).sum(axis=1), 1e-9)
+        error = noise.spread * (((weight * below) ** 2 * variance).sum(axis=1) / trials**2)
+        return _Rates(rate, relative, noise, error, known.sum(axis=1).astype(np.float64))
+
+    def _angle(self, above: Floats, below: Floats) -> Floats:
+        """The scale on which counting gives every rate the variance 1 / denominator."""
+        share = 2 * np.arcsin(np.sqrt(np.minimum((above + 0.375) / (below + 0.75), 1)))
+        return np.where(self.ratio[:, None], 2 * np.sqrt((above + 0.375) / np.maximum(below, 1)), share)
+
+    def _relative(self, rate: Floats) -> Floats:
+        share = np.clip(rate, 1e-6, 0.95)
+        return np.where(self.ratio, np.maximum(rate, 1e-6), share / (1 - share))
+
+
+def _weighted_median(values: Floats, weight: Floats) -> Floats:
+    """By row; 0 where nothing has a weight."""
+    order = np.argsort(values, axis=1, kind="stable")
+    running = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
+    at = (running >= running[:, -1:] / 2).argmax(axis=1)
+    middle = np.take_along_axis(values, np.take_along_axis(order, at[:, None], axis=1), axis=1)[:, 0]
+    return np.where(running[:, -1] > 0, middle, 0.0)

@@ -1,0 +1,54 @@
+"""Shares of unknown countries, unknown brands and bots."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from growth_assets.checks import shares
+from growth_assets_tests.checks.judged_days import DAY, DS, parts
+
+
+def judged(history, days_off=()):
+    (row,) = shares.judge(history, DS, days_off).to_dicts()
+    return row
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 1.0])
+@pytest.mark.parametrize("weeks", [4, 8])
+def test_the_usual_share_is_ok(share, weeks):
+    row = judged(parts(share, weeks=weeks))
+    assert (row["state"], row["reason"]) == ("ok", "")
+    assert row["low"] <= row["share"] <= row["high"]
+    assert abs(row["expected"] - share) < 0.05
+
+
+@pytest.mark.parametrize(("share", "today"), [(0.02, 0.9), (0.0, 0.1), (0.3, 0.1), (0.1, 0.0), (1.0, 0.5)])
+def test_another_share_is_breached_both_ways(share, today):
+    row = judged(parts(share, today))
+    assert row["state"] == "breached"
+    assert f"{today:.1%}" in row["reason"]
+
+
+def test_half_a_percentage_point_is_nobodys_trouble():
+    assert judged(parts(0.0, 0.004, mean=100_000))["state"] == "ok"
+
+
+def test_past_incidents_are_kept_out():
+    clean = parts(0.05)
+    ages = [(DAY - pl.Series([each]).str.to_date()[0]).days for each in clean["ds"]]
+    dirty = clean.with_columns(
+        m_part=pl.when(pl.Series(ages).is_in([1, 7, 20, 21])).then(pl.col("m_events")).otherwise(pl.col("m_part"))
+    )
+    one, other = judged(clean), judged(dirty)
+    assert abs(one["expected"] - other["expected"]) < 0.01
+    assert other["high"] - other["low"] < 1.5 * (one["high"] - one["low"])
+
+
+def test_what_cannot_be_told_is_said():
+    young = judged(parts(0.1, weeks=2))
+    assert (young["state"], young["low"]) == ("cannot_tell", None)
+    assert "2 of them a Tuesday" in young["reason"]
+    assert judged(parts(0.1, 0.9), [DAY])["reason"].startswith("a day off: 90.0%")
+    nothing = judged(parts(0.1).filter(pl.col("ds") != DS))
+    assert (nothing["state"], nothing["reason"], nothing["share"]) == ("cannot_tell", "no events", None)
