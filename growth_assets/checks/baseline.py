@@ -83,9 +83,10 @@ def expect(
     weight = known * _RECENCY / variance
     robust = _near_medians(values, variance, known, step)
     spread, trend = np.ones(len(values)), (np.zeros(len(values)), np.full(len(values), _TREND**2))
+    deviation = np.sqrt(variance)
     for turn in range(8):
         coefficients, inverse = _solve(design, values, weight * robust, spread, trend)
-        residual = (values - np.einsum("htp,hp->ht", design, coefficients)) / np.sqrt(variance)
+        residual = (values - (design @ coefficients[:, :, None])[:, :, 0]) / deviation
         hard = turn >= 5
         own = _spread(residual, known, robust if hard else None)
         spread = np.maximum(own, 1)
@@ -109,16 +110,16 @@ def _solve(
 ) -> tuple[Floats, Floats]:
     """Least squares, with the trend drawn to its centre; the inverse has the variances, over the spread."""
     weighted = design * weight[:, :, None]
-    left = np.einsum("htp,htq->hpq", weighted, design)
-    right = np.einsum("htp,ht->hp", weighted, values)
+    left = weighted.swapaxes(1, 2) @ design
+    right = (values[:, None, :] @ weighted)[:, 0]
     centre, apart = trend
     drawn = spread / apart
     # A weekday that was never seen, or a step that is none, has no say: next to nothing keeps the matrix regular.
     left[:, np.arange(9), np.arange(9)] += 1e-9 * (1 + np.einsum("hpp->h", left)[:, None])
     left[:, _SLOPE, _SLOPE] += drawn
     right[:, _SLOPE] += drawn * centre
-    inverse = np.linalg.inv(left)
-    return np.einsum("hpq,hq->hp", inverse, right), inverse
+    inverse = np.asarray(np.linalg.inv(left), dtype=np.float64)
+    return (inverse @ right[:, :, None])[:, :, 0], inverse
 
 
 def _near_medians(values: Floats, variance: Floats, known: Flags, step: Floats) -> Floats:

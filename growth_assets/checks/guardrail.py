@@ -16,7 +16,7 @@ import polars as pl
 from growth_assets.checks import tails
 from growth_assets.checks.baseline import HALF_LIFE
 from growth_assets.checks.noise import Noise, pooled
-from growth_assets.checks.window import AGES, DAYS, LEAST_SAME_WEEKDAYS, Flags, Floats, Window, grid
+from growth_assets.checks.window import AGES, DAYS, LEAST_SAME_WEEKDAYS, Flags, Floats, Window, amounts, grid
 
 LEAST_NOISE = 0.03
 """Relative noise of a day's rate that is always allowed for."""
@@ -53,27 +53,24 @@ def judge(history: pl.DataFrame, ds: str, margin: float, days_off: Collection[dt
         own rate), state and reason, by level and host. What cannot be told is null.
     """
     window = Window.of(ds, days_off)
-    of_window = window.columns(
-        history.select("ds", "aggregation_level", "dim_hostname", "numerator", "denominator")
-    ).filter(pl.col("at") % 7 == 0)
-    rows = of_window.with_columns(
-        pl.concat_str(pl.col("aggregation_level", "dim_hostname").fill_null(""), separator="\0").alias("row")
-    )
-    today = rows.filter(pl.col("at") == DAYS).select("row", "aggregation_level", "dim_hostname").unique().sort("row")
-    if today.is_empty():
+    columns = window.columns(history["ds"])
+    # Of other weekdays nothing is read, so that a late event of theirs changes nothing here.
+    columns = np.where(columns % 7 == 0, columns, -1)
+    names = list(zip(history["aggregation_level"].to_list(), history["dim_hostname"].to_list(), strict=True))
+    today = sorted({name for name, column in zip(names, columns.tolist(), strict=True) if column == DAYS}, key=_order)
+    above, below = (grid(names, columns, amounts(history[of]), today)[:, ::7] for of in ("numerator", "denominator"))
+    if not today:
         return pl.DataFrame(schema=SCHEMA)
-    rows = rows.filter(pl.col("row").is_in(today["row"].implode()))
-    above, below = (grid(rows, today["row"].to_list(), "row", value)[:, ::7] for value in ("numerator", "denominator"))
-    found = _Found(above, below, today["dim_hostname"].is_not_null().to_numpy(), window, margin)
-    verdicts = found.verdicts()
-    told = [row for row, _, _ in verdicts]
-    return today.select("aggregation_level", "dim_hostname").with_columns(
-        *(pl.Series(name, values, pl.Float64) for name, values in zip(
-            ("baseline", "low", "high"), zip(*told, strict=True), strict=True,
-        )),
-        pl.Series("state", [state for _, state, _ in verdicts], pl.String),
-        pl.Series("reason", [reason for _, _, reason in verdicts], pl.String),
-    )  # fmt: skip
+    found = _Found(above, below, np.array([host is not None for _, host in today]), window, margin)
+    rows = [
+        (*name, *numbers, state, reason) for name, (numbers, state, reason) in zip(today, found.verdicts(), strict=True)
+    ]
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def _order(name: tuple[str | None, str | None]) -> tuple[str, str]:
+    level, host = name
+    return level or "", host or ""
 
 
 @dataclass(frozen=True)

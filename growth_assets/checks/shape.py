@@ -13,10 +13,7 @@ import numpy as np
 import polars as pl
 
 from growth_assets.checks.baseline import median
-from growth_assets.checks.window import DAYS, LEAST_SAME_WEEKDAYS, WEEKS, Flags, Floats, Window
-
-LEAST_DAYS = 18
-"""Days before the judged one that have to be there."""
+from growth_assets.checks.window import DAYS, WEEKS, Flags, Floats, Window, amounts, grid
 
 LEAST_DISTANCE = 0.02
 """What two days of equally many, equally distributed events are allowed to differ by, beyond chance."""
@@ -41,17 +38,15 @@ def judge(history: pl.DataFrame, ds: str, days_off: Collection[dt.date]) -> pl.D
         distance, threshold, state and reason. What cannot be told is null.
     """
     window = Window.of(ds, days_off)
-    counts = _counts(window.columns(history.select("ds", "event_hour", "m_events")))
+    columns, events_of = window.columns(history["ds"]), amounts(history["m_events"])
+    counts = grid(history["event_hour"].to_list(), columns, events_of, range(_HOURS)).T
     events = counts.sum(axis=1)
     known = (events[:DAYS] > 0) & ~window.off
     days, same = int(known.sum()), int(known[::7].sum())
     if events[DAYS] == 0:
         return _row(None, None, "cannot_tell", "no events")
-    if days < LEAST_DAYS or same < LEAST_SAME_WEEKDAYS:
-        return _row(None, None, "cannot_tell", (
-            f"too little history: {days} days before it are known, {same} of them a {window.weekday}; "
-            f"{LEAST_DAYS} and {LEAST_SAME_WEEKDAYS} are needed"
-        ))  # fmt: skip
+    if too_little := window.too_little(days, same):
+        return _row(None, None, "cannot_tell", too_little)
     # Of square roots of shares, Hellinger's distance is Euclid's, and chance varies every hour alike.
     roots = np.sqrt(counts / np.maximum(events, 1)[:, None])
     usual = _Usual(roots[:DAYS], events[:DAYS], known)
@@ -136,15 +131,6 @@ def _hellinger(one: Floats, other: Floats) -> float:
 
 def _unit(roots: Floats) -> Floats:
     return np.asarray(roots / max(float(np.sqrt((roots**2).sum())), 1e-9), dtype=np.float64)
-
-
-def _counts(rows: pl.DataFrame) -> Floats:
-    rows = rows.filter(pl.col("event_hour").is_between(0, _HOURS - 1) & (pl.col("m_events") > 0))
-    counts = np.zeros((DAYS + 1, _HOURS))
-    np.add.at(
-        counts, (rows["at"].to_numpy(), rows["event_hour"].to_numpy()), rows["m_events"].cast(pl.Float64).to_numpy()
-    )
-    return counts
 
 
 def _in_words(roots: Floats, usual: Floats, distance: float, threshold: float) -> str:

@@ -10,13 +10,10 @@ import polars as pl
 
 from growth_assets.checks import baseline
 from growth_assets.checks.tails import share_range, student_widening
-from growth_assets.checks.window import DAYS, LEAST_SAME_WEEKDAYS, Window, grid
+from growth_assets.checks.window import DAYS, Window, amounts, grid
 
 LEAST_NOISE = 0.05
 """Relative noise of a day's share that is always allowed for."""
-
-LEAST_DAYS = 18
-"""Days before the judged one that have to be there."""
 
 TAILS = (0.004, 0.004)
 """Chance of a false alarm by a fall, and by a rise."""
@@ -44,8 +41,8 @@ def judge(history: pl.DataFrame, ds: str, days_off: Collection[dt.date]) -> pl.D
         share, expected, low, high (the range of usual shares), state and reason. What cannot be told is null.
     """
     window = Window.of(ds, days_off)
-    rows = window.columns(history.select("ds", "m_events", "m_part")).with_columns(pl.lit("all").alias("kind"))
-    events, part = (grid(rows, ["all"], "kind", value) for value in ("m_events", "m_part"))
+    columns, names = window.columns(history["ds"]), [""] * history.height
+    events, part = (grid(names, columns, amounts(history[value]), [""]) for value in ("m_events", "m_part"))
     part = np.minimum(part, events)
     total, share = events[0, DAYS], float(part[0, DAYS] / max(events[0, DAYS], 1))
     before = events[:, :DAYS]
@@ -53,11 +50,8 @@ def judge(history: pl.DataFrame, ds: str, days_off: Collection[dt.date]) -> pl.D
     days, same = int(known.sum()), int(known[:, ::7].sum())
     if total == 0:
         return _row(None, None, "cannot_tell", "no events")
-    if days < LEAST_DAYS or same < LEAST_SAME_WEEKDAYS:
-        return _row(share, None, "cannot_tell", (
-            f"too little history: {days} days before it are known, {same} of them a {window.weekday}; "
-            f"{LEAST_DAYS} and {LEAST_SAME_WEEKDAYS} are needed"
-        ))  # fmt: skip
+    if too_little := window.too_little(days, same):
+        return _row(share, None, "cannot_tell", too_little)
     # The angle of a share: on this scale a binomial share's variance is 1 / events, whatever the share.
     values = 2 * np.arcsin(np.sqrt((part[:, :DAYS] + 0.375) / (before + 0.75)))
     usual = np.clip(((part[:, :DAYS] * known).sum(axis=1) + 0.375) / ((before * known).sum(axis=1) + 0.75), 0, 0.95)

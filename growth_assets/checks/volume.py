@@ -10,28 +10,14 @@ import numpy as np
 import polars as pl
 
 from growth_assets.checks import baseline
-from growth_assets.checks.tails import count_range, student_widening
-from growth_assets.checks.window import AGES, DAYS, LEAST_SAME_WEEKDAYS, Flags, Floats, Window, grid
-
-LEAST_NOISE = 0.04
-"""Relative noise of a day that is always allowed for: the floor under what the days before say."""
-
-LEAST_DAYS = 18
-"""Days before the judged one that have to be there."""
-
-TAILS = (0.007, 0.0015)
-"""Chance of a false alarm by a fall, and by a rise: together less than 1 in 100, and falls are seen sooner."""
+from growth_assets.checks.usual_volume import WEEK, usual_volumes
+from growth_assets.checks.window import AGES, DAYS, Flags, Floats, Window, amounts, grid
 
 _WORTH_A_NAME = 10
 """Events a day from which on a host that goes is looked for under another name."""
 
 _ALWAYS = 7  # days, of which nine in ten had events worth speaking of: then none at all is an outage
 _WORTH_A_WORD = 5  # events a day
-_WEEK = 7
-_FADING = 2.8  # standard deviations of a week's mean
-_FADED = 0.1  # of the events; less is nobody's trouble
-_ONE_DAY = 2.5  # standard deviations; more of a single day says no more about the week
-_OFF_SHARE = 0.2  # a day off may bring as little as this of an ordinary day
 
 SCHEMA = pl.Schema(
     {
@@ -55,18 +41,18 @@ def judge(history: pl.DataFrame, ds: str, days_off: Collection[dt.date]) -> pl.D
         reason, by dim_hostname. What cannot be told is null.
     """
     window = Window.of(ds, days_off)
-    rows = window.columns(history.select("ds", "dim_hostname", "m_events")).filter(
-        pl.col("dim_hostname").is_not_null() & (pl.col("m_events") > 0)
-    )
-    hosts = sorted(set(rows["dim_hostname"].to_list()))
+    columns, events = window.columns(history["ds"]), amounts(history["m_events"])
+    names = history["dim_hostname"].to_list()
+    inside = (columns >= 0) & (events > 0)
+    hosts = sorted({name for name, holds in zip(names, inside.tolist(), strict=True) if holds and name is not None})
     if not hosts:
         return pl.DataFrame(schema=SCHEMA)
-    counts = grid(rows, hosts, "dim_hostname", "m_events")
+    counts = grid(names, columns, events, hosts)
     before = counts[:, :DAYS]
     seen = before > 0
     first = np.where(seen.any(axis=1), np.argmax(seen, axis=1), DAYS)
     known = seen.any(axis=0) & ~window.off & (np.arange(DAYS) >= first[:, None])
-    usual = _usual(counts, known, window)
+    usual = usual_volumes(counts, known, window)
     renamed = _renamed(before, counts[:, DAYS], usual.expected)
     found: dict[str, list[object]] = {name: [] for name in SCHEMA}
     for number, name in enumerate(hosts):
@@ -103,54 +89,6 @@ def _renamed(before: Floats, today: Floats, expected: Floats) -> dict[int, int]:
 
 
 @dataclass(frozen=True)
-class _Usual:
-    """What is usual, by host."""
-
-    expected: Floats
-    low: Floats
-    high: Floats
-    fading: Floats
-    """The share by which the last week together is below the weeks before it; 0 where this may be chance."""
-
-
-def _usual(counts: Floats, known: Flags, window: Window) -> _Usual:
-    hosts, before = len(counts), counts[:, :DAYS]
-    # On this scale, Anscombe's for counts whose variance is mean + (LEAST_NOISE * mean)^2, every day's variance is 1.
-    values = 2 / LEAST_NOISE * np.arcsinh(LEAST_NOISE * np.sqrt(counts + 0.375))
-    mean = (before * known).sum(axis=1) / np.maximum(known.sum(axis=1), 1) + 0.375
-    relative = np.tile(mean / (1 + LEAST_NOISE**2 * mean), 2)
-    # Each host twice: by all days before, and by those before the last week alone.
-    both = np.concatenate([known, known & (AGES >= _WEEK)])
-    twice = np.tile(values[:, :DAYS], (2, 1))
-    found = baseline.expect(
-        twice, np.ones_like(twice), both, np.sqrt(relative), relative, LEAST_NOISE, np.arange(2 * hosts) < hosts
-    )
-    angle, error = (each[:hosts] for each in found.of_days(1))
-    expected = np.maximum(np.sinh(np.clip(angle[:, 0], 0, 1e3) * LEAST_NOISE / 2) ** 2 / LEAST_NOISE**2 - 0.375, 1e-3)
-    variance = (found.spread[:hosts] + error) * (expected + (LEAST_NOISE * expected) ** 2)
-    below, above = (variance * student_widening(found.freedom[:hosts], tail) for tail in TAILS)
-    low, high = count_range(expected, below, above, TAILS)
-    if window.day_off:
-        low, _ = count_range(expected * _OFF_SHARE, below * _OFF_SHARE, above, TAILS)
-    week = np.concatenate([known[:, -_WEEK + 1 :], np.full((hosts, 1), not window.day_off)], axis=1)
-    return _Usual(expected, low, high, _fading(found, values[:, -_WEEK:], week, np.sqrt(relative[:hosts])))
-
-
-def _fading(found: baseline.Baseline, values: Floats, known: Flags, growth: Floats) -> Floats:
-    """How far the last week is below the weeks before; single days, which have checks of their own, say little."""
-    hosts = len(values)
-    expected, error = (each[hosts:] for each in found.of_days(_WEEK))
-    deviation = np.sqrt(found.spread[hosts:])
-    apart = (values - expected[:, ::-1]) / deviation[:, None]
-    days = np.maximum(known.sum(axis=1), 1)
-    mean = (np.clip(apart, -_ONE_DAY, _ONE_DAY) * known).sum(axis=1) / days
-    doubt = np.sqrt((1 / days + error / deviation**2) * student_widening(found.freedom[hosts:], TAILS[0]))
-    share = 1 - np.exp(np.minimum(mean * deviation / growth, 0))
-    sure = (mean < -_FADING * doubt) & (apart[:, -1] < -1) & (days >= _WEEK - 2) & (share > _FADED)
-    return np.where(sure & ~found.shifted[:hosts], share, 0.0)
-
-
-@dataclass(frozen=True)
 class _Host:
     """All that a verdict on a host rests on."""
 
@@ -172,7 +110,7 @@ class _Host:
     def enough(self) -> bool:
         """So many days are known that the range means something."""
         days, same = self.days
-        return days >= LEAST_DAYS and same >= LEAST_SAME_WEEKDAYS and not self.closed
+        return not self.window.too_little(days, same) and not self.closed
 
     @property
     def closed(self) -> bool:
@@ -209,7 +147,7 @@ class _Host:
             (few, "breached", f"{self.today or 'no'} events, fewer than usual: {range_}"),
             (self.silent, "breached", self.silence),
             (self.fading > 0, "breached",
-             f"fading: the last {_WEEK} days together are {self.fading:.0%} below the weeks before; {range_}"),
+             f"fading: the last {WEEK} days together are {self.fading:.0%} below the weeks before; {range_}"),
             (self.low == 0, "cannot_tell", f"too small: {mean} were expected, and a day without events would be usual"),
         ):  # fmt: skip
             if holds:
@@ -225,7 +163,4 @@ class _Host:
             return "breached", self.silence
         if not self.before.any():
             return "cannot_tell", "too little history: first seen on this day"
-        return "cannot_tell", (
-            f"too little history: {days} days before it are known, {same} of them a {self.window.weekday}; "
-            f"{LEAST_DAYS} and {LEAST_SAME_WEEKDAYS} are needed"
-        )
+        return "cannot_tell", self.window.too_little(days, same)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -13,6 +13,7 @@ import polars as pl
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
+Ints: TypeAlias = npt.NDArray[np.int64]
 
 WEEKS = 8
 DAYS = 7 * WEEKS
@@ -23,6 +24,9 @@ AGES = np.arange(DAYS, 0, -1)
 
 LEAST_SAME_WEEKDAYS = 3
 """So many days of the judged one's weekday have to be there: judging begins in the fourth week."""
+
+LEAST_DAYS = 18
+"""So many days before the judged one have to be there, of any weekday."""
 
 
 @dataclass(frozen=True)
@@ -47,34 +51,44 @@ class Window:
         """Its name, for messages."""
         return f"{self.day:%A}"
 
+    def too_little(self, days: int, same: int) -> str:
+        """Why so many days, and so many of the same weekday, say too little; "" where they are enough."""
+        if days >= LEAST_DAYS and same >= LEAST_SAME_WEEKDAYS:
+            return ""
+        return (
+            f"too little history: {days} days before it are known, {same} of them a {self.weekday}; "
+            f"{LEAST_DAYS} and {LEAST_SAME_WEEKDAYS} are needed"
+        )
+
     def before(self, age: int) -> dt.date:
         """The day so many days before the judged one."""
         return self.day - dt.timedelta(age)
 
-    def columns(self, history: pl.DataFrame) -> pl.DataFrame:
-        """The rows of the window, with `at`: the day's column, DAYS for the judged day itself."""
-        first = self.before(DAYS)
-        days = history["ds"].cast(pl.String).unique().to_list()
-        at = {ds: (dt.date.fromisoformat(ds) - first).days for ds in days if ds is not None}
-        inside = {ds: column for ds, column in at.items() if 0 <= column <= DAYS}
-        position = pl.col("ds").cast(pl.String).replace_strict(inside, default=None, return_dtype=pl.Int64)
-        return history.with_columns(position.alias("at")).filter(pl.col("at").is_not_null())
+    def columns(self, ds: pl.Series) -> Ints:
+        """By row, the day's column: DAYS for the judged day itself, -1 outside the window."""
+        columns = {self.before(DAYS - column).isoformat(): column for column in range(DAYS + 1)}
+        return np.array([columns.get(day, -1) for day in ds.cast(pl.String).to_list()], dtype=np.int64)
 
 
-def grid(rows: pl.DataFrame, series: Sequence[str], key: str, value: str) -> Floats:
-    """A value's sum by series and day; 0 where there is no row. Rows have `at`, see Window.columns.
+def amounts(column: pl.Series) -> Floats:
+    """A column's numbers; what is null or negative counts as nothing."""
+    return np.asarray(np.maximum(column.cast(pl.Float64).fill_null(0).fill_nan(0).to_numpy(), 0), dtype=np.float64)
+
+
+def grid(names: Sequence[Hashable], columns: Ints, values: Floats, series: Sequence[Hashable]) -> Floats:
+    """The sums of values by series and day; 0 where there is no row.
 
     Args:
-        rows: of the window.
-        series: the series, in the order wanted.
-        key: the column that names a row's series.
-        value: the column that is added up; what is null or negative counts as nothing.
+        names: by row, which series it is of.
+        columns: by row, of which day it is; see Window.columns.
+        values: by row.
+        series: those wanted, in their order; rows of others and outside the window are left out.
     """
     place = {name: number for number, name in enumerate(series)}
-    lines = np.array([place[name] for name in rows[key].to_list()], dtype=np.int64)
+    lines = np.array([place.get(name, -1) for name in names], dtype=np.int64)
+    inside = (lines >= 0) & (columns >= 0)
     sums = np.zeros((len(series), DAYS + 1))
-    amounts = np.maximum(rows[value].cast(pl.Float64).fill_null(0).fill_nan(0).to_numpy(), 0)
-    np.add.at(sums, (lines, rows["at"].to_numpy()), amounts)
+    np.add.at(sums, (lines[inside], columns[inside]), values[inside])
     return sums
 
 
