@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import shutil
 import statistics
@@ -75,9 +76,17 @@ def land_once(path: Path) -> Run:
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
     finally:
         shutil.rmtree(site)
-    # Kilobytes on Linux, bytes on macOS.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Run(seconds, cpu_seconds, entry.events, entry.rejected, peak)
+    return Run(seconds, cpu_seconds, entry.events, entry.rejected, _peak_bytes())
+
+
+def _peak_bytes() -> int:
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Linux hands ru_maxrss of the parent on to its children, and the parent may have made the file.
+        (peak,) = re.findall(r"^VmHWM:\s+([0-9]+) kB$", status.read_text(encoding="ascii"), re.MULTILINE)
+        return int(peak) * 1024
+    # Bytes on macOS, kilobytes elsewhere.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _in_own_process(path: Path) -> Run:

@@ -27,6 +27,7 @@ from growth_assets.sources.text import Lines
 _MOST_EXTRA = 64
 """So many unknown keys are learned, to be read as columns of their own."""
 _SAMPLE = 200
+_LINES_A_BATCH = 16_384
 _BISECT_TO = 64
 _TAKEN = "line_number"
 _LINE, _BAG = f"{_TAKEN} line", f"{_TAKEN} bag"
@@ -166,13 +167,19 @@ class NdjsonParser:
         if self._duckdb is None:
             self._duckdb = duckdb.connect()
         valid = (
-            self._duckdb.from_arrow(pa.table({"line": lines.arrow}))
+            self._duckdb.from_arrow(_in_batches(lines.arrow))
             .project("json_valid(line) AND ltrim(line, chr(32) || chr(9)) LIKE '{%' AS valid")
             .pl()["valid"]
         )
         result: npt.NDArray[np.bool_] = valid.fill_null(value=False).to_numpy().copy()
         result[list(lines.undecodable)] = False
         return result
+
+
+def _in_batches(text: pa.Array) -> pa.Table:
+    """In one batch they would keep one thread of DuckDB busy."""
+    starts = range(0, len(text), _LINES_A_BATCH)
+    return pa.table({"line": pa.chunked_array([text.slice(start, _LINES_A_BATCH) for start in starts])})
 
 
 def _is_event(line: str) -> bool:

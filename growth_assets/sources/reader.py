@@ -17,7 +17,7 @@ from growth_assets.sources.format import Context, TextFormat
 from growth_assets.sources.formats import PARQUET, TEXT_FORMATS
 from growth_assets.sources.lines import CHUNK_BYTES, Chunk, Tail, Unread, chunks
 from growth_assets.sources.originals import Keeping
-from growth_assets.sources.text import canonical_encoding, head_text, lines_of
+from growth_assets.sources.text import Lines, canonical_encoding, head_text, lines_of
 
 
 class Reading:
@@ -105,10 +105,10 @@ class Reading:
         encoding = canonical_encoding(self._source.encoding)
         parser = Keeping(text_format.parser(self._context))
         last_line, left = 0, None
-        for item in _ahead(chunks(pieces, self._chunk_bytes, growing=self._growing)):
-            if isinstance(item, Chunk):
-                last_line, left = item.first_line + len(item.ends) - 1, None
-                yield parser.parse(lines_of(item, encoding))
+        for item in _ahead(_decoded(chunks(pieces, self._chunk_bytes, growing=self._growing), encoding)):
+            if isinstance(item, Lines):
+                last_line, left = item.first_line + item.height - 1, None
+                yield parser.parse(item)
             elif isinstance(item, Unread):
                 last_line = item.line_number
                 if (left := parser.flush()) is not None:
@@ -186,8 +186,12 @@ def _then(held: list[bytes], error: DamagedError) -> Iterator[bytes]:
     raise error
 
 
-def _ahead(items: Iterator[Chunk | Unread | Tail]) -> Iterator[Chunk | Unread | Tail]:
-    """The same items; the next is read, unpacked and hashed while this one is parsed."""
+def _decoded(items: Iterator[Chunk | Unread | Tail], encoding: str) -> Iterator[Lines | Unread | Tail]:
+    return (lines_of(item, encoding) if isinstance(item, Chunk) else item for item in items)
+
+
+def _ahead(items: Iterator[Lines | Unread | Tail]) -> Iterator[Lines | Unread | Tail]:
+    """The same items; the next is read, unpacked, hashed and decoded while this one is parsed."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         coming = pool.submit(next, items, None)
         while (item := coming.result()) is not None:

@@ -110,9 +110,12 @@ def _line_by_line(chunk: Chunk, encoding: str) -> Lines:
         try:
             text = part.decode(encoding)
         except UnicodeError:
-            text = ""
-        if text.count("\n") == len(ends):
-            parts.append(part if encoding == "utf-8" else text.encode("utf-8"))
+            parts += _one_by_one(part, first, encoding, undecodable)
+            continue
+        if encoding == "utf-8":
+            parts.append(part)
+        elif text.count("\n") == len(ends):
+            parts.append(text.encode("utf-8"))
         else:
             parts += _one_by_one(part, first, encoding, undecodable)
     data = b"".join(parts)
