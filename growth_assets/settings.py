@@ -204,6 +204,13 @@ class Freshness(_Strict):
         return self
 
 
+class Guardrails(_Strict):
+    """When the fall of a guardrail metric is worth an alarm."""
+
+    margin: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """A rate that fell by less than this share of its usual value is no breach, however sure the fall is."""
+
+
 class Sensor(_Strict):
     """The landing sensor, which asks for runs where files or their days changed."""
 
@@ -280,6 +287,9 @@ class Settings(BaseSettings):
     """A file that was changed within so many seconds may still be written: a half last line waits for its end."""
     min_total_events: Annotated[int, Field(ge=0)] = 1
     """The least m_total_events a day's overall rollup may have."""
+    days_off: tuple[dt.date, ...] = ()
+    """Days that are not like others (holidays, a campaign): they are not judged, and no day is compared with them."""
+    guardrails: Guardrails = Guardrails()
     freshness: Freshness = Freshness()
     sensor: Sensor = Sensor()
     sources: tuple[Source, ...] = (Source(name="landing"),)

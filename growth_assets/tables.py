@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from growth_assets.agg import hostname_events as agg_hostname_events
 from growth_assets.agg import website_events as agg_website_events
 from growth_assets.contracts.table import Table
 from growth_assets.fct import website_events as fct_website_events
@@ -20,6 +21,7 @@ TABLES: tuple[Table, ...] = (
     quarantined_events.TABLE,
     fct_website_events.TABLE,
     agg_website_events.TABLE,
+    agg_hostname_events.TABLE,
     daily_visitors.TABLE,
     signup_conversion_rate.TABLE,
     purchase_conversion_rate.TABLE,

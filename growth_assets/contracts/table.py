@@ -5,6 +5,7 @@ One string names a table everywhere: `core.fct_website_events` is its asset key,
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,58 @@ class Balance:
 
 
 @dataclass(frozen=True)
+class History:
+    """Earlier days of a table that a day stands on, or is compared with."""
+
+    table: str
+    back: tuple[int, ...]
+    """How many days before it."""
+
+    @property
+    def name(self) -> str:
+        """Under this name the rows of the earlier days are handed to a table's function."""
+        return f"{self.table}@earlier"
+
+    def days(self, ds: str) -> list[str]:
+        """The earlier days of `ds`, in order."""
+        day = dt.date.fromisoformat(ds)
+        return sorted((day - dt.timedelta(days=back)).isoformat() for back in self.back)
+
+    def followers(self, ds: str) -> list[str]:
+        """The days that `ds` is an earlier day of, in order."""
+        day = dt.date.fromisoformat(ds)
+        return sorted((day + dt.timedelta(days=back)).isoformat() for back in self.back)
+
+
+State = Literal["ok", "breached", "cannot_tell"]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a watch makes of a day."""
+
+    state: State
+    reason: str
+    """In plain words; why it cannot tell, or what is wrong."""
+    numbers: Mapping[str, int | float]
+    rows: pl.DataFrame
+    """What was compared, one row a host or level, those that are breached first."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A check that compares a day with those before it. It warns and keeps nothing back: the rows are true."""
+
+    table: str
+    """Whose check it is."""
+    check: str
+    description: str
+    history: History
+    judge: Callable[[pl.DataFrame, str, Any], Judgement]
+    """The rows of `history` with those of the day itself, the day, the settings."""
+
+
+@dataclass(frozen=True)
 class Table:
     """One table. `build` is pure: frames and settings in, frames out, the same bytes every time."""
 
@@ -53,6 +106,8 @@ class Table:
     excused: tuple[str, ...] = ()
     """Rules whose broken rows are none of the day: they are put aside, but count for nothing when it is judged."""
     balance: Balance | None = None
+    history: History | None = None
+    """Earlier days that the rows depend on, too: when one of them changes, the day is built again."""
     settings_used: tuple[str, ...] = ()
     """Settings that the rows depend on; a change of one makes what was built before outdated."""
     packages: tuple[str, ...] = ()

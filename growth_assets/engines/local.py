@@ -18,7 +18,8 @@ import polars as pl
 
 from growth_assets.checks.verdict import Verdict, conservation, verdicts
 from growth_assets.contracts.contract import Contract
-from growth_assets.contracts.table import Built, Table
+from growth_assets.contracts.table import Built, History, Judgement, Table, Watch
+from growth_assets.engines.past import Past, version_on_disk
 from growth_assets.places import Place
 from growth_assets.settings import Settings
 from growth_assets.warehouse.partitions import Record, Warehouse, rows_of
@@ -54,7 +55,7 @@ class Outcome:
     """Why nothing was published."""
     status: Literal["published", "refused", "held_up", "empty"] = "published"
     """`refused`: a check failed; `held_up`: something upstream is missing; `empty`: nothing landed for the day."""
-    headline: Mapping[str, float | int] = field(default_factory=dict)
+    headline: Mapping[str, float | int | str] = field(default_factory=dict)
     """The day in a few numbers, by column."""
     refused: Path | None = None
     """Where the rows of a refused day can be looked at."""
@@ -74,8 +75,13 @@ class _Staged:
 class Day:
     """The build of one day. Hold `Warehouse.building(ds)` around it."""
 
-    def __init__(self, warehouse: Warehouse, settings: Settings, ds: str, tables: Sequence[Table]) -> None:
+    def __init__(
+        self, warehouse: Warehouse, settings: Settings, ds: str, tables: Sequence[Table], past: Past | None = None
+    ) -> None:
+        """`past` is shared by the days of a run, so that each is read once."""
         self.warehouse, self.settings, self.ds = warehouse, settings, ds
+        self.past = past or Past(warehouse, settings, tables)
+        self.published: set[str] = set()
         self.by_name = {table.name: table for table in tables}
         self.beside = {table.name: [other for other in tables if other.built_with == table.name] for table in tables}
         self.frames: dict[str, pl.LazyFrame] = {}
@@ -96,6 +102,13 @@ class Day:
                 yield from self._receive(table, receiving)
             else:
                 yield from self._make(table)
+
+    def judge(self, wanted: Collection[str]) -> Iterator[tuple[Watch, Judgement]]:
+        """Compare what was published with the days before; call it when all of the day is built."""
+        for watch in self.past.watches:
+            if watch.table in self.published and watch.table in wanted and watch.history.table not in self.failed:
+                compared = self.past.rows(watch.history, self.ds, itself=True)
+                yield watch, watch.judge(compared, self.ds, self.settings)
 
     def _missing(self, table: Table) -> tuple[str, Literal["held_up", "empty"]]:
         for name in table.upstream:
@@ -125,8 +138,11 @@ class Day:
         if table.build is None:
             raise LookupError(f"{table.name} has no function")
         inputs = {name: self._frame(name) for name in table.upstream}
-        built = table.build(inputs, self.settings)
         versions = {name: self._version(name) for name in table.upstream}
+        if table.history:
+            inputs[table.history.name] = self.past.rows(table.history, self.ds).lazy()
+            versions[table.history.name] = self.past.version(table.history, self.ds)
+        built = table.build(inputs, self.settings)
         # Rows put aside are staged first and published first, the table's own record last: after a crash between
         # the two, the table counts as out of date.
         staged = [
@@ -167,6 +183,9 @@ class Day:
             )  # fmt: skip
             self.warehouse.forget_refused(each.table, self.ds)
             self.frames[each.table.name] = each.frame
+            self.published.add(each.table.name)
+            if self.past.looks_at(each.table):
+                self.past.put(each.table, self.ds, each.frame.collect(), record.sha256)
             yield Outcome(
                 each.table, self.ds, record, each.verdicts, record.numbers,
                 seconds=time.perf_counter() - started if own else 0.0,
@@ -204,28 +223,49 @@ def _contract(table: Table, settings: Settings) -> Contract:
     return table.contract(settings)
 
 
-def _headline(table: Table, frame: pl.DataFrame) -> dict[str, float | int]:
+def _headline(table: Table, frame: pl.DataFrame) -> dict[str, float | int | str]:
     if not table.headline:
         return {}
     row = frame.filter(pl.col("aggregation_level") == "overall").select(table.headline).to_dicts()
     return {name: value for name, value in row[0].items() if value is not None} if row else {}
 
 
+def stale_tables(
+    warehouse: Warehouse, tables: Sequence[Table], ds: str, landed: Mapping[str, str]
+) -> tuple[Table, ...]:
+    """The tables of the day that are not published, or were built from something else than what there is now.
+
+    What stands on a stale table is stale as well, but is not named before that table is built.
+    """
+    by_name = {table.name: table for table in tables}
+    records = {table.name: warehouse.record(table, ds) for table in tables}
+    looked_back: dict[History, str] = {}
+
+    def now(table: Table, name: str) -> str | None:
+        if table.history and name == table.history.name:
+            if table.history not in looked_back:
+                source = by_name[table.history.table]
+                looked_back[table.history] = version_on_disk(warehouse, source, table.history, ds)
+            return looked_back[table.history]
+        record = records.get(name)
+        return record.sha256 if record else None if name in by_name else landed.get(name)
+
+    return tuple(
+        table
+        for table in tables
+        if (record := records[table.name]) is None
+        or any(version != now(table, name) for name, version in record.inputs.items())
+    )
+
+
 def up_to_date(warehouse: Warehouse, tables: Sequence[Table], ds: str, landed: Mapping[str, str]) -> bool:
     """True where every table of the day is published and was built from what its upstream holds now."""
-    versions: dict[str, Mapping[str, str]] = {}
-    records: dict[str, Record] = {}
-    for table in tables:
-        record = warehouse.record(table, ds)
-        if record is None:
-            return False
-        records[table.name] = record
-        versions[table.name] = record.inputs
-    return all(
-        version == (landed.get(name) if name not in records else records[name].sha256)
-        for inputs in versions.values()
-        for name, version in inputs.items()
-    )
+    return not stale_tables(warehouse, tables, ds, landed)
+
+
+def only_by_history(stale: Collection[Table]) -> bool:
+    """True where the day itself is as it landed: other days changed on which some of its tables stand."""
+    return bool(stale) and all(table.history for table in stale)
 
 
 def outdated(warehouse: Warehouse, tables: Sequence[Table], settings: Settings, ds: str) -> list[str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
 import pandera.polars as pa
 import polars as pl
 
+from growth_assets.agg import hostname_events
 from growth_assets.agg.grouping_sets import OVERALL, day_of, level_name, roll_up
+from growth_assets.checks import guardrail
 from growth_assets.contracts.contract import (
     Contract,
     FrameRule,
@@ -19,9 +22,18 @@ from growth_assets.contracts.contract import (
     shared,
     unique_key,
 )
+from growth_assets.contracts.table import History, State
 from growth_assets.fct import website_events as fct
+from growth_assets.settings import Settings
 
 HOST = ("dim_hostname",)
+
+SAME_WEEKDAYS = History(hostname_events.TABLE.name, tuple(range(7, 57, 7)))
+"""The eight same weekdays before: with them a rate is compared."""
+
+
+GUARDRAIL_COLUMNS = ("baseline_rate", "rate_low", "rate_high", "guardrail_state")
+"""What is plotted beside the rate and its two counts."""
 
 
 def rate_columns(
@@ -39,6 +51,17 @@ def rate_columns(
             (bots_below, column(pl.Int64(), f"{denominator_text} by bots")),
             (people_name(numerator), column(pl.Int64(), f"Distinct visitors behind {numerator}")),
             *shared("aggregation_level", "ds"),
+            (
+                "baseline_rate",
+                column(pl.Float64(), f"Usual {value} on this weekday; NULL where unknown", nullable=True),
+            ),
+            ("rate_low", column(pl.Float64(), f"{value} of the day, lower end of its 95 % interval", nullable=True)),
+            ("rate_high", column(pl.Float64(), f"{value} of the day, upper end of its 95 % interval", nullable=True)),
+            (
+                "guardrail_state",
+                column(pl.String(), "ok, breached (the rate fell below the usual one), or cannot_tell"),
+            ),
+            ("guardrail_reason", column(pl.String(), "Why it is breached, or cannot be told; empty when ok")),
         ]
     )
 
@@ -74,6 +97,19 @@ def rate_contract(rate: dict[str, pa.Column]) -> Contract:
                 pl.col(value).is_null() == (pl.col(denominator) == 0),
                 f"{value} is null exactly where {denominator} is 0",
             ),
+            RowRule(
+                "guardrail_state_known",
+                "guardrail_state",
+                pl.col("guardrail_state").is_in(get_args(State)),
+                f"guardrail_state is {', '.join(get_args(State))}",
+            ),
+            RowRule(
+                "interval_in_order",
+                "rate_low",
+                (pl.col("rate_low") <= pl.col("rate_high")).fill_null(value=True)
+                & (pl.col("rate_low").is_null() == pl.col("rate_high").is_null()),
+                "rate_low is not above rate_high, and neither is there without the other",
+            ),
         ),
         frame_rules=(
             unique_key("aggregation_level", "dim_hostname"),
@@ -104,9 +140,17 @@ def hosts_add_up(measure: str) -> FrameRule:
 
 
 def conversion(
-    inputs: Mapping[str, pl.LazyFrame], rate: dict[str, pa.Column], *, above: pl.Expr, below: pl.Expr
+    inputs: Mapping[str, pl.LazyFrame],
+    settings: Settings,
+    rate: dict[str, pa.Column],
+    *,
+    above: pl.Expr,
+    below: pl.Expr,
 ) -> pl.DataFrame:
-    """The metric of one day of core.fct_website_events; `above` and `below` say which events are counted."""
+    """The metric of one day of core.fct_website_events; `above` and `below` say which events are counted.
+
+    It is compared with the same weekdays before, as core.agg_hostname_events counted them.
+    """
     _, value, numerator, denominator, *_ = rate
     events = inputs[fct.TABLE.name]
     person, bot = ~pl.col("is_bot"), pl.col("is_bot")
@@ -121,8 +165,47 @@ def conversion(
             bot_name(denominator): below & bot,
         },
         visitors={people_name(numerator): above & person},
+    ).with_columns(day_of(events))
+    counted = pl.concat([inputs[SAME_WEEKDAYS.name], inputs[hostname_events.TABLE.name]])
+    ds = rolled["ds"][0]
+    judged = (
+        guardrail.judge(_rates(counted, above, below), ds, settings.guardrails.margin, settings.days_off)
+        if ds
+        else pl.DataFrame(schema=guardrail.SCHEMA)
     )
-    return rolled.with_columns(
-        pl.when(pl.col(denominator) > 0).then(pl.col(numerator) / pl.col(denominator)).alias(value),
-        day_of(events),
-    ).select(list(rate))
+    return (
+        rolled.join(
+            judged.select(
+                "aggregation_level", "dim_hostname", baseline_rate="baseline", rate_low="low", rate_high="high",
+                guardrail_state="state", guardrail_reason="reason",
+            ),
+            on=["aggregation_level", "dim_hostname"], how="left", nulls_equal=True, maintain_order="left",
+        )
+        .with_columns(
+            pl.when(pl.col(denominator) > 0).then(pl.col(numerator) / pl.col(denominator)).alias(value),
+            pl.col("guardrail_state").fill_null("cannot_tell"),
+            pl.col("guardrail_reason").fill_null("there is no event"),
+        )
+        .select(list(rate))
+    )  # fmt: skip
+
+
+_COUNTED = ("ds", "aggregation_level", "dim_hostname")
+
+
+def _rates(counted: pl.LazyFrame, above: pl.Expr, below: pl.Expr) -> pl.DataFrame:
+    """Numerator and denominator of some days, overall and of each host, without bots."""
+    measures = {"numerator": above, "denominator": below}
+    sums = [
+        pl.col("m_total_events").filter(wanted & ~pl.col("is_bot")).sum().alias(name)
+        for name, wanted in measures.items()
+    ]
+    hosts = counted.group_by("ds", "dim_hostname").agg(sums)
+    levels = [
+        hosts.with_columns(aggregation_level=pl.lit(level_name(HOST))),
+        hosts.group_by("ds")
+        .agg(pl.col(*measures).sum())
+        .with_columns(aggregation_level=pl.lit(OVERALL), dim_hostname=pl.lit(None, dtype=pl.String)),
+    ]
+    columns_in_order = [*_COUNTED, *measures]
+    return pl.concat([level.select(columns_in_order) for level in levels]).sort(_COUNTED, nulls_last=False).collect()

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from growth_assets.agg import hostname_events
 from growth_assets.contracts.contract import Contract
 from growth_assets.contracts.table import Built, Table
 from growth_assets.fct import website_events as fct
-from growth_assets.metrics.conversion import conversion, rate_columns, rate_contract
+from growth_assets.metrics.conversion import GUARDRAIL_COLUMNS, SAME_WEEKDAYS, conversion, rate_columns, rate_contract
 from growth_assets.settings import Settings
 
 COLUMNS = rate_columns(
@@ -24,19 +25,22 @@ def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for eve
     return rate_contract(COLUMNS)
 
 
-def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # noqa: ARG001 - every build takes them
+def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     """The rate of one day of core.fct_website_events."""
     action = pl.col("dim_action_type")
-    return Built(conversion(inputs, COLUMNS, above=action == "purchase", below=action == "signup"))
+    return Built(conversion(inputs, settings, COLUMNS, above=action == "purchase", below=action == "signup"))
 
 
 TABLE = Table(
     name="metrics.purchase_conversion_rate",
     description=__doc__,
     contract=contract,
-    upstream=(fct.TABLE.name,),
+    upstream=(fct.TABLE.name, hostname_events.TABLE.name),
+    history=SAME_WEEKDAYS,
     build=build,
-    headline=("purchase_conversion_rate", "m_purchases", "m_signups"),
+    headline=("purchase_conversion_rate", "m_purchases", "m_signups", *GUARDRAIL_COLUMNS),
+    settings_used=("guardrails", "days_off"),
     kind="metric",
     guardrail=True,
+    version="2",
 )

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from growth_assets.agg import hostname_events
 from growth_assets.contracts.contract import Contract
 from growth_assets.contracts.table import Built, Table
 from growth_assets.fct import website_events as fct
-from growth_assets.metrics.conversion import conversion, rate_columns, rate_contract
+from growth_assets.metrics.conversion import GUARDRAIL_COLUMNS, SAME_WEEKDAYS, conversion, rate_columns, rate_contract
 from growth_assets.settings import Settings
 
 COLUMNS = rate_columns(
@@ -27,17 +28,21 @@ def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for eve
 def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     """The rate of one day of core.fct_website_events."""
     action = pl.col("dim_action_type")
-    return Built(conversion(inputs, COLUMNS, above=action == "signup", below=action.is_in(list(settings.hit_actions))))
+    return Built(
+        conversion(inputs, settings, COLUMNS, above=action == "signup", below=action.is_in(list(settings.hit_actions)))
+    )
 
 
 TABLE = Table(
     name="metrics.signup_conversion_rate",
     description=__doc__,
     contract=contract,
-    upstream=(fct.TABLE.name,),
+    upstream=(fct.TABLE.name, hostname_events.TABLE.name),
+    history=SAME_WEEKDAYS,
     build=build,
-    headline=("signup_conversion_rate", "m_signups", "m_website_hits"),
-    settings_used=("hit_actions",),
+    headline=("signup_conversion_rate", "m_signups", "m_website_hits", *GUARDRAIL_COLUMNS),
+    settings_used=("hit_actions", "guardrails", "days_off"),
     kind="metric",
     guardrail=True,
+    version="2",
 )

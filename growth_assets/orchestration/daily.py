@@ -6,7 +6,7 @@ goes on. Ordinary asset outputs cannot do that: they would speak of the whole ra
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -23,8 +23,9 @@ from dagster._core.definitions.data_version import (
 )
 
 from growth_assets.checks.verdict import Verdict
-from growth_assets.contracts.table import Table
+from growth_assets.contracts.table import Judgement, Table
 from growth_assets.engines.local import Day, Outcome, Received, Receiving
+from growth_assets.engines.past import Past
 from growth_assets.ingest import ledger
 from growth_assets.orchestration import attempts
 from growth_assets.orchestration.catalogue import refresh_catalogue
@@ -33,12 +34,16 @@ from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.catalogue import CatalogueError, literal
 from growth_assets.warehouse.partitions import Warehouse
+from growth_assets.watches import WATCHES
 
 Progress = Callable[[str, int, int], None]
 """Told after each day: the day, how many are done, how many there are."""
 
 BAD_DAYS = "days"
 """Under this name a failed run tells its bad days, each with the reason."""
+
+MOST_COMPARED = 20
+"""How many hosts or levels a check's metadata shows: those that are breached come first."""
 
 PROGRESS_SECONDS = 5.0
 """How often a line of progress goes into the run's log; each is an event in Dagster's storage."""
@@ -53,7 +58,7 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
             asset_spec(table, settings, partitions, BY_NAME[table.built_with] if table.built_with else None)
             for table in DAILY
         ],
-        check_specs=check_specs(DAILY, settings, partitions),
+        check_specs=check_specs(DAILY, WATCHES, settings, partitions),
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
         description="Builds the chosen tables day by day; each day is audited before it is published.",
@@ -70,6 +75,7 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
         warehouse = Warehouse.of(settings)
         landed = receiving(settings)
         events = _Events(context)
+        past = Past(warehouse, settings, DAILY, WATCHES)
         code = attempts.code_of(settings) if wanted == {table.name for table in DAILY} else None
         bad: dict[str, str] = {}
         started = last_told = time.monotonic()
@@ -77,13 +83,15 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
             try:
                 with warehouse.building(ds):
                     attempt = _begin(settings, ds, landed, code) if code else None
-                    for outcome in Day(warehouse, settings, ds, DAILY).build(wanted, landed):
+                    day = Day(warehouse, settings, ds, DAILY, past)
+                    for outcome in day.build(wanted, landed):
                         yield from events.log(outcome)
                         if outcome.status in {"refused", "held_up"}:
                             # What is put aside is refused with the table that puts it aside: that one is to be named.
                             name = outcome.table.built_with or outcome.table.name
                             bad.setdefault(ds, f"{name}: {outcome.reason}")
                             context.log.warning(f"{ds}: {outcome.table.name} not published: {outcome.reason}")
+                    yield from events.judged(day, wanted)
                     if attempt:
                         attempts.end(settings, ds, attempt, refused=ds in bad)
             except dg.DagsterExecutionInterruptedError:
@@ -144,11 +152,14 @@ class _Events:
         self.context = context
         self.checks = context.selected_asset_check_keys
         self.pointers: dict[tuple[str, str], int] = {}
+        self.targets: dict[tuple[str, str], AssetCheckEvaluationTargetMaterializationData] = {}
 
     def log(self, outcome: Outcome) -> Iterator[AssetCheckEvaluation]:
         """Log the materialization of what was published; give the check evaluations."""
         target = self._materialize(outcome) if outcome.record else None
         key = asset_key(outcome.table.name)
+        if target:
+            self.targets[outcome.table.name, outcome.ds] = target
         for verdict in outcome.verdicts:
             if dg.AssetCheckKey(key, verdict.check) in self.checks:
                 yield AssetCheckEvaluation(
@@ -163,6 +174,23 @@ class _Events:
                     target_materialization_data=target,
                 )
 
+    def judged(self, day: Day, wanted: Collection[str]) -> Iterator[AssetCheckEvaluation]:
+        """Give the evaluations of the checks that compare what was published of the day with the days before."""
+        for watch, judgement in day.judge(wanted):
+            key = asset_key(watch.table)
+            if dg.AssetCheckKey(key, watch.check) in self.checks:
+                yield AssetCheckEvaluation(
+                    asset_key=key,
+                    check_name=watch.check,
+                    passed=judgement.state != "breached",
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata=_judgement_metadata(judgement),
+                    blocking=False,
+                    description=judgement.reason or watch.description,
+                    partition=day.ds,
+                    target_materialization_data=self.targets.get((watch.table, day.ds)),
+                )
+
     def _materialize(self, outcome: Outcome) -> AssetCheckEvaluationTargetMaterializationData | None:
         record = outcome.record
         if record is None:
@@ -170,6 +198,8 @@ class _Events:
         table, ds = outcome.table, outcome.ds
         tags = {CODE_VERSION_TAG: record.code_version, DATA_VERSION_TAG: record.sha256}
         for name, version in record.inputs.items():
+            if table.history and name == table.history.name:
+                continue  # many days: no one asset has this version
             upstream = asset_key(name).to_user_string()
             tags[f"{INPUT_DATA_VERSION_TAG_PREFIX}/{upstream}"] = version
             pointer = self._pointer(name, ds)
@@ -217,6 +247,27 @@ def _materialization_metadata(outcome: Outcome) -> Mapping[str, Any]:
         **dict(outcome.headline),
         **{name: value for name, value in record.numbers.items() if not name.startswith("quarantined_") or value},
     }
+
+
+def _judgement_metadata(judgement: Judgement) -> Mapping[str, Any]:
+    compared = judgement.rows.head(MOST_COMPARED)
+    return {
+        "state": judgement.state,
+        "reason": judgement.reason,
+        **judgement.numbers,
+        "compared": dg.MetadataValue.table(
+            records=[
+                dg.TableRecord({name: _shown(value) for name, value in row.items()}) for row in compared.to_dicts()
+            ],
+            schema=dg.TableSchema([dg.TableColumn(name) for name in compared.columns]),
+        ),
+    }
+
+
+def _shown(value: object) -> str | int | float | bool:
+    if value is None:
+        return ""
+    return value if isinstance(value, str | int | float | bool) else str(value)
 
 
 def _check_metadata(verdict: Verdict, outcome: Outcome) -> Mapping[str, Any]:

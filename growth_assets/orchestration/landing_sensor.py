@@ -7,7 +7,7 @@ way, whoever asked for it, nor for a day that would only be refused again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -17,6 +17,7 @@ from growth_assets.orchestration import attempts
 from growth_assets.orchestration.builders import end_dead_runs, is_building
 from growth_assets.orchestration.daily import daily_keys
 from growth_assets.orchestration.landing import LANDING_KEYS
+from growth_assets.orchestration.specs import asset_key
 from growth_assets.orchestration.stale_days import StaleDays, Watch, contiguous
 from growth_assets.orchestration.under_way import UNFINISHED, UnderWay, under_way
 from growth_assets.settings import Settings
@@ -136,6 +137,33 @@ def _ask_for_days(
     later = len(waiting) - len(asked) - len(left_alone)
     if later:
         tick.says.append(f"{later} days later")
+    if found.restated and not found.wanted and not busy.days:
+        # Not before: what is built now may be what they stand on.
+        _ask_for_restated(tick, instance, found.restated, runs)
+
+
+def _ask_for_restated(
+    tick: Tick, instance: dg.DagsterInstance, restated: Mapping[str, tuple[str, list[str]]], runs: int
+) -> None:
+    asked: list[str] = []
+    by_tables: dict[tuple[str, ...], list[str]] = {}
+    for ds, (_, stale) in restated.items():
+        by_tables.setdefault(tuple(stale), []).append(ds)
+    for names, days in by_tables.items():
+        for group in contiguous(days):
+            if runs <= 0:
+                break
+            tags = {"dagster/asset_partition_range_start": group[0], "dagster/asset_partition_range_end": group[-1]}
+            version = durable.digest_of([[ds, *restated[ds]] for ds in group])[:16]
+            request = _request(instance, [asset_key(name) for name in names], version, tags)
+            if request:
+                tick.requests.append(request)
+                asked += group
+                runs -= 1
+    if asked:
+        tick.says.append(
+            f"asking for the guardrails of {len(asked)} days, since earlier days changed: {_listed(sorted(asked))}"
+        )
 
 
 def _request(

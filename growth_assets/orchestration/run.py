@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from growth_assets.engines.local import outdated, up_to_date
+from growth_assets.engines.local import only_by_history, outdated, stale_tables
 from growth_assets.engines.rejudge import judged_otherwise
 from growth_assets.ingest import ledger
 from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
@@ -18,6 +18,7 @@ from growth_assets.orchestration.daily import BAD_DAYS, Progress, daily_keys
 from growth_assets.orchestration.graph import daily_partitions, definitions
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.landing import AGAIN, LANDING_KEYS, FileProgress
+from growth_assets.orchestration.specs import asset_key
 from growth_assets.orchestration.stale_days import contiguous
 from growth_assets.settings import Settings
 from growth_assets.tables import DAILY
@@ -48,6 +49,8 @@ class Report:
 
     landing: Mapping[str, Any] = field(default_factory=dict)
     days: list[str] = field(default_factory=list)
+    restated: list[str] = field(default_factory=list)
+    """Days of which only those tables were built again that stand on earlier days which changed."""
     bad_days: dict[str, str] = field(default_factory=dict)
     """Days not published in full, with the reason."""
     failures: list[CheckFailure] = field(default_factory=list)
@@ -104,15 +107,11 @@ def build(
         report.landed = [ds for ds in landed_days.days if ds in known]
         report.out_of_range = survey(settings, landed_days)
         for group in contiguous([ds for ds in days if ds in known]):
-            days_of_run = {
-                "dagster/asset_partition_range_start": group[0],
-                "dagster/asset_partition_range_end": group[-1],
-            }
-            result = _run(definitions(settings, day_progress), instance, daily_keys(), own | days_of_run)
-            report.failures += _failures(result)
+            _build_days(report, settings, instance, group, daily_keys(), own, day_progress)
             report.days += group
-            if not result.success:
-                report.bad_days |= _bad_days(result) or dict.fromkeys(group, _why(result))
+        for names, group in _standing_on_others(settings, known):
+            _build_days(report, settings, instance, group, [asset_key(name) for name in names], own, day_progress)
+            report.restated += group
         warehouse = Warehouse.of(settings).looked_through(DAILY)
         report.outdated = sum(1 for ds in report.landed if outdated(warehouse, DAILY, settings, ds))
     return report
@@ -126,7 +125,31 @@ def wanted_days(settings: Settings, first: dt.date | None, last: dt.date | None)
         end = (last or last_day()).isoformat()
         return [ds for ds in landed.days if start <= ds <= end]
     warehouse = Warehouse.of(settings).looked_through(DAILY)
-    return [ds for ds in landed.days if not up_to_date(warehouse, DAILY, ds, landed.inputs(ds))]
+    stale = {ds: stale_tables(warehouse, DAILY, ds, landed.inputs(ds)) for ds in landed.days}
+    return [ds for ds, tables in stale.items() if tables and not only_by_history(tables)]
+
+
+def _standing_on_others(settings: Settings, known: Collection[str]) -> list[tuple[tuple[str, ...], list[str]]]:
+    """Days to be built again in part, since earlier days changed: the tables, and days without a gap."""
+    landed = ledger.read(settings.warehouse)
+    warehouse = Warehouse.of(settings).looked_through(DAILY)
+    days: dict[tuple[str, ...], list[str]] = {}
+    for ds in landed.days:
+        stale = stale_tables(warehouse, DAILY, ds, landed.inputs(ds))
+        if ds in known and only_by_history(stale):
+            days.setdefault(tuple(table.name for table in stale), []).append(ds)
+    return [(names, group) for names, each in days.items() for group in contiguous(each)]
+
+
+def _build_days(
+    report: Report, settings: Settings, instance: dg.DagsterInstance, group: Sequence[str],
+    keys: Sequence[dg.AssetKey], own: Mapping[str, str], progress: Progress | None,
+) -> None:  # fmt: skip
+    days_of_run = {"dagster/asset_partition_range_start": group[0], "dagster/asset_partition_range_end": group[-1]}
+    result = _run(definitions(settings, progress), instance, keys, {**own, **days_of_run})
+    report.failures += _failures(result)
+    if not result.success:
+        report.bad_days |= _bad_days(result) or dict.fromkeys(group, _why(result))
 
 
 def _judged_otherwise(settings: Settings, known: Collection[str]) -> list[str]:

@@ -11,7 +11,7 @@ from dagster._utils.warnings import PreviewWarning
 
 from growth_assets.checks.verdict import check_names
 from growth_assets.contracts.contract import Contract
-from growth_assets.contracts.table import Table
+from growth_assets.contracts.table import Table, Watch
 from growth_assets.settings import Settings
 from growth_assets.warehouse.catalogue import SQL_TYPES
 from growth_assets.warehouse.partitions import Warehouse
@@ -93,7 +93,7 @@ def freshness_policy(table: Table, settings: Settings) -> dg.FreshnessPolicy | N
 
 
 def check_specs(
-    tables: Sequence[Table], settings: Settings, partitions: dg.PartitionsDefinition[str]
+    tables: Sequence[Table], watches: Sequence[Watch], settings: Settings, partitions: dg.PartitionsDefinition[str]
 ) -> list[dg.AssetCheckSpec]:
     """The checks of the tables, evaluated for each day. A failed one of severity ERROR keeps its day back."""
     descriptions: dict[tuple[str, str], str] = {}
@@ -114,6 +114,15 @@ def check_specs(
             )
             for table in tables
             for name in check_names(table)
+        ] + [
+            dg.AssetCheckSpec(
+                watch.check,
+                asset=asset_key(watch.table),
+                description=watch.description,
+                partitions_def=partitions,
+                blocking=False,
+            )
+            for watch in watches
         ]
 
 

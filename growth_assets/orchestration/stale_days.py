@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from growth_assets.engines.local import up_to_date
+from growth_assets.contracts.table import Table
+from growth_assets.engines.local import only_by_history, stale_tables
+from growth_assets.engines.past import version_of, version_on_disk
 from growth_assets.ingest import ledger
 from growth_assets.ingest.ledger import Ledger
 from growth_assets.ingest.out_of_range import first_day, last_day
 from growth_assets.orchestration import attempts
 from growth_assets.places import is_remote
 from growth_assets.settings import Settings
-from growth_assets.tables import DAILY
+from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.partitions import Warehouse
+
+LOOKED_BACK = {table.history for table in DAILY if table.history}
+"""The earlier days that tables stand on."""
 
 DOUBTED = 50
 """So many days that were up to date are looked at again each time: three years are some 10,000 small files."""
@@ -29,6 +34,8 @@ class StaleDays:
 
     wanted: dict[str, str] = field(default_factory=dict)
     """To be built: the day, and what it would be built from (`attempts.version_of`)."""
+    restated: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    """As they landed, but earlier days changed on which some of their tables stand: what of, and these tables."""
     hopeless: list[str] = field(default_factory=list)
     """Not to be tried again as they are."""
     no_partition: list[str] = field(default_factory=list)
@@ -63,9 +70,19 @@ class Watch:
                 found.no_partition.append(ds)
                 continue
             inputs = landed.inputs(ds)
-            if self._good.get(ds) == inputs or up_to_date(warehouse, DAILY, ds, inputs):
+            if self._good.get(ds) == inputs:
+                found.up_to_date += 1
+                continue
+            for history in LOOKED_BACK:
+                for follower in history.followers(ds):
+                    self._good.pop(follower, None)
+            stale = stale_tables(warehouse, DAILY, ds, inputs)
+            if not stale:
                 self._good[ds] = inputs
                 found.up_to_date += 1
+                continue
+            if only_by_history(stale):
+                found.restated[ds] = (_version_of_history(warehouse, stale, ds), [table.name for table in stale])
                 continue
             version = attempts.version_of(inputs, code)
             tried = attempts.read(settings, ds)
@@ -80,6 +97,13 @@ class Watch:
         many = DOUBTED_ON_A_STORE if is_remote(self.settings.warehouse) else DOUBTED
         for ds in list(self._good)[:many]:
             del self._good[ds]
+
+
+def _version_of_history(warehouse: Warehouse, stale: Sequence[Table], ds: str) -> str:
+    histories = {table.history for table in stale if table.history}
+    return version_of(
+        {history.name: version_on_disk(warehouse, BY_NAME[history.table], history, ds) for history in histories}
+    )
 
 
 def contiguous(days: Iterable[str]) -> list[list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from growth_assets.settings import BUILT_IN_ACTIONS, Freshness, Sensor, Settings
+from growth_assets.settings import BUILT_IN_ACTIONS, Freshness, Guardrails, Sensor, Settings
 
 TEMPLATE = """\
 # Settings of this site. Lines that begin with # show the default or an example.
@@ -52,6 +52,13 @@ hostnames = {hostnames}
 
 # The least number of events of a day.
 # min_total_events = {min_total_events}
+
+# Days that are not like others, such as holidays: they are not judged, and no day is compared with them.
+# days_off = ["2026-12-25", "2027-01-01"]
+
+# A guardrail that fell by less than this share of its usual value is no breach, however sure the fall is.
+# [guardrails]
+{guardrails}
 
 # After how many hours without a new materialization a metric warns and fails; guardrails are watched more closely.
 # [freshness]
@@ -102,6 +109,7 @@ def site_toml(hostnames: Sequence[str]) -> str:
         max_quarantined_share=defaults["max_quarantined_share"],
         min_total_events=defaults["min_total_events"],
         settle_seconds=defaults["settle_seconds"],
+        guardrails="\n".join(f"# {name} = {value:g}" for name, value in Guardrails().model_dump().items()),
         freshness="\n".join(f"# {name} = {value:g}" for name, value in freshness.model_dump().items()),
         sensor="\n".join(f"# {name} = {json.dumps(value)}" for name, value in Sensor().model_dump().items()),
     )

@@ -15,7 +15,7 @@ import polars as pl
 
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME
-from growth_assets_tests.tables.days import DS, at, event, fact, fact_day, raw_day, request, site
+from growth_assets_tests.tables.days import DS, at, event, fact, fact_day, inputs_of, raw_day, request, site
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def good(table: str) -> pl.DataFrame:
         return fact_day(FACTS)
     build = BY_NAME[table].build
     assert build is not None
-    return build({"core.fct_website_events": fact_day(FACTS).lazy()}, site()).frame
+    return build(inputs_of(fact_day(FACTS)), site()).frame
 
 
 FACTS = [
@@ -208,6 +208,22 @@ def _agg() -> list[Planted]:
     ]  # fmt: skip
 
 
+def _hostname_events() -> list[Planted]:
+    table = "core.agg_hostname_events"
+    frame = good(table)
+    group = {"dim_hostname": "www.xxx.com"}
+    parts = frozenset({"m_unknown_country_within_events", "m_unknown_brand_within_events"})
+    return [
+        *_nulls(table, {"m_total_events": {"group_not_empty", *parts}}, group),
+        Planted(table, "group_not_empty", changed(frame, group, m_total_events=0), "no event"),
+        Planted(table, "event_hour_in_day", changed(frame, group, event_hour=24), "24 o'clock"),
+        Planted(table, "m_unknown_country_within_events", changed(frame, group, m_unknown_country=2), "more than all"),
+        Planted(table, "m_unknown_brand_within_events", changed(frame, group, m_unknown_brand=-1), "less than none"),
+        Planted(table, "key_unique", doubled(frame, group), "a group twice"),
+        Planted(table, "not_empty", frame.clear(), "no group"),
+    ]  # fmt: skip
+
+
 def _rate(table: str, value: str, numerator: str, denominator: str) -> list[Planted]:
     frame = good(table)
     overall, other = OVERALL, {"dim_hostname": "www.xxx.com"}
@@ -240,6 +256,9 @@ def _rate(table: str, value: str, numerator: str, denominator: str) -> list[Plan
             table, "value_null_only_without_denominator",
             changed(frame, other, **{denominator: 0, numerator: 0, value: 0.0}), "zero instead of null",
         ),
+        Planted(table, "guardrail_state_known", changed(frame, other, guardrail_state="fine"), "no such state"),
+        Planted(table, "interval_in_order", changed(frame, other, rate_low=0.5, rate_high=0.4), "upside down"),
+        Planted(table, "interval_in_order", changed(frame, other, rate_low=0.5, rate_high=None), "half an interval"),
         Planted(table, "key_unique", doubled(frame, other), "a host twice"),
         Planted(
             table, "one_overall_row",
@@ -333,6 +352,7 @@ PLANTED: tuple[Planted, ...] = (
     *_beside_raw(),
     *_fct(),
     *_agg(),
+    *_hostname_events(),
     *_rate("metrics.signup_conversion_rate", "signup_conversion_rate", "m_signups", "m_website_hits"),
     *_rate("metrics.purchase_conversion_rate", "purchase_conversion_rate", "m_purchases", "m_signups"),
     *_daily_visitors(),
@@ -345,6 +365,7 @@ EMPTY: dict[str, set[str]] = {
     "raw.quarantined_events": set(),
     "core.fct_website_events": {"not_empty"},
     "core.agg_website_events": {"overall_rollup_has_most", "m_total_events_above_minimum"},
+    "core.agg_hostname_events": {"not_empty"},
     "metrics.daily_visitors": {"one_overall_row"},
     "metrics.signup_conversion_rate": {"one_overall_row"},
     "metrics.purchase_conversion_rate": {"one_overall_row"},

@@ -15,6 +15,7 @@ from growth_assets.contracts.table import Table
 from growth_assets.orchestration.specs import asset_key
 from growth_assets.settings import SettingsError
 from growth_assets.tables import BY_NAME, DAILY, TABLES
+from growth_assets.watches import WATCHES
 from growth_assets_tests.contracts.planted import good
 from growth_assets_tests.graph.golden import GOLDEN, example_definitions, graph_text
 from growth_assets_tests.tables.days import site
@@ -87,7 +88,8 @@ class Watched(Mapping[str, pl.LazyFrame]):
 
     def __getitem__(self, name: str) -> pl.LazyFrame:
         self.asked.add(name)
-        return good(name).lazy()
+        source, _, earlier = name.partition("@")
+        return good(source).clear().lazy() if earlier else good(source).lazy()
 
     def __iter__(self) -> Iterator[str]:
         raise AssertionError("a build names the inputs it reads")
@@ -101,7 +103,7 @@ def test_a_build_reads_what_it_declares(table: Table):
     inputs = Watched()
     assert table.build is not None
     built = table.build(inputs, site())
-    assert inputs.asked == set(table.upstream)
+    assert inputs.asked == {*table.upstream, *([table.history.name] if table.history else [])}
     assert set(built.beside) == {other.name for other in TABLES if other.built_with == table.name}
     for name, frame in {table.name: built.frame, **built.beside}.items():
         BY_NAME[name].contract(site()).require_shape(frame)
@@ -110,6 +112,11 @@ def test_a_build_reads_what_it_declares(table: Table):
 @pytest.mark.parametrize("name", NAMES)
 def test_dagster_shows_the_edges_that_are_declared(graph, name):
     assert graph.get(asset_key(name)).parent_keys == {asset_key(upstream) for upstream in BY_NAME[name].upstream}
+
+
+def test_earlier_days_are_those_of_a_table_that_is_upstream_too():
+    for table in TABLES:
+        assert table.history is None or table.history.table in table.upstream, table.name
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -157,7 +164,10 @@ def test_every_rule_of_a_table_is_wired_to_a_check(graph, table: Table):
 
 @pytest.mark.parametrize("table", DAILY, ids=lambda table: table.name)
 def test_the_checks_of_a_daily_table_are_those_that_it_is_judged_by(graph, table: Table):
-    assert checks_of(graph, table.name) == set(check_names(table))
+    assert checks_of(graph, table.name) == {
+        *check_names(table),
+        *(watch.check for watch in WATCHES if watch.table == table.name),
+    }
     for key in graph.get_check_keys_for_assets({asset_key(table.name)}):
         assert graph.get_check_spec(key).partitions_def == graph.get(asset_key(table.name)).partitions_def
         assert graph.get_check_spec(key).description not in {None, "", key.name}

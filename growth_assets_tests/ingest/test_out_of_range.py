@@ -237,6 +237,37 @@ def test_events_any_number_of_days_late_rebuild_exactly_their_days_of_each_table
     assert len(materializations(site.settings)) == len(first) + len(second)
 
 
+def test_what_stands_on_a_late_day_is_built_again_and_nothing_else(site, write):
+    days = [(dt.date(2026, 3, 1) + dt.timedelta(days=number)).isoformat() for number in range(16)]
+    for number, ds in enumerate(days):
+        site.put(f"{ds}.ndjson", write.events(range(number * 10, number * 10 + 5), ds))
+    build(site.settings)
+    first = materializations(site.settings)
+    site.put("late.ndjson", write.event(900, days[0]))
+    report = build(site.settings)
+    assert (report.days, report.restated) == ([days[0]], [days[7], days[14]])
+    second = materializations(site.settings)
+    for each in first:
+        second.remove(each)
+    guardrails = [table.name for table in DAILY if table.guardrail]
+    assert second == sorted(
+        [(table.name, days[0]) for table in DAILY] + [(name, ds) for name in guardrails for ds in (days[7], days[14])]
+    )
+    assert (build(site.settings).days, build(site.settings).restated) == ([], [])
+
+
+def test_days_built_in_any_order_end_as_those_built_in_order(new_site, write):
+    days = [(dt.date(2026, 3, 1) + dt.timedelta(days=number)).isoformat() for number in range(0, 29, 7)]
+    sites = [new_site(), new_site(), new_site()]
+    for site, order in zip(sites, (days, days[::-1], [days[2], days[4], days[0], days[3], days[1]]), strict=True):
+        for number, ds in enumerate(days):
+            site.put(f"{ds}.ndjson", write.events(range(number * 100, number * 100 + 40 + number), ds))
+        site.land()
+        for ds in order:
+            site.build([ds])
+    assert sites[0].hashes() == sites[1].hashes() == sites[2].hashes()
+
+
 def test_entries_of_the_ledger_are_json_with_all_that_judges_them(site, write):
     site.put("a.ndjson", write.events(range(3), D2))
     site.land()

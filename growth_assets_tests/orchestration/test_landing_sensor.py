@@ -27,9 +27,10 @@ from growth_assets.orchestration.graph import daily_partitions, definitions
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.landing import LANDING_KEYS
 from growth_assets.orchestration.landing_sensor import NAME
+from growth_assets.orchestration.specs import asset_key, table_name
 from growth_assets.orchestration.stale_days import Watch
 from growth_assets.settings import Settings, load
-from growth_assets.tables import BY_NAME, DAILY
+from growth_assets.tables import DAILY
 from growth_assets.warehouse.partitions import Warehouse
 
 START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -57,6 +58,9 @@ class Asked:
     """As `first..last` of each run."""
     says: str
     requests: list[dg.RunRequest] = field(default_factory=list)
+
+
+GUARDRAIL_KEYS = [asset_key(table.name) for table in DAILY if table.guardrail]
 
 
 class Watched:
@@ -91,7 +95,8 @@ class Watched:
         requests = list(data.run_requests or [])
         landing = [each for each in requests if set(each.asset_selection or ()) == set(LANDING_KEYS)]
         daily = [each for each in requests if set(each.asset_selection or ()) == set(daily_keys())]
-        assert len(landing) + len(daily) == len(requests)
+        restated = [each for each in requests if set(each.asset_selection or ()) == set(GUARDRAIL_KEYS)]
+        assert len(landing) + len(daily) + len(restated) == len(requests)
         assert data.cursor is None
         return Asked(
             len(landing),
@@ -108,8 +113,9 @@ class Watched:
         first, last = (dt.date.fromisoformat(request.tags[tag]) for tag in (START, END))
         warehouse = Warehouse.of(self.settings)
         for ds in days(first.isoformat(), (last - first).days + 1):
-            self.counted[ds] += 1
-            outcomes = list(Day(warehouse, self.settings, ds, DAILY).build(set(BY_NAME), receiving(self.settings)))
+            self.counted[ds] += set(request.asset_selection or ()) == set(daily_keys())
+            names = {table_name(key) for key in request.asset_selection or ()}
+            outcomes = list(Day(warehouse, self.settings, ds, DAILY).build(names, receiving(self.settings)))
             assert all(outcome.record for outcome in outcomes)
 
     def run(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
@@ -242,6 +248,7 @@ def test_more_days_than_the_bound_are_built_tick_by_tick_the_newest_first(site):
         [],
         ["2026-03-04..2026-03-04", "2026-03-10..2026-03-11"],
         ["2026-03-01..2026-03-03"],
+        [],  # the guardrails of days that were built before those they are compared with
     ]
     assert set(site.counted.values()) == {1}
 
@@ -414,9 +421,21 @@ def test_days_that_were_up_to_date_are_looked_at_again_in_turn_and_not_all_at_ea
     site.land("a.ndjson", *map(event, days("2026-03-01", 5)))
     site.settle()
     looked: list[str] = []
-    real = stale_days.up_to_date
-    monkeypatch.setattr(stale_days, "up_to_date", lambda *given: looked.append(given[2]) or real(*given))
+    real = stale_days.stale_tables
+    monkeypatch.setattr(stale_days, "stale_tables", lambda *given: looked.append(given[2]) or real(*given))
     for _ in range(5):
         assert site.tick().says == "nothing new in landing; 5 days up to date"
     assert len(looked) == 5 * 2
     assert set(looked) == set(days("2026-03-01", 5))
+
+
+def test_guardrails_of_later_days_are_asked_for_when_the_late_day_is_built(site):
+    first = days("2026-03-01", 15)
+    site.drop("a.ndjson", *map(event, first))
+    site.settle()
+    site.drop("late.ndjson", event("2026-03-01", 5))
+    landing, late, restated = site.settle()
+    assert (landing.landing, late.days) == (1, ["2026-03-01..2026-03-01"])
+    assert [each.tags[START] for each in restated.requests] == ["2026-03-08", "2026-03-15"]
+    assert site.counted == {**dict.fromkeys(first, 1), "2026-03-01": 2}
+    assert site.tick().says == "nothing new in landing; 15 days up to date"

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from growth_assets.agg import hostname_events
 from growth_assets.contracts.table import Built
 from growth_assets.fct import website_events as fct
 from growth_assets.raw import website_events as raw
@@ -102,6 +103,14 @@ def fact(**fields: Any) -> dict[str, Any]:
 def fact_day(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     """core.fct_website_events with the rows given."""
     return pl.DataFrame(list(rows), schema=fct.contract(site()).dtypes)
+
+
+def inputs_of(facts: pl.DataFrame, **chosen: Any) -> dict[str, pl.LazyFrame]:
+    """What the tables after core.fct_website_events are made from, on the first day of a site."""
+    inputs = {"core.fct_website_events": facts.lazy()}
+    counted = hostname_events.build(inputs, site(**chosen)).frame
+    name = hostname_events.TABLE.name
+    return {**inputs, name: counted.lazy(), f"{name}@earlier": counted.clear().lazy()}
 
 
 def build_fct(rows: Iterable[Mapping[str, Any]], settings: Settings | None = None) -> Built:

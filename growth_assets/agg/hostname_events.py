@@ -1,0 +1,95 @@
+"""Website events counted by host, action, hour and bot: the small history that a day is compared with.
+
+A day of millions of events is a few hundred rows here, so that what is usual on a host can be learned from two months
+without reading them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from growth_assets.contracts.contract import (
+    Contract,
+    RowRule,
+    column,
+    columns,
+    not_empty,
+    not_null,
+    shared,
+    unique_key,
+)
+from growth_assets.contracts.table import Built, Table
+from growth_assets.enrich import device
+from growth_assets.enrich.iso_3166 import UNKNOWN_COUNTRY
+from growth_assets.fct import website_events as fct
+from growth_assets.settings import Settings
+
+KEY = ("dim_hostname", "dim_action_type", "event_hour", "is_bot")
+
+COLUMNS = columns(
+    [
+        *shared("dim_hostname", "dim_action_type"),
+        ("event_hour", column(pl.Int32(), "Hour of the event (UTC, 0 to 23)")),
+        ("is_bot", column(pl.Boolean(), "True for the events of programs")),
+        ("m_total_events", column(pl.Int64(), "Number of events of the group")),
+        ("m_unknown_country", column(pl.Int64(), "How many of them are of no known country (ZZ)")),
+        ("m_unknown_brand", column(pl.Int64(), "How many of them are of no known device brand")),
+        *shared("ds"),
+    ]
+)
+
+
+def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for every site
+    """What core.agg_hostname_events keeps."""
+    return Contract(
+        COLUMNS,
+        row_rules=(
+            not_null("m_total_events"),
+            RowRule("group_not_empty", "m_total_events", pl.col("m_total_events") >= 1, "no group is without events"),
+            RowRule("event_hour_in_day", "event_hour", pl.col("event_hour").is_between(0, 23), "event_hour is 0 to 23"),
+            *(
+                RowRule(
+                    f"{name}_within_events",
+                    name,
+                    pl.col(name).is_between(0, pl.col("m_total_events")),
+                    f"{name} is a part of the events",
+                )
+                for name in ("m_unknown_country", "m_unknown_brand")
+            ),
+        ),
+        frame_rules=(unique_key(*KEY), not_empty()),
+    )
+
+
+def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # noqa: ARG001 - every build takes them
+    """The counts of one day of core.fct_website_events."""
+    counted = (
+        inputs[fct.TABLE.name]
+        .group_by(
+            "dim_hostname",
+            "dim_action_type",
+            pl.col("event_timestamp").dt.hour().cast(pl.Int32).alias("event_hour"),
+            "is_bot",
+        )
+        .agg(
+            pl.len().cast(pl.Int64).alias("m_total_events"),
+            (pl.col("dim_country") == UNKNOWN_COUNTRY).sum().cast(pl.Int64).alias("m_unknown_country"),
+            (pl.col("dim_device_brand") == device.UNKNOWN).sum().cast(pl.Int64).alias("m_unknown_brand"),
+            pl.col("ds").first(),
+        )
+        .sort(KEY)
+        .select(list(COLUMNS))
+    )
+    return Built(counted.collect())
+
+
+TABLE = Table(
+    name="core.agg_hostname_events",
+    description=__doc__,
+    contract=contract,
+    upstream=(fct.TABLE.name,),
+    build=build,
+    kind="agg",
+)

@@ -1,0 +1,121 @@
+"""The checks that compare a day with those before it: what each reads, and what it asks of the statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from growth_assets.agg import hostname_events
+from growth_assets.agg import website_events as agg_website_events
+from growth_assets.checks import shape, shares, volume
+from growth_assets.contracts.table import History, Judgement, State, Watch
+from growth_assets.fct import website_events as fct_website_events
+from growth_assets.metrics import purchase_conversion_rate, signup_conversion_rate
+from growth_assets.settings import Settings
+
+DAYS_BACK = 56
+"""Eight weeks: enough to know a weekday, few enough to follow a site that grows."""
+
+EARLIER = History(hostname_events.TABLE.name, tuple(range(1, DAYS_BACK + 1)))
+
+_STATES: tuple[State, ...] = ("breached", "cannot_tell", "ok")
+"""The worst first: what is breached is to be said, whatever cannot be told beside it."""
+
+
+def judgement(rows: pl.DataFrame, subject: str) -> Judgement:
+    """The rows of a judgement, one for each `subject`, as one: its state is the worst that is sure.
+
+    What cannot be told of one host says nothing of the others: of the day it cannot be told where it cannot of any.
+    """
+    by_state = {state: rows.filter(pl.col("state") == state) for state in _STATES}
+    breached, unsure, fine = (by_state[state] for state in _STATES)
+    state: State = "breached" if breached.height else "ok" if fine.height else "cannot_tell"
+    said = by_state[state].sort("reason", maintain_order=True)
+    reasons = [
+        f"{row[subject]}: {row['reason']}" if subject and row[subject] else str(row["reason"])
+        for row in said.iter_rows(named=True)
+        if row["reason"]
+    ]
+    return Judgement(
+        state,
+        "; ".join(dict.fromkeys(reasons[:REASONS])) or ("" if state == "ok" else "there is nothing to compare"),
+        {"breached": breached.height, "cannot_tell": unsure.height, "ok": fine.height},
+        pl.concat([by_state[each] for each in _STATES]),
+    )
+
+
+REASONS = 5
+"""So many reasons are said; all are among the rows."""
+
+
+def _volume(history: pl.DataFrame, ds: str, settings: Settings) -> Judgement:
+    per_host = history.group_by("ds", "dim_hostname").agg(pl.col("m_total_events").sum().alias("m_events"))
+    return judgement(volume.judge(per_host, ds, settings.days_off), "dim_hostname")
+
+
+def _shape(history: pl.DataFrame, ds: str, settings: Settings) -> Judgement:
+    per_hour = (
+        history.filter(~pl.col("is_bot"))
+        .group_by("ds", "event_hour")
+        .agg(pl.col("m_total_events").sum().alias("m_events"))
+    )
+    return judgement(shape.judge(per_hour, ds, settings.days_off), "")
+
+
+SHARES: Mapping[str, pl.Expr] = {
+    "unknown country": pl.col("m_unknown_country"),
+    "unknown device brand": pl.col("m_unknown_brand"),
+    "bots": pl.col("m_total_events").filter(pl.col("is_bot")),
+}
+"""Which parts of a day's events are compared with the usual share of all."""
+
+
+def _shares(history: pl.DataFrame, ds: str, settings: Settings) -> Judgement:
+    judged = [
+        shares.judge(
+            history.group_by("ds").agg(
+                pl.col("m_total_events").sum().alias("m_events"), part.sum().cast(pl.Int64).alias("m_part")
+            ),
+            ds,
+            settings.days_off,
+        ).select(pl.lit(name).alias("share_of"), pl.all())
+        for name, part in SHARES.items()
+    ]
+    return judgement(pl.concat(judged), "share_of")
+
+
+def _guardrail(table: str) -> Watch:
+    def judge(rows: pl.DataFrame, ds: str, settings: Settings) -> Judgement:  # noqa: ARG001 - as every watch
+        shown = rows.select(
+            pl.col("dim_hostname").fill_null("overall"),
+            pl.exclude("dim_hostname", "guardrail_state", "guardrail_reason", "ds"),
+            state="guardrail_state",
+            reason="guardrail_reason",
+        )
+        return judgement(shown, "dim_hostname")
+
+    return Watch(
+        table, "guardrail",
+        "The rate did not fall below what is usual on this weekday by more than `guardrails.margin`",
+        History(table, ()), judge,
+    )  # fmt: skip
+
+
+WATCHES: tuple[Watch, ...] = (
+    Watch(
+        fct_website_events.TABLE.name, "volume_week_over_week",
+        "Each host has as many events as it usually has on this weekday", EARLIER, _volume,
+    ),
+    Watch(
+        agg_website_events.TABLE.name, "event_hour_shape",
+        "The events are spread over the hours as they usually are on this weekday, without bots", EARLIER, _shape,
+    ),
+    Watch(
+        agg_website_events.TABLE.name, "usual_shares",
+        "The shares of events of no known country, of no known device brand and of bots are the usual ones",
+        EARLIER, _shares,
+    ),
+    _guardrail(signup_conversion_rate.TABLE.name),
+    _guardrail(purchase_conversion_rate.TABLE.name),
+)  # fmt: skip
