@@ -2,4 +2,6 @@
 
 Each contender is a process of its own. They take turns, several times over, so that whatever else the machine does
 meets them all; what counts is the ratio of their medians within one run.
+
+And how well it judges: `python -m benchmarks alarms` counts false alarms and what is seen of what is wrong.
 """

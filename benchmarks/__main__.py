@@ -1,4 +1,4 @@
-"""`python -m benchmarks ingest --events N [--rounds N] [--worlds FOLDER] [--json]`."""
+"""`python -m benchmarks ingest --events N [--rounds N] [--worlds FOLDER] [--json]`, or `alarms [--runs N] [--json]`."""
 
 from __future__ import annotations
 
@@ -8,23 +8,32 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import ingest
+from benchmarks import alarm_tables, alarms, ingest
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and print what was measured."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast it is.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast it is, and how well it judges.")
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("ingest", help="clean lines against the same with 0.1 %% of broken ones")
     one.add_argument("--events", type=int, default=1_000_000)
     one.add_argument("--rounds", type=int, default=3)
     one.add_argument("--worlds", type=Path, help="keep the generated files here; default: they are made for this run")
     one.add_argument("--json", action="store_true", help="all numbers, for a program")
+    judged = commands.add_parser("alarms", help="false alarms and detection, beside the rules in use elsewhere")
+    judged.add_argument("--runs", type=int, default=500)
+    judged.add_argument("--seed", type=int, default=1)
+    judged.add_argument("--json", action="store_true", help="all numbers, for a program")
     own = commands.add_parser("land-once", help="one run, in this process")
     own.add_argument("path", type=Path)
     given = parser.parse_args(arguments)
     if given.command == "land-once":
         print(json.dumps(asdict(ingest.land_once(given.path))))
+        return
+    if given.command == "alarms":
+        found = alarms.measure(given.runs, given.seed)
+        numbers = alarm_tables.as_json(found, given.runs, given.seed)
+        print(json.dumps(numbers, indent=1) if given.json else alarm_tables.as_text(found, given.runs, given.seed))
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = (given.worlds or Path(temporary)).resolve()

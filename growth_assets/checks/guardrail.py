@@ -27,7 +27,7 @@ CONFIDENCE = 0.95
 FALSE_ALARM = 0.01
 """Chance of a breach where the rate has fallen by exactly the margin; where it has not fallen it is far less."""
 
-_FROM_OTHERS = 1.0  # days for which the noise of other hosts counts beside a host's own days
+_FROM_OTHERS = 0.5  # days for which the noise of other hosts counts beside a host's own days
 _INCIDENT = 4.0  # standard deviations from which a past day is left out
 
 SCHEMA = pl.Schema(

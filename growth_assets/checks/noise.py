@@ -49,10 +49,14 @@ def pooled(
     speaks = _USUAL**2 * relative / (counting + _USUAL**2 * relative)
     weight = np.where(sound, known, 0) * speaks**2
     told = weight * (own * explained - counting) / relative
-    others = np.maximum((told.sum() - told + _BELIEF * _USUAL**2) / (weight.sum() - weight + _BELIEF), least**2)
+    days_of_others = weight.sum() - weight + _BELIEF
+    others = np.maximum((told.sum() - told + _BELIEF * _USUAL**2) / days_of_others, least**2)
     expected = (counting + others * relative) / explained
     # The variance of a variance is twice its square by its degrees of freedom.
     beyond = (own / expected - 1) * np.sqrt(known / 2)
     agrees = 1 / (1 + (np.maximum(beyond, 0) / 2) ** 4)
     drawn = from_others * (1 + np.minimum(1 / speaks**2 - 1, 1e3) * agrees)
-    return Noise(np.maximum((known * own + drawn * expected) / (known + drawn), 1), known + drawn)
+    spread = np.maximum((known * own + drawn * expected) / (known + drawn), 1)
+    # Satterthwaite's: of the mean of what the series' own days say, and of what is expected, which is uncertain in
+    # its noise alone.
+    return Noise(spread, (known + drawn) ** 2 / (known + drawn**2 * speaks**2 / days_of_others))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from growth_assets.checks import guardrail
 from growth_assets_tests.checks.judged_days import DS, before
 
-LEAST, USUAL, ALWAYS_DRAWN = 0.03, 0.075, 1.0
+LEAST, USUAL, BELIEF, ALWAYS_DRAWN = 0.03, 0.075, 4.0, 0.5
 ALARM = 0.01
 
 
@@ -65,7 +65,8 @@ def fallen(above, below, margin):
     trials = sum(n * w for _, n, w in past)
     error = spread * sum((n * w) ** 2 * v for (_, n, w), v in zip(past, variances, strict=True)) / trials**2
     today = spread * (1 / below[-1] + LEAST**2 * odds)
-    widening = (student(freedom + drawn, ALARM) / 2.3263478740408408) ** 2
+    certain = (freedom + drawn) ** 2 / (freedom + drawn**2 * speaks**2 / BELIEF)
+    widening = (student(certain, ALARM) / 2.3263478740408408) ** 2
     size = 1 / ((today + error) * widening)
     return share_at_most(above[-1] / below[-1] * size, rate * (1 - margin), size), rate
 
