@@ -224,6 +224,23 @@ class Sensor(_Strict):
     """How many of its runs may be queued or under way; each is one contiguous range of days."""
 
 
+class Alerts(_Strict):
+    """The alert sensor: what is told, and what is left to the pages. Where to is `alert_urls`."""
+
+    running: bool = True
+    """Whether it runs from the start; what was switched in Dagster's pages stays as it was switched."""
+    seconds: Annotated[int, Field(ge=1, le=86_400)] = 30
+    """How often it looks, at most."""
+    least: Literal["WARN", "ERROR"] = "WARN"
+    """The least severity that is told."""
+    quiet_days: Annotated[int, Field(ge=0)] = 7
+    """A bad day that is older is history, which is told in one summary a run."""
+    many_days: Annotated[int, Field(ge=1)] = 7
+    """A run that builds more days is a backfill, and all that it finds is history."""
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s<>\"@]+$")] = "http://127.0.0.1:3000"
+    """Where Dagster's pages are, for the links in messages."""
+
+
 class _Environment(EnvSettingsSource):
     """The `GROWTH_*` variables, but for `GROWTH_DATA`: which folder is meant is settled before it is read."""
 
@@ -292,6 +309,9 @@ class Settings(BaseSettings):
     guardrails: Guardrails = Guardrails()
     freshness: Freshness = Freshness()
     sensor: Sensor = Sensor()
+    alerts: Alerts = Alerts()
+    alert_urls: SecretStr = SecretStr("")
+    """Apprise URLs of the channels that alerts go to, apart by blanks or new lines; from the environment alone."""
     sources: tuple[Source, ...] = (Source(name="landing"),)
     action_rules: tuple[ActionRule, ...] = ()
 
@@ -373,6 +393,11 @@ class Settings(BaseSettings):
         """The site's action rules, then the built-in ones."""
         return (*self.action_rules, *BUILT_IN_ACTION_RULES)
 
+    @property
+    def channel_urls(self) -> tuple[SecretStr, ...]:
+        """The Apprise URLs of the channels, each once."""
+        return tuple(SecretStr(url) for url in dict.fromkeys(self.alert_urls.get_secret_value().split()))
+
     def default_hostname(self, source: Source) -> str | None:
         """The host of events of `source` that do not name one."""
         return source.hostname or (self.hostnames[0] if self.hostnames else None)
@@ -408,6 +433,10 @@ def load(data: Path | None = None) -> Settings:
         raise SettingsError(f"the variable {strange[0]} names no setting; known are {', '.join(sorted(known))}")
     if "data" in content:
         raise SettingsError(f"{path}: data: cannot be set here; it is the folder this file is in")
+    if "alert_urls" in content:
+        raise SettingsError(
+            f"{path}: alert_urls: cannot be set here, since the URLs hold secrets. Set the variable GROWTH_ALERT_URLS."
+        )
     database = content.get("country_database")
     if isinstance(database, str):
         content["country_database"] = folder / Path(database).expanduser()

@@ -104,8 +104,11 @@ class State:
             yield _alert("opened", now, seen)
 
     def _pass(self, seen: Seen) -> Iterator[Alert]:
-        # A whole table that passes does so for each of its hosts.
-        keys = [key for key in self.incidents if key[:2] == (seen.table, seen.check) and seen.host in ("", key[2])]
+        keys = [
+            (table, check, host)
+            for table, check, host in self.incidents
+            if (table, check) == (seen.table, seen.check) and (seen.for_all_hosts or seen.host == host)
+        ]
         for key in keys:
             known = self.incidents[key]
             if seen.order <= known.order or seen.day < known.last_bad_day:
@@ -122,6 +125,8 @@ class State:
         refused = self.refused.pop(ended.run_id, [])
         if history:
             yield summary(ended, history)
+        if ended.failed is None:
+            return
         told_by_checks = set(ended.days) <= set(refused) if ended.days else bool(refused)
         if ended.failed and told_by_checks:
             return

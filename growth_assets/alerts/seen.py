@@ -35,6 +35,8 @@ class Seen:
     level: Level | None
     host: str = ""
     """Empty where the finding is about the whole table."""
+    for_all_hosts: bool = False
+    """Whether one that passes does so for each host."""
     ds: str | None = None
     """The day that was judged; None where the rule has no days."""
     run_id: str = ""
@@ -63,7 +65,8 @@ class Ended:
     run_id: str
     table: str
     """What it was to build, such as `landing` or `daily tables`."""
-    failed: bool
+    failed: bool | None
+    """None where it was canceled: that says nothing."""
     days: Mapping[str, str] = field(default_factory=dict)
     """Days that it did not publish, with the reason."""
     says: str = ""

@@ -23,7 +23,8 @@ MOST = 3
 """So often a day is tried whose build fails for another reason than its checks."""
 
 NOT_OF_A_DAY = {
-    "data", "landing", "warehouse", "salt", "first_day", "sources", "settle_seconds", "freshness", "sensor",
+    "data", "landing", "warehouse", "salt", "first_day", "sources", "settle_seconds", "freshness", "sensor", "alerts",
+    "alert_urls",
 }  # fmt: skip
 """Settings that no check of a day depends on; the salt is in the code versions."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dagster_duckdb import DuckDBResource
 
+from growth_assets.alerts import table as alerts
 from growth_assets.places import place
 from growth_assets.settings import Settings
 from growth_assets.tables import TABLES
@@ -40,8 +41,9 @@ def catalogue_resource(settings: Settings) -> DuckDBResource:
 
 def refresh_catalogue(settings: Settings) -> bool:
     """Bring the views up to date; True where the catalogue was made anew."""
-    contracts = {table.name: table.contract(settings) for table in TABLES}
-    return refresh(settings.catalogue, Warehouse.of(settings), TABLES, contracts, _connect)
+    tables = (*TABLES, alerts.TABLE)
+    contracts = {table.name: table.contract(settings) for table in tables}
+    return refresh(settings.catalogue, Warehouse.of(settings), tables, contracts, _connect)
 
 
 @contextmanager

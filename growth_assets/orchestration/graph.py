@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from growth_assets.ingest.out_of_range import first_day
+from growth_assets.orchestration.alert_sensor import alert_sensor
 from growth_assets.orchestration.catalogue import catalogue_resource
 from growth_assets.orchestration.daily import Progress, daily_tables
 from growth_assets.orchestration.landing import FileProgress, event_files
@@ -26,7 +27,7 @@ def definitions(
     """Assets, checks and resources of a site; the command line listens to the progress, to show bars."""
     return dg.Definitions(
         assets=[event_files(settings), daily_tables(settings, daily_partitions(settings))],
-        sensors=[landing_sensor(settings)],
+        sensors=[landing_sensor(settings), alert_sensor(settings)],
         resources={
             "duckdb": catalogue_resource(settings),
             "progress": progress or _nobody,

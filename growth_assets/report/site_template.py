@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from growth_assets.settings import BUILT_IN_ACTIONS, Freshness, Guardrails, Sensor, Settings
+from growth_assets.settings import BUILT_IN_ACTIONS, Alerts, Freshness, Guardrails, Sensor, Settings
 
 TEMPLATE = """\
 # Settings of this site. Lines that begin with # show the default or an example.
@@ -69,6 +69,13 @@ hostnames = {hostnames}
 # [sensor]
 {sensor}
 
+# The alert sensor under `growth-assets ui`: whether it runs from the start, how often it looks, the least severity that
+# is told (WARN or ERROR), after how many days a bad day is history, from how many days on a run is a backfill (both are
+# told in one summary a run), and where Dagster's pages are. Alerts are kept in ops.alerts; the channels that they go to
+# as well are Apprise URLs in the variable GROWTH_ALERT_URLS, apart by blanks.
+# [alerts]
+{alerts}
+
 # Which files in landing/ belong together. Without a [[sources]] all files are taken for what they look like:
 # NDJSON, CSV or Parquet with native events, combined, vhost_combined or common access logs, logs of AWS (alb, elb,
 # cloudfront, s3_access), iis or haproxy, JSON logs or events of trackers; plain or packed.
@@ -111,5 +118,6 @@ def site_toml(hostnames: Sequence[str]) -> str:
         settle_seconds=defaults["settle_seconds"],
         guardrails="\n".join(f"# {name} = {value:g}" for name, value in Guardrails().model_dump().items()),
         freshness="\n".join(f"# {name} = {value:g}" for name, value in freshness.model_dump().items()),
+        alerts="\n".join(f"# {name} = {json.dumps(value)}" for name, value in Alerts().model_dump().items()),
         sensor="\n".join(f"# {name} = {json.dumps(value)}" for name, value in Sensor().model_dump().items()),
     )

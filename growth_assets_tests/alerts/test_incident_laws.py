@@ -41,17 +41,19 @@ class Log:
         table, rule = GUARDRAIL
         day = None if back is None else ds(back)
         self.events.append(
-            Seen(order, at(order), table, check or rule, level, host, day, f"{run}{order}", days, says="says")
+            Seen(order, at(order), table, check or rule, level, host, not host, day, f"{run}{order}", days, says="says")
         )
         return self
 
     def backfill(self, run: str, levels: dict[int, Level], end: bool = True) -> Log:
         for back, level in levels.items():
             order = len(self.events) + 1
-            self.events.append(Seen(order, at(order), *GUARDRAIL, level, "", ds(back), run, len(levels)))
+            self.events.append(Seen(order, at(order), *GUARDRAIL, level, "", True, ds(back), run, len(levels)))
         return self.end(run) if end else self
 
-    def end(self, run: str, failed: bool = False, days: dict[str, str] | None = None, table="daily tables") -> Log:
+    def end(
+        self, run: str, failed: bool | None = False, days: dict[str, str] | None = None, table="daily tables"
+    ) -> Log:
         order = len(self.events) + 1
         self.events.append(Ended(order, at(order), run, table, failed, days or {}, "it failed" if failed else ""))
         return self
@@ -142,6 +144,18 @@ def test_what_has_no_days_is_a_new_incident_each_time():
     assert kinds(log) == ["opened", "recovered", "opened"]
 
 
+def test_a_canceled_run_says_nothing_but_its_history():
+    log = Log().end("a", failed=True).see(30, WARN, run="b").end("b2", failed=None)
+    assert kinds(log) == ["opened", "history"]
+
+
+def test_the_level_of_all_hosts_is_not_each_of_them():
+    table, rule = GUARDRAIL
+    overall = Seen(3, at(3), table, rule, OK, "", False, ds(1))
+    log = Log().see(2, WARN, "a.xx.com").see(2, WARN, "")
+    assert [each.host for each in State().advance([*log.events, overall], RULES)] == ["a.xx.com", "", ""]
+
+
 def test_only_what_is_asked_for_is_told():
     assert kinds(Log().see(3, WARN).see(2, ERROR).see(1, OK), Rules(least=ERROR)) == ["opened", "recovered"]
 
@@ -165,7 +179,8 @@ def logs(draw: st.DrawFn) -> list[Seen | Ended]:
                 log.events.append(
                     Seen(
                         order, at(order), "core.t", check, draw(levels),
-                        draw(st.sampled_from(["", "", "a.xx.com", "b.xx.com"])), ds(back), run, many,
+                        draw(st.sampled_from(["", "", "a.xx.com", "b.xx.com"])), draw(st.booleans()), ds(back), run,
+                        many,
                     )
                 )  # fmt: skip
         if draw(st.booleans()):

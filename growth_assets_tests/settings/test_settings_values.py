@@ -58,6 +58,7 @@ def test_every_key_is_read(site, tmp_path):
         'country_database = "db/x.mmdb"\nmax_quarantined_share = 0.5\nmin_total_events = 7\n'
         "[freshness]\nguardrail_warn_hours = 1\nguardrail_fail_hours = 2.5\n"
         "[sensor]\nrunning = false\ndays_a_tick = 7\n"
+        "[alerts]\nquiet_days = 3\n"
         '[[sources]]\nname = "shop"\nfiles = "shop/*"\nformat = "common"\nhostname = "shop.xx.com"\n'
         'encoding = "latin-1"\nutc_offset = "+02:00"\n'
         '[[action_rules]]\naction = "vote"\nmethod = "POST"\npath = "/vote/.+"\nstatus = "2.."\n'
@@ -70,6 +71,7 @@ def test_every_key_is_read(site, tmp_path):
     assert found.country_database == tmp_path / "db/x.mmdb"
     assert (found.max_quarantined_share, found.min_total_events) == (0.5, 7)
     assert (found.freshness.guardrail_fail_hours, found.freshness.metric_fail_hours) == (2.5, 50)
+    assert (found.alerts.quiet_days, found.alerts.many_days, found.alerts.least) == (3, 7, "WARN")
     sensor = found.sensor
     assert (sensor.running, sensor.seconds, sensor.days_a_tick, sensor.runs_a_tick) == (False, 30, 7, 10)
     (source,) = found.sources
@@ -138,6 +140,13 @@ WRONG = {
         "freshness: guardrail_warn_hours must be less than guardrail_fail_hours",
     ),
     "no_day_a_tick": ("[sensor]\ndays_a_tick = 0", "sensor.days_a_tick: Input should be greater than or equal to 1"),
+    "negative_quiet": ("[alerts]\nquiet_days = -1", "alerts.quiet_days: Input should be greater than or equal to 0"),
+    "unknown_severity": ('[alerts]\nleast = "INFO"', "alerts.least: Input should be 'WARN' or 'ERROR'"),
+    "base_url_no_url": ('[alerts]\nbase_url = "dagster"', "alerts.base_url: String should match pattern"),
+    "alert_urls_in_the_file": (
+        'alert_urls = "json://x"',
+        "alert_urls: cannot be set here, since the URLs hold secrets",
+    ),
     "unknown_sensor": ("[sensor]\ndays = 3", "sensor.days: no such setting"),
     "no_hours": ("[freshness]\nmetric_warn_hours = 0", "freshness.metric_warn_hours: Input should be greater than 0"),
     "data": ('data = "/elsewhere"', "data: cannot be set here; it is the folder this file is in"),

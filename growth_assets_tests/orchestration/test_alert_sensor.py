@@ -1,0 +1,352 @@
+"""The alert sensor on a real Dagster instance: what is told, what is not, and that kills and losses double nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import time
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
+
+from growth_assets.alerts import memory
+from growth_assets.alerts.journal import GONE_OUT, Journal
+from growth_assets.orchestration import alert_sensor, findings
+from growth_assets.orchestration.alert_sensor import NAME, Looked, look
+from growth_assets.orchestration.catalogue import refresh_catalogue
+from growth_assets.orchestration.graph import definitions
+from growth_assets.orchestration.instance import open_instance
+from growth_assets.settings import Settings, load
+from growth_assets.warehouse import durable
+from growth_assets.warehouse.catalogue import query
+from growth_assets_tests.alerts.receivers import PASSWORD, SECRET, Mailbox, Webhook, mailbox, webhook
+
+KEY = dg.AssetKey(["metrics", "signup_conversion_rate"])
+TITLE = "metrics.signup_conversion_rate: guardrail"
+
+
+@pytest.fixture
+def hook() -> Iterator[Webhook]:
+    with webhook() as hook:
+        yield hook
+
+
+@pytest.fixture
+def box() -> Iterator[Mailbox]:
+    with mailbox() as box:
+        yield box
+
+
+def day(back: int) -> str:
+    return (dt.datetime.now(dt.UTC).date() - dt.timedelta(days=back)).isoformat()
+
+
+class Watched:
+    """A site with an instance, whose log is written as runs and daemons do."""
+
+    def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
+        self.settings, self.instance = settings, instance
+
+    def judge(self, ds: str | None, state: str, *, check: str = "guardrail", error: bool = False, **more) -> None:
+        """An evaluation, as a build logs it."""
+        self.instance.report_runless_asset_event(
+            AssetCheckEvaluation(
+                asset_key=KEY, check_name=check, passed=state != "breached", partition=ds,
+                severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
+                metadata={
+                    name: dg.MetadataValue.table(value) if isinstance(value, list) else dg.MetadataValue.text(value)
+                    if isinstance(value, str) else value
+                    for name, value in {"state": state, **more}.items()
+                },
+                description="it has not fallen",
+            )
+        )  # fmt: skip
+
+    def look(self, later: float = 10) -> Looked:
+        """As a tick does, when all that was logged is old enough."""
+        return look(self.settings, self.instance, time.time() + later)
+
+    @property
+    def rows(self):
+        return [each.alert for each in Journal(self.settings).all()]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [each.kind for each in self.rows]
+
+
+@pytest.fixture
+def watched(tmp_path, monkeypatch, hook, box) -> Iterator[Watched]:
+    (tmp_path / "site.toml").write_text('hostnames = ["www.xx.com"]\n')
+    monkeypatch.setenv("GROWTH_ALERT_URLS", f"{hook.url} {box.url}")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
+    settings = load(tmp_path)
+    with open_instance(settings) as instance:
+        yield Watched(settings, instance)
+
+
+def test_a_fall_is_told_once_and_so_is_its_end(watched, hook, box):
+    watched.judge(day(4), "ok")
+    watched.judge(day(3), "breached", reason="3.1 % fell to 1.2 %", rate=0.012)
+    watched.look()
+    assert hook.titles == box.subjects == [f"[WARN] {TITLE}, since {day(3)}"]
+    assert "Rule: guardrail, it has not fallen; 3.1 % fell to 1.2 %" in hook.got[0]["message"]
+    assert "rate = 0.012" in hook.got[0]["message"]
+    watched.judge(day(2), "breached")
+    watched.judge(day(1), "cannot_tell", reason="too few hits")
+    assert "nothing to tell" in watched.look().says
+    watched.judge(day(0), "ok")
+    watched.look()
+    assert hook.titles[1:] == box.subjects[1:] == [f"[recovered] {TITLE}"]
+    # All of it stands in ops.alerts, with what became of it.
+    told = list(Journal(watched.settings).all())
+    assert [(each.alert.kind, set(each.delivery.values())) for each in told] == [
+        ("opened", {GONE_OUT}), ("recovered", {GONE_OUT}),
+    ]  # fmt: skip
+    seen = query(
+        watched.settings.catalogue, "SELECT kind, ds, first_bad_day, delivery FROM ops.alerts ORDER BY found_at"
+    )
+    assert seen["ds"].to_list() == [day(3), day(0)]
+    assert seen["first_bad_day"].to_list() == [day(3)] * 2
+
+
+def test_hosts_have_incidents_of_their_own(watched, hook):
+    def compared(**states: str):
+        names = {"overall": "", "a": "a.xx.com", "b": "b.xx.com"}
+        return [
+            dg.TableRecord({"dim_hostname": names[name], "state": state, "baseline": 0.03, "reason": f"{name} fell"})
+            for name, state in states.items()
+        ]
+
+    watched.judge(day(3), "breached", compared=compared(a="breached", overall="breached", b="ok"))
+    watched.look()
+    assert hook.titles == [f"[WARN] {TITLE} on a.xx.com, since {day(3)}"]
+    assert "Rule: guardrail, a fell" in hook.got[0]["message"]
+    assert "baseline = 0.03" in hook.got[0]["message"]
+    watched.judge(day(2), "breached", compared=compared(a="cannot_tell", overall="ok", b="breached"))
+    watched.judge(day(1), "ok", compared=compared(a="ok", overall="ok", b="cannot_tell"))
+    watched.look()
+    assert hook.titles[1:] == [f"[WARN] {TITLE} on b.xx.com, since {day(2)}", f"[recovered] {TITLE} on a.xx.com"]
+
+
+def test_late_tables_are_told(watched, hook):
+    for before, after in (("UNKNOWN", "PASS"), ("PASS", "WARN"), ("WARN", "FAIL"), ("FAIL", "PASS")):
+        watched.instance._report_runless_asset_event(
+            FreshnessStateChange(
+                key=KEY, previous_state=FreshnessState[before], new_state=FreshnessState[after],
+                state_change_timestamp=time.time(),
+            )
+        )  # fmt: skip
+    watched.look()
+    assert [title.partition(" ")[0] for title in hook.titles] == ["[WARN]", "[now", "[recovered]"]
+
+
+def test_failed_runs_are_told(watched, hook):
+    @dg.op
+    def work(context) -> None:
+        if "fail" in context.run.tags:
+            raise dg.Failure(f"no space left, said <{SECRET[:3]}>")
+
+    @dg.job(logger_defs={"quiet": dg.colored_console_logger})
+    def nightly():
+        work()
+
+    def run(**tags: str) -> None:
+        nightly.execute_in_process(instance=watched.instance, raise_on_error=False, tags=tags)
+
+    run()
+    run(fail="yes")
+    run(fail="yes")
+    watched.look()
+    run()
+    watched.look()
+    assert [title.partition(",")[0] for title in hook.titles] == ["[ERROR] nightly: run", "[recovered] nightly: run"]
+    assert "no space left" in hook.got[0]["message"]
+    assert f"/runs/{watched.rows[0].run_id}" in hook.got[0]["message"]
+
+
+def test_landing_problems_are_told(watched, hook, tmp_path):
+    """A real landing run, over a file that is no log."""
+    landing = watched.settings.landing
+    landing.mkdir()
+    (landing / "broken<b>.gz").write_bytes(b"\x1f\x8b\x08\x00nothing")
+    job = definitions(watched.settings).resolve_implicit_global_asset_job_def()
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+    def run() -> None:
+        job.execute_in_process(
+            run_config=quiet, instance=watched.instance, raise_on_error=False,
+            asset_selection=list(findings.LANDING_KEYS),
+        )  # fmt: skip
+
+    run()
+    watched.look()
+    run()
+    watched.look()
+    assert [title.partition(",")[0] for title in hook.titles] == ["[ERROR] landing.event_files: files_readable"]
+    assert "broken\u2039b\u203a.gz" in hook.got[0]["message"]
+    (landing / "broken<b>.gz").unlink()
+    run()
+    watched.look()
+    assert hook.titles[1:] == ["[recovered] landing.event_files: files_readable"]
+
+
+def test_history_is_one_summary_a_run(watched, hook):
+    """A build of many days, as a run that the storage knows."""
+    tags = {"dagster/asset_partition_range_start": day(40), "dagster/asset_partition_range_end": day(0)}
+    reader = findings.Log(watched.instance)
+
+    @dg.op
+    def build(context) -> None:
+        for back in range(40, -1, -10):
+            context.log_event(
+                AssetCheckEvaluation(
+                    asset_key=KEY, check_name="guardrail", passed=False, severity=dg.AssetCheckSeverity.WARN,
+                    metadata={}, partition=day(back),
+                )
+            )  # fmt: skip
+
+    @dg.job
+    def backfill():
+        build()
+
+    backfill.execute_in_process(instance=watched.instance, tags=tags)
+    watched.look()
+    assert hook.titles == ["[history] 5 days of the past did not keep their rules"]
+    assert f"metrics.signup_conversion_rate guardrail: 5 days, {day(40)} to {day(0)}" in hook.got[0]["message"]
+    backfill.execute_in_process(instance=watched.instance, tags=tags)
+    watched.look()
+    assert len(hook.got) == 1
+    assert reader.newest > 0
+
+
+def test_a_restart_and_a_lost_memory_tell_nothing_twice(watched, hook):
+    for back, state in ((6, "breached"), (5, "breached"), (4, "ok"), (3, "breached"), (2, "breached")):
+        watched.judge(day(back), state)
+    watched.look()
+    watched.judge(day(1), "breached")
+    watched.look()
+    remembered = watched.settings.workplace / "_alerts.json"
+    for lose in (remembered.unlink, lambda: remembered.write_text("{damaged"), lambda: remembered.write_text("{}")):
+        lose()
+        watched.look()
+    assert watched.kinds == ["opened", "recovered", "opened"]
+    assert len(hook.got) == 3
+    watched.judge(day(0), "ok")
+    watched.look()
+    assert watched.kinds == ["opened", "recovered", "opened", "recovered"]
+
+
+def test_a_new_storage_of_dagster_is_read_from_its_beginning(watched, hook, tmp_path):
+    for back in range(3, 8):
+        watched.judge(day(back), "ok")
+    watched.judge(day(2), "breached")
+    watched.look()
+    (tmp_path / "other").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "other")) as other:
+        anew = Watched(watched.settings, other)
+        anew.judge(day(2), "breached")
+        anew.look()
+        assert len(hook.got) == 1
+        anew.judge(day(1), "ok")
+        anew.look()
+    assert hook.titles[1:] == [f"[recovered] {TITLE}"]
+
+
+class Killed(BaseException):
+    """As kill -9: nothing is caught, nothing is tidied."""
+
+
+def test_killed_at_any_write_nothing_is_lost_or_doubled(watched, hook, box, monkeypatch):
+    watched.judge(day(3), "breached")
+    watched.judge(day(2), "breached", check="volume_week_over_week")
+    put, left = durable.put_in_place, [0]
+
+    def dying(staged, final) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+        put(staged, final)
+        if left[0] == 1:
+            left[0] = 0
+            raise Killed
+
+    monkeypatch.setattr(durable, "put_in_place", dying)
+    kills = 0
+    for after in range(1, 12):
+        left[0] = after
+        try:
+            watched.look()
+        except Killed:
+            kills += 1
+    monkeypatch.setattr(durable, "put_in_place", put)
+    watched.look()
+    assert kills >= 4
+    assert sorted(watched.kinds) == ["opened", "opened"]
+    for told in Journal(watched.settings).all():
+        assert set(told.delivery.values()) == {GONE_OUT}
+    # At least once on each channel; again at most where the kill came between sending and writing it down.
+    for titles in (hook.titles, box.subjects):
+        assert set(titles) == {each.message.title for each in Journal(watched.settings).all()}
+        assert len(titles) <= 2 + kills
+
+
+def test_a_look_is_bounded_and_the_next_one_goes_on(watched, hook, monkeypatch):
+    monkeypatch.setattr(findings, "AT_ONCE", 3)
+    monkeypatch.setattr(alert_sensor, "READING_SECONDS", 0.0)
+    for back in (5, 4, 3, 2, 1, 0):
+        watched.judge(day(back), "breached")
+        watched.judge(day(back), "ok", check="contract")
+    assert watched.look().read == 0  # no time at all
+    monkeypatch.setattr(alert_sensor, "READING_SECONDS", 20.0)
+    assert watched.look().read == 12
+    assert watched.kinds == ["opened"]
+
+
+def test_what_was_just_logged_waits_for_the_next_look(watched):
+    watched.judge(day(1), "breached")
+    assert watched.look(later=-60).told == []
+    assert len(watched.look().told) == 1
+
+
+def test_without_a_channel_alerts_are_kept_and_the_tick_says_so(tmp_path, monkeypatch):
+    monkeypatch.delenv("GROWTH_ALERT_URLS", raising=False)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
+    (tmp_path / "site.toml").write_text("")
+    settings = load(tmp_path)
+    refresh_catalogue(settings)
+    assert query(settings.catalogue, "SELECT * FROM ops.alerts").is_empty()
+    with open_instance(settings) as instance:
+        watched = Watched(settings, instance)
+        watched.judge(day(1), "breached")
+        assert "alerts are in ops.alerts alone" in watched.look().says
+    assert query(settings.catalogue, "SELECT title, delivery FROM ops.alerts")["delivery"].to_list() == [{}]
+
+
+def test_the_sensor_runs_by_default_and_tells_no_secret(watched, hook, box, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    hook.status = 500
+    box.got.clear()
+    watched.judge(day(1), "breached")
+    watched.look()
+    defs = definitions(watched.settings)
+    sensor = defs.resolve_sensor_def(NAME)
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    context = dg.build_sensor_context(instance=watched.instance, repository_def=defs.get_repository_def())
+    tick = sensor.evaluate_tick(context)
+    assert not tick.run_requests
+    assert "1 messages wait for a channel" in (tick.skip_message or "")
+    out, err = capfd.readouterr()
+    rows = query(watched.settings.catalogue, "SELECT * FROM ops.alerts").write_json()
+    kept = "".join(
+        path.read_text(errors="replace") for path in watched.settings.data.rglob("*") if path.is_file()
+    )  # fmt: skip
+    assert "answered HTTP 500" in rows
+    for secret in (SECRET, PASSWORD):
+        assert secret not in caplog.text + out + err + (tick.skip_message or "") + rows + kept
+        assert secret not in json.dumps([each["message"] for each in hook.got]) + "".join(map(str, box.got))
+    assert memory.load(watched.settings, Journal(watched.settings)).outbox.waiting
