@@ -74,7 +74,7 @@ def _sensors(defs: dg.Definitions) -> Iterator[str]:
         yield f"sensor {name}"
         yield f"  {sensor.description}"
         yield f"  {sensor.default_status.value.lower()} every {sensor.minimum_interval_seconds} s"
-        yield f"  asks for {', '.join(sorted(key.to_user_string() for key in targets))}"
+        yield f"  asks for {', '.join(sorted(key.to_user_string() for key in targets)) or 'nothing'}"
 
 
 def _freshness(policy: object) -> str:
