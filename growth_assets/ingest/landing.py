@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
-from growth_assets.ingest import beginning, clock, ledger, placing
+from growth_assets.ingest import beginning, clock, ledger, placing, unfinished
 from growth_assets.ingest.beginning import ReadFiles
 from growth_assets.ingest.fan_out import fan_out, staging_folder
 from growth_assets.ingest.files import LandingFile, Stat, Unreadable, landing_files, shown, stat_of
 from growth_assets.ingest.ledger import Entry, Lacks, Ledger
+from growth_assets.ingest.rejected import UNFINISHED
 from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings, Source
 from growth_assets.sources import decompressed
@@ -89,6 +90,7 @@ def land(settings: Settings, progress: Progress | None = None) -> Landed:
                     # Not so an OSError: it may speak of a full disk, and when that is over the file is as it was.
                     look.not_read(file.name, file.stat, reading_of(settings, file.source))
         look.remember_paths()
+        look.settle()
         after = ledger.read(settings.warehouse)
         days = {*before.by_day, *after.by_day}
         look.landed.touched = sorted(ds for ds in days if before.inputs(ds) != after.inputs(ds))
@@ -210,6 +212,8 @@ class _Look:
             hostname = self.settings.default_hostname(file.source)
             reading_file = read(file.path, file.source, hostname, prefix_lengths=lengths, growing=growing)
             result = fan_out(iter(reading_file), staged, file.source.name, name, latest)
+            if reading_file.waiting is not None:
+                unfinished.write(reading_file.waiting, staged / UNFINISHED)
             found = reading_file.fingerprint
             # Parquet is read after its bytes; a text is read once, and may have grown since it was looked at.
             torn = reading_file.format == PARQUET and stat_of(file.path) != stat
@@ -302,6 +306,18 @@ class _Look:
     def not_read(self, name: str, stat: Stat, reading: str) -> None:
         """Remember that a file was looked at and cannot be read as it is, with the settings it was tried with."""
         self.paths[name] = {"stat": list(stat), "unreadable": reading}
+
+    def settle(self) -> None:
+        """Read last lines as they are whose file is gone, once they have waited for long enough."""
+        there = {str(each.get("fingerprint")) for each in self.paths.values() if isinstance(each, dict)}
+        for entry in unfinished.abandoned(self.settings, ledger.read(self.settings.warehouse), there):
+            if not unfinished.is_over(self.settings, entry):
+                self.landed.unfinished.append(entry.source_file)
+                continue
+            try:
+                self.landed.read.append(unfinished.settle(self.settings, entry))
+            except (SourceError, OSError) as error:
+                self.landed.unreadable.append(Unreadable(entry.source_file, shown(str(error))))
 
     def remember_paths(self) -> None:
         if self.paths != self.cache:

@@ -7,6 +7,7 @@ entry names that one under `replaces`, and from then on only the longer one coun
     <warehouse>/landing/files/<id>.json               an entry, written last, so that it speaks of whole files
     <warehouse>/landing/segments/<id>/ds=D.parquet    the events of one content on one day
     <warehouse>/landing/rejected/<id>.parquet         the bytes of its rejected lines, to be read again
+    <warehouse>/landing/unfinished/<id>.parquet       the bytes of half a last line, until its other half has come
     <warehouse>/landing/paths.json                    a cache: what was at which path, read or not; safe to delete
 
 The id is the fingerprint and a digest of the settings it was read with: with other settings it is read again. So is a
@@ -192,6 +193,11 @@ def rejected_path(warehouse_root: Place, entry: str) -> Place:
 def originals_path(folder: Place, entry: str) -> Place:
     """The file of the bytes of the lines that one entry rejected; there is none where it has none."""
     return folder / "rejected" / f"{entry}.parquet"
+
+
+def unfinished_path(folder: Place, entry: str) -> Place:
+    """The file of half a last line that one entry waits for; there is none where it waits for nothing."""
+    return folder / "unfinished" / f"{entry}.parquet"
 
 
 def entry_path(folder: Place, entry: str) -> Place:

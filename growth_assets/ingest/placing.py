@@ -6,7 +6,7 @@ from pathlib import Path
 
 from growth_assets.ingest import ledger
 from growth_assets.ingest.ledger import Entry, Ledger
-from growth_assets.ingest.rejected import ORIGINALS, TABLE
+from growth_assets.ingest.rejected import ORIGINALS, TABLE, UNFINISHED
 from growth_assets.places import Place
 from growth_assets.settings import Settings
 from growth_assets.warehouse import durable
@@ -23,6 +23,7 @@ def put_in_place(warehouse: Place, entry: Entry, staged: Path) -> None:
     for name, final in (
         (TABLE, ledger.rejected_path(warehouse, entry.id)),
         (ORIGINALS, ledger.originals_path(folder, entry.id)),
+        (UNFINISHED, ledger.unfinished_path(folder, entry.id)),
     ):
         if (staged / name).exists():
             durable.put_in_place(staged / name, final)
@@ -40,7 +41,8 @@ def tidy(settings: Settings, landed: Ledger) -> None:
     warehouse = settings.warehouse
     with ledger.held(settings.workplace):
         there = {path.stem for path in (warehouse / "raw" / "rejected_lines").glob("*.parquet")}
-        there |= {path.stem for path in (warehouse / "landing" / "rejected").glob("*.parquet")}
+        for kept in ("rejected", "unfinished"):
+            there |= {path.stem for path in (warehouse / "landing" / kept).glob("*.parquet")}
         there |= {path.name for path in (warehouse / "landing" / "segments").glob("*")}
         for identifier in there - set(landed.current):
             drop(warehouse, identifier)
@@ -51,4 +53,5 @@ def drop(warehouse: Place, identifier: str) -> None:
     folder = warehouse / "landing"
     durable.remove_file(ledger.rejected_path(warehouse, identifier))
     durable.remove_file(ledger.originals_path(folder, identifier))
+    durable.remove_file(ledger.unfinished_path(folder, identifier))
     durable.remove_folder(ledger.segment_folder(folder, identifier))

@@ -23,6 +23,9 @@ TABLE = "rejected.parquet"
 ORIGINALS = "originals.parquet"
 """The same rows with their bytes and header; a piece is a row group."""
 
+UNFINISHED = "unfinished.parquet"
+"""A last line that may still be written, with the same columns."""
+
 _ARROW = pa.schema(
     [
         ("line_number", pa.int64()),

@@ -6,17 +6,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from growth_assets.ingest import clock, ledger
+from growth_assets.ingest import clock, ledger, unfinished
 from growth_assets.ingest.files import LandingFile, landing_files
 from growth_assets.ingest.landing import reading_of
-from growth_assets.ingest.ledger import Lacks
+from growth_assets.ingest.ledger import Lacks, Ledger
 from growth_assets.settings import Settings
 from growth_assets.warehouse import durable
 
 
 @dataclass(frozen=True)
 class Unseen:
-    """Files that landing has not looked at as they are now."""
+    """Files that landing has not looked at as they are now, or whose last line has waited in vain."""
 
     names: tuple[str, ...]
     version: str
@@ -25,19 +25,21 @@ class Unseen:
     """How many files there are in all."""
 
 
-def unseen(settings: Settings, known: Collection[str]) -> Unseen:
+def unseen(settings: Settings, landed: Ledger) -> Unseen:
     """Compare landing's listing with what it was at the last look.
 
     A file that could not be read counts as seen until it changes, or the settings that it was tried with do.
 
     Args:
         settings: of the site.
-        known: ids of the ledger's entries.
+        landed: the ledger.
     """
+    known = landed.known
     paths: Mapping[str, object] = durable.read_json(settings.warehouse / "landing" / "paths.json") or {}
     now = clock.now()
     readings: dict[str, str] = {}
     found: list[list[object]] = []
+    there: set[str] = set()
     count = 0
     for file in landing_files(settings):
         count += 1
@@ -48,12 +50,17 @@ def unseen(settings: Settings, known: Collection[str]) -> Unseen:
             )
             growing = file.may_grow(now, settings.settle_seconds)
         seen = paths.get(file.name)
+        if isinstance(seen, dict):
+            there.add(str(seen.get("fingerprint")))
         if (
             not isinstance(seen, dict)
             or seen.get("stat") != list(file.stat)
             or not _counts(seen, reading, known, growing=growing)
         ):
             found.append([file.name, file.stat, reading, growing])
+    for entry in unfinished.abandoned(settings, landed, there):
+        if unfinished.is_over(settings, entry):
+            found.append([entry.source_file, entry.id])
     return Unseen(tuple(str(each[0]) for each in found), durable.digest_of(found)[:16], count)
 
 

@@ -70,7 +70,7 @@ def look(settings: Settings, instance: dg.DagsterInstance, watch: Watch) -> Tick
     busy = under_way(instance, NAME)
     tick = Tick()
     landed = watch.landed()
-    _ask_for_landing(tick, instance, unseen(settings, landed.known), busy)
+    _ask_for_landing(tick, instance, unseen(settings, landed), busy)
     if busy.landing:
         # Its files touch days one after the other: each would be built as often as it grows.
         tick.says.append("a landing run is under way; its days are asked for when it has ended")

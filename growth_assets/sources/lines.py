@@ -56,6 +56,8 @@ class Tail:
     """In bytes."""
     chunk: Chunk | None
     """The line as if it had its newline; None where it is too long to be held."""
+    head: bytes = b""
+    """The first bytes of a line that is too long."""
 
 
 def chunks(
@@ -177,7 +179,8 @@ class _Cutter:
 
     def _tail(self, rest: bytes) -> Tail:
         if self.skipping or len(rest) > LINE_LIMIT:
-            return Tail(self._passed if self.skipping else len(rest), None)
+            size = self._passed if self.skipping else len(rest)
+            return Tail(size, None, self._head if self._head is not None else rest[:HEAD_BYTES])
         return Tail(len(rest), Chunk(rest + b"\n", np.array([len(rest)], np.int64), self._number))
 
 

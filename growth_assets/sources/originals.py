@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 
 from growth_assets.contracts.columns import ORIGINAL
-from growth_assets.sources.batch import Batch
+from growth_assets.sources.batch import Batch, rejected_frame
 from growth_assets.sources.format import Parser
-from growth_assets.sources.lines import LINE_LIMIT, Chunk
-from growth_assets.sources.text import Lines
+from growth_assets.sources.lines import HEAD_BYTES, LINE_LIMIT, Chunk, Unread
+from growth_assets.sources.text import Lines, canonical_encoding, head_text
 
 HELD_BYTES = 5 * LINE_LIMIT
 """A record may wait for lines to come: so many bytes of earlier lines are held. CSV holds LINE_LIMIT characters."""
@@ -51,13 +51,14 @@ class Keeping:
         if not batch.rejected.height:
             return batch
         numbers = batch.rejected["line_number"].to_list()
-        originals = [self._bytes_of(number, batch.spans.get(number, 1)) for number in numbers]
+        originals = [self.bytes_of(number, batch.spans.get(number, 1)) for number in numbers]
         starts = [start for start, _ in batch.headers]
         headers = [before or (self._parser.header if not starts else ""), *(header for _, header in batch.headers)]
         in_force = [headers[bisect_right(starts, number)] for number in numbers]
         return dataclasses.replace(batch, originals=pl.DataFrame([originals, in_force], schema=ORIGINAL))
 
-    def _bytes_of(self, number: int, lines: int) -> bytes | None:
+    def bytes_of(self, number: int, lines: int) -> bytes | None:
+        """The bytes of so many lines from `number` on; None where they are not held any more."""
         found = [self._line(each) for each in range(number, number + lines)]
         whole = [line for line in found if line is not None]
         return b"\n".join(whole) if len(whole) == lines else None
@@ -69,6 +70,21 @@ class Keeping:
                 start = int(chunk.ends[position - 1]) + 1 if position else 0
                 return chunk.data[start : int(chunk.ends[position])]
         return None
+
+
+def waiting(line: Unread, whole: bytes | None, header: str, encoding: str) -> pl.DataFrame:
+    """A line that is not read yet, as a rejected one is kept: the columns of REJECTED and ORIGINAL.
+
+    Args:
+        line: as it would be rejected.
+        whole: its bytes; None where it is too long to be held.
+        header: in force.
+        encoding: of the source.
+    """
+    shown = dataclasses.replace(line, head=line.head[:HEAD_BYTES], whole=whole is not None and len(whole) <= HEAD_BYTES)
+    text = head_text(shown, canonical_encoding(encoding))
+    rejected = rejected_frame([(line.line_number, line.reason, text)])
+    return rejected.hstack(pl.DataFrame([[whole], [header]], schema=ORIGINAL))
 
 
 def _last_bytes(chunks: list[Chunk]) -> list[Chunk]:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
+import polars as pl
+
 from growth_assets.places import Place
 from growth_assets.settings import Source
 from growth_assets.sources import decompressed, ga4, parquet
@@ -15,8 +17,9 @@ from growth_assets.sources.errors import DamagedError, SourceError, UndecidedErr
 from growth_assets.sources.fingerprint import Fingerprint, Hasher
 from growth_assets.sources.format import Context, TextFormat
 from growth_assets.sources.formats import PARQUET, TEXT_FORMATS
-from growth_assets.sources.lines import CHUNK_BYTES, Chunk, Tail, Unread, chunks
-from growth_assets.sources.originals import Keeping
+from growth_assets.sources.lines import BOM, CHUNK_BYTES, Chunk, Tail, Unread, chunks
+from growth_assets.sources.originals import Keeping, waiting
+from growth_assets.sources.reasons import Reason
 from growth_assets.sources.text import Lines, canonical_encoding, head_text, lines_of
 
 
@@ -45,6 +48,8 @@ class Reading:
         """The format it was read in; None before the first batch, and for a file without a line."""
         self.unfinished = 0
         """Bytes of a last line that was left for later, since it may still be written."""
+        self.waiting: pl.DataFrame | None = None
+        """That line with its bytes, as a rejected one is kept (REJECTED and ORIGINAL)."""
         self.sure_below = 1
         """Lines with a smaller number are read alike, whatever may follow what the file holds by now."""
 
@@ -74,7 +79,10 @@ class Reading:
             name = self._format_of(head)
             self.format = name
             if name is None:
-                self.unfinished = sum(len(piece) for piece in pieces)
+                whole = b"".join(pieces)  # no longer than `head`
+                self.unfinished = len(whole)
+                line = whole.removeprefix(BOM)
+                self.waiting = waiting(Unread(1, Reason.NOT_A_LOG_LINE, line), line, "", self._source.encoding)
             else:
                 yield from self._parquet(pieces) if name == PARQUET else self._text(TEXT_FORMATS[name], head, pieces)
         self._exhausted = True
@@ -104,7 +112,7 @@ class Reading:
         require_plain_text(head, self._path)
         encoding = canonical_encoding(self._source.encoding)
         parser = Keeping(text_format.parser(self._context))
-        last_line, left = 0, None
+        last_line, left, tail = 0, None, None
         for item in _ahead(_decoded(chunks(pieces, self._chunk_bytes, growing=self._growing), encoding)):
             if isinstance(item, Lines):
                 last_line, left = item.first_line + item.height - 1, None
@@ -118,11 +126,34 @@ class Reading:
                 last_line += 1
                 yield batch
             else:
-                self.unfinished = item.size
-        if (last := parser.flush()) is not None:
+                tail = item
+        last = parser.flush()
+        # A record of lines before may end in the line that waits, and waits then with it.
+        open_from = min(_line_numbers(last), default=last_line + 1)
+        held = tail is not None and self._wait(tail, open_from, last_line, parser)
+        if last is not None and not held:
             yield last
+        if tail is not None and not held:
+            self._wait(tail, last_line + 1, last_line, parser)
         cut = self._hasher.damage is not None or (self._hasher.last_byte != b"\n" and not self.unfinished)
         self.sure_below = min([last_line if cut else last_line + 1, *_line_numbers(left), *_line_numbers(last)])
+
+    def _wait(self, tail: Tail, first: int, last: int, parser: Keeping) -> bool:
+        """Keep a last line, with those from `first` to `last` whose record may end in it; False where it cannot."""
+        line: bytes | None = None
+        if tail.chunk is None:
+            if first <= last:
+                return False
+            shown = Unread(first, Reason.LINE_TOO_LONG, tail.head)
+        else:
+            before = parser.bytes_of(first, last + 1 - first)
+            if before is None:
+                return False
+            line = (before + b"\n" if first <= last else b"") + tail.chunk.data[:-1]
+            shown = Unread(first, Reason.NOT_A_LOG_LINE, line)
+        self.unfinished = tail.size if line is None else len(line)
+        self.waiting = waiting(shown, line, parser.header, self._source.encoding)
+        return True
 
     def _finished(self, tail: Tail, text_format: TextFormat, parser: Keeping, encoding: str) -> Batch | None:
         """The batch of a last line that lacks nothing but its newline."""

@@ -30,7 +30,7 @@ MEANING: dict[Reason, str] = {
     Reason.NOT_UTF8: "the line's bytes are not valid in the source's encoding (utf-8 unless set)",
     Reason.NOT_JSON: "the line is not valid JSON",
     Reason.NOT_AN_OBJECT: "the line is valid JSON, but not one object",
-    Reason.NOT_A_LOG_LINE: "the line does not have the fields of the access-log format",
+    Reason.NOT_A_LOG_LINE: "the line has not the fields of the access-log format, or is all of a file and in no format",
     Reason.NO_HEADER: "no #Fields line before it says what its fields are",
     Reason.WRONG_FIELD_COUNT: "the record has more or fewer fields than the header",
     Reason.BAD_QUOTES: "a quoted field is never closed, or text follows its closing quote",

@@ -147,8 +147,7 @@ class History:
 
     def _delete(self) -> bool:
         stream = self._some()
-        # Half a last line waits for its end; who deletes its file meanwhile takes it back.
-        if not (stream and stream.path and stream.landed and stream.content.endswith(b"\n")):
+        if not (stream and stream.path and stream.landed):
             return False
         stream.path.unlink()
         stream.path = None
