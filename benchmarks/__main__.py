@@ -1,4 +1,4 @@
-"""`python -m benchmarks ingest --events N [--rounds N] [--worlds FOLDER] [--json]`, or `alarms [--runs N] [--json]`."""
+"""`python -m benchmarks ingest --events N`, `memory --megabytes N`, or `alarms --runs N`; `--help` tells more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import alarm_tables, alarms, ingest
+from benchmarks import alarm_tables, alarms, ingest, memory
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -24,6 +24,10 @@ def main(arguments: list[str] | None = None) -> None:
     judged.add_argument("--runs", type=int, default=500)
     judged.add_argument("--seed", type=int, default=1)
     judged.add_argument("--json", action="store_true", help="all numbers, for a program")
+    large = commands.add_parser("memory", help="the most memory that landing takes of large files")
+    large.add_argument("--megabytes", type=int, default=10_000, help="of the largest file; it is deleted afterwards")
+    large.add_argument("--worlds", type=Path, help="where there is room for them; default: the temporary folder")
+    large.add_argument("--json", action="store_true", help="all numbers, for a program")
     own = commands.add_parser("land-once", help="one run, in this process")
     own.add_argument("path", type=Path)
     given = parser.parse_args(arguments)
@@ -37,8 +41,13 @@ def main(arguments: list[str] | None = None) -> None:
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = (given.worlds or Path(temporary)).resolve()
-        contenders = ingest.measure(folder, given.events, given.rounds)
-    print(json.dumps(ingest.as_json(contenders), indent=1) if given.json else ingest.as_text(contenders))
+        if given.command == "memory":
+            contenders = memory.measure(folder, given.megabytes * 1_000_000)
+            numbers, last = ingest.by_name(contenders), []
+        else:
+            contenders = ingest.measure(folder, given.events, given.rounds)
+            numbers, last = ingest.as_json(contenders), [ingest.ratio_as_text(contenders)]
+    print(json.dumps(numbers, indent=1) if given.json else "\n".join([ingest.as_text(contenders), *last]))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def measure(folder: Path, events: int, rounds: int) -> list[Contender]:
     runs: dict[str, list[Run]] = {name: [] for name in files}
     for _ in range(rounds):
         for name, path in files.items():
-            runs[name].append(_in_own_process(path))
+            runs[name].append(in_own_process(path))
     return [Contender(name, each) for name, each in runs.items()]
 
 
@@ -89,7 +89,8 @@ def _peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _in_own_process(path: Path) -> Run:
+def in_own_process(path: Path) -> Run:
+    """Land the file in a process that does nothing else."""
     command = [sys.executable, "-m", "benchmarks", "land-once", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -99,30 +100,37 @@ def _in_own_process(path: Path) -> Run:
 
 def as_json(contenders: Sequence[Contender]) -> dict[str, object]:
     """All numbers, for a program."""
+    return {"contenders": by_name(contenders), "broken_to_clean": _ratio(contenders)}
+
+
+def by_name(contenders: Sequence[Contender]) -> dict[str, object]:
+    """The numbers of each contender."""
     return {
-        "contenders": {
-            each.name: {
-                "events_per_second": each.events_per_second,
-                "peak_bytes": each.peak_bytes,
-                "runs": [asdict(run) for run in each.runs],
-            }
-            for each in contenders
-        },
-        "broken_to_clean": _ratio(contenders),
+        each.name: {
+            "events_per_second": each.events_per_second,
+            "peak_bytes": each.peak_bytes,
+            "runs": [asdict(run) for run in each.runs],
+        }
+        for each in contenders
     }
 
 
 def as_text(contenders: Sequence[Contender]) -> str:
     """A table for people."""
-    rows = [f"{'':10}{'events':>12}{'rejected':>10}{'events/s':>12}{'seconds':>26}{'CPU':>8}{'peak MB':>10}"]
+    rows = [f"{'':18}{'events':>12}{'rejected':>10}{'events/s':>12}{'seconds':>26}{'CPU':>8}{'peak MB':>10}"]
     for each in contenders:
         run = each.runs[0]
         seconds = " ".join(f"{one.seconds:.1f}" for one in each.runs)
         rows.append(
-            f"{each.name:10}{run.events:12,}{run.rejected:10,}{each.events_per_second:12,.0f}{seconds:>26}"
+            f"{each.name:18}{run.events:12,}{run.rejected:10,}{each.events_per_second:12,.0f}{seconds:>26}"
             f"{statistics.median(one.cpu_seconds for one in each.runs):8.1f}{each.peak_bytes / 1e6:10,.0f}"
         )
-    return "\n".join([*rows, f"broken lines leave {_ratio(contenders):.0%} of the clean speed"])
+    return "\n".join(rows)
+
+
+def ratio_as_text(contenders: Sequence[Contender]) -> str:
+    """What broken lines cost, for people."""
+    return f"broken lines leave {_ratio(contenders):.0%} of the clean speed"
 
 
 def _ratio(contenders: Sequence[Contender]) -> float:

@@ -30,3 +30,14 @@ def test_the_ingest_benchmark_measures_clean_and_broken_lines(tmp_path):
     assert files == ["events-2026-01-01.ndjson"] * 2
     assert not list(tmp_path.rglob(".site-*"))
     assert "of the clean speed" in run()
+
+
+def test_the_memory_benchmark_measures_large_files(tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "memory", "--megabytes", "1", "--worlds", str(tmp_path), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    assert not done.returncode, done.stderr
+    found = json.loads(done.stdout)
+    assert [name.partition(",")[0] for name in found] == ["events", "newlines", "one line"]
+    assert all(10**7 < each["peak_bytes"] < 1_500_000_000 for each in found.values())
+    # The file of each shape is deleted before the next is made.
+    assert not list(tmp_path.iterdir())
