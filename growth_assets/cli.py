@@ -356,6 +356,33 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
+@app.command()
+def alerts(
+    data: Data = None,
+    test: Annotated[bool, typer.Option("--test", help="Send a test message to every channel.")] = False,  # noqa: FBT002
+    look: Annotated[bool, typer.Option("--look", help="Look for what is new first, as the sensor does.")] = False,  # noqa: FBT002
+) -> None:
+    """List the open incidents and the channels; 3 when a channel did not take the test message."""
+    settings = _settings(data)
+    from growth_assets.orchestration.alert_command import look_once, send_test, status
+    from growth_assets.report.screen import printable
+
+    if look:
+        out.print(escape(look_once(settings)), soft_wrap=True, highlight=False)
+    for line in status(settings):
+        out.print(escape(printable(line)), soft_wrap=True, highlight=False)
+    if not test:
+        return
+    outcomes = send_test(settings)
+    if not outcomes:
+        _stop("GROWTH_ALERT_URLS names no channel. Set it to Apprise URLs, apart by blanks.", WRONG)
+    for channel, wrong in outcomes.items():
+        mark = f"[bold red]wrong[/] {channel}: it {escape(wrong)}" if wrong else f"[green]ok[/]    {channel}: sent"
+        out.print(mark, soft_wrap=True, highlight=False)
+    if any(outcomes.values()):
+        raise typer.Exit(FAILED)
+
+
 def _examine_file(file: Path, data: Path | None) -> None:
     from rich.text import Text
 

@@ -107,7 +107,8 @@ class State:
         keys = [
             (table, check, host)
             for table, check, host in self.incidents
-            if (table, check) == (seen.table, seen.check) and (seen.for_all_hosts or seen.host == host)
+            if (table, check) == (seen.table, seen.check)
+            and (seen.host == host or (seen.for_all_hosts and host not in seen.but_for))
         ]
         for key in keys:
             known = self.incidents[key]

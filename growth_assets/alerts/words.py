@@ -31,17 +31,10 @@ WORDS: dict[str, Words] = {
         "Events are spread over the day in another way than usual: hours may be missing, or a clock wrong.",
         "Look for hours without events, for a file that did not land, and for a server whose clock or offset changed.",
     ),
-    "unknown_country_share": Words(
-        "More visitors than usual have no known country.",
-        "Look whether addresses are logged as before (a new proxy or CDN?), and at `trusted_proxies`.",
-    ),
-    "unknown_brand_share": Words(
-        "More visitors than usual have a device that nobody knows.",
-        "Look at the newest user agents in raw.website_events: a new app, a new robot, or a log without user agents.",
-    ),
-    "bot_share": Words(
-        "Robots make more of the traffic than usual. People's numbers leave them out.",
-        "Look which user agents and hosts they are; block them at the server if they are a burden.",
+    "usual_shares": Words(
+        "Robots, or visitors without a known country or device, are another share of the traffic than usual.",
+        "Look whether addresses and user agents are logged as before (a new proxy, CDN or app?), and at "
+        "`trusted_proxies`; robots are left out of people's numbers.",
     ),
     "freshness": Words(
         "The table was not built in time: its newest numbers are older than they should be.",

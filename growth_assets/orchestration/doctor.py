@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from growth_assets.alerts import memory
+from growth_assets.alerts.channels import channels, understood
+from growth_assets.alerts.journal import Journal
 from growth_assets.engines.local import outdated, up_to_date
 from growth_assets.enrich.country import CountryDatabaseError, open_database
 from growth_assets.ingest import ledger
@@ -37,12 +40,13 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at settings, landing, country database, warehouse, catalogue and Dagster, in this order."""
+    """Look at settings, landing, country database, warehouse, catalogue, Dagster and alerts, in this order."""
     yield from _settings(settings)
     yield from _landing(settings)
     yield _country(settings)
     yield from _warehouse(settings)
     yield _dagster(settings)
+    yield from _alerts(settings)
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
@@ -212,3 +216,26 @@ def _dagster(settings: Settings) -> Finding:
             "Mend dagster.yaml there, or move the folder away: the tables do not depend on it.",
         )  # fmt: skip
     return Finding("dagster", True, f"{settings.dagster_home}: {runs} runs, {unfinished} under way")
+
+
+def _alerts(settings: Settings) -> Iterator[Finding]:
+    there = channels(settings)
+    if not there:
+        yield Finding(
+            "alerts", True, "GROWTH_ALERT_URLS names no channel, so alerts are in ops.alerts alone",
+            "Set it to Apprise URLs, such as mailtos://user:password@example.com, apart by blanks.",
+        )  # fmt: skip
+    for number, channel in enumerate(there, start=1):
+        if understood(channel):
+            yield Finding("alerts", True, f"channel {channel.name}")
+        else:
+            yield Finding(
+                "alerts", False, f"URL number {number} of GROWTH_ALERT_URLS is none that Apprise understands",
+                "See the list of services at https://appriseit.com/services/; blanks stand between URLs, not in them.",
+            )  # fmt: skip
+    waiting = memory.load(settings, Journal(settings)).outbox.waiting
+    if waiting:
+        yield Finding(
+            "alerts", True, f"{len(waiting)} messages wait for a channel to take them",
+            "`growth-assets alerts --test` says which channel fails, and why.",
+        )  # fmt: skip

@@ -7,7 +7,8 @@ public way to ask for evaluations since a position does not work on SQLite, wher
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import dagster as dg
@@ -44,6 +45,9 @@ FRESHNESS_SAYS = {
     FreshnessState.WARN: "it is late, by its freshness policy",
     FreshnessState.FAIL: "it is too late, by its freshness policy",
 }
+
+OVERALL = "overall"
+"""In place of a host: all of them."""
 
 NOT_NUMBERS = {"state", "reason", "sql", "not_published", "compared", "dim_hostname", "aggregation_level"}
 """Entries of an evaluation's metadata that are told in another way, or on the check's page alone."""
@@ -156,31 +160,39 @@ class Log:
 def findings(position: int, at: float, run_id: str, days_of_run: int, evaluation: AssetCheckEvaluation) -> list[Seen]:
     """What one evaluation found: about the table, or about each host where it compared hosts."""
     metadata = {name: value.value for name, value in evaluation.metadata.items()}
+    about = Seen(
+        position, at, table_name(evaluation.asset_key), evaluation.check_name, None, ds=_day(evaluation.partition),
+        run_id=run_id, days_of_run=days_of_run,
+    )  # fmt: skip
     severity = Level[evaluation.severity.value]
     reason = str(metadata.get("reason") or "")
-
-    def seen(level: Level | None, values: Mapping[str, object], host: str, says: str, *, for_all: bool) -> Seen:
-        return Seen(
-            position, at, table_name(evaluation.asset_key), evaluation.check_name, level, host, for_all,
-            _day(evaluation.partition), run_id, days_of_run, says, _numbers(values),
-        )  # fmt: skip
-
+    state = str(metadata.get("state") or ("ok" if evaluation.passed else "breached"))
     compared = metadata.get("compared")
     records = [each.data for each in compared.records] if isinstance(compared, dg.TableMetadataValue) else []
     hosts = [each for each in records if "dim_hostname" in each and "state" in each]
     if hosts:
-        breached = any(each["state"] == "breached" and each["dim_hostname"] for each in hosts)
-        told = []
-        for each in hosts:
-            host = str(each["dim_hostname"] or "")
-            # What all hosts come to is no incident of its own where one of them is.
-            level = None if breached and not host else _level(str(each["state"]), severity)
-            told.append(seen(level, each, host, str(each.get("reason") or reason), for_all=False))
-        return told
-    state = str(metadata.get("state") or ("ok" if evaluation.passed else "breached"))
+        return list(_of_hosts(about, hosts, state, severity))
     host = str(metadata.get("dim_hostname") or "")
-    says = "; ".join(text for text in (evaluation.description or "", reason) if text)
-    return [seen(_level(state, severity), metadata, host, says, for_all=not host)]
+    says = "; ".join(dict.fromkeys(text for text in (evaluation.description or "", reason) if text))
+    return [
+        replace(
+            about, level=_level(state, severity), host=host, for_all_hosts=not host, says=says,
+            numbers=_numbers(metadata),
+        )
+    ]  # fmt: skip
+
+
+def _of_hosts(about: Seen, rows: Sequence[Mapping[str, object]], state: str, severity: Level) -> Iterator[Seen]:
+    """What was found about each host that is listed; some may not be, where they are many."""
+    by_host = {"" if each["dim_hostname"] == OVERALL else str(each["dim_hostname"] or ""): each for each in rows}
+    breached = any(each["state"] == "breached" for host, each in by_host.items() if host)
+    for host, each in by_host.items():
+        # What all hosts come to is no incident of its own where one of them is.
+        level = None if breached and not host else _level(str(each["state"]), severity)
+        yield replace(about, level=level, host=host, says=str(each.get("reason") or ""), numbers=_numbers(each))
+    if state == "ok":
+        unsure = frozenset(host for host, each in by_host.items() if each["state"] != "ok")
+        yield replace(about, level=Level.OK, for_all_hosts=True, but_for=unsure)
 
 
 def _level(state: str, severity: Level) -> Level | None:

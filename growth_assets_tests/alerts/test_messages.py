@@ -13,6 +13,7 @@ from growth_assets.alerts.message import message, shown
 from growth_assets.alerts.seen import Level
 from growth_assets.alerts.words import WORDS, words
 from growth_assets.tables import TABLES
+from growth_assets.watches import WATCHES
 
 BASE = "http://127.0.0.1:3000"
 ALERT = Alert(
@@ -67,6 +68,8 @@ def test_worse_history_freshness_and_runs_have_words_of_their_own():
 
 
 def test_every_check_of_a_table_has_words():
+    for watch in WATCHES:
+        assert watch.check in WORDS
     for table in TABLES:
         for check in table.checks:
             assert words(check).means != words("nobody knows it").means, check

@@ -116,7 +116,7 @@ def test_a_fall_is_told_once_and_so_is_its_end(watched, hook, box):
 
 def test_hosts_have_incidents_of_their_own(watched, hook):
     def compared(**states: str):
-        names = {"overall": "", "a": "a.xx.com", "b": "b.xx.com"}
+        names = {"overall": "overall", "a": "a.xx.com", "b": "b.xx.com"}
         return [
             dg.TableRecord({"dim_hostname": names[name], "state": state, "baseline": 0.03, "reason": f"{name} fell"})
             for name, state in states.items()
@@ -131,6 +131,19 @@ def test_hosts_have_incidents_of_their_own(watched, hook):
     watched.judge(day(1), "ok", compared=compared(a="ok", overall="ok", b="cannot_tell"))
     watched.look()
     assert hook.titles[1:] == [f"[WARN] {TITLE} on b.xx.com, since {day(2)}", f"[recovered] {TITLE} on a.xx.com"]
+
+
+def test_a_host_that_is_not_listed_among_many_is_well_when_all_are(watched, hook):
+    def listed(host: str, state: str):
+        return [dg.TableRecord({"dim_hostname": host, "state": state, "reason": "r"})]
+
+    for host in ("a.xx.com", "b.xx.com"):
+        watched.judge(day(3), "breached", check=f"guardrail{host[0]}", compared=listed(host, "breached"))
+        watched.judge(day(2), "ok", check=f"guardrail{host[0]}", compared=listed("b.xx.com", "cannot_tell"))
+    watched.look()
+    assert [(each.kind, each.host) for each in watched.rows] == [
+        ("opened", "a.xx.com"), ("recovered", "a.xx.com"), ("opened", "b.xx.com"),
+    ]  # fmt: skip
 
 
 def test_late_tables_are_told(watched, hook):
