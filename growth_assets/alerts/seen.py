@@ -37,8 +37,6 @@ class Seen:
     """Empty where the finding is about the whole table."""
     for_all_hosts: bool = False
     """Whether one that passes does so for each host."""
-    but_for: frozenset[str] = frozenset()
-    """Hosts that it says nothing of, though it is for all."""
     ds: str | None = None
     """The day that was judged; None where the rule has no days."""
     run_id: str = ""
@@ -46,6 +44,8 @@ class Seen:
     """How many days the run was asked to build."""
     says: str = ""
     numbers: Mapping[str, str] = field(default_factory=dict)
+    but_for: frozenset[str] = frozenset()
+    """Hosts that it says nothing of, though it is for all."""
 
     @property
     def day(self) -> str:
