@@ -5,13 +5,14 @@ DATA ?= data
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo ui test lint types unit quick clean lock help
+.PHONY: demo ui test lint types unit coverage quick clean lock help
 
 help:
 	@echo "make demo   a demo world built through Dagster, and its answers"
 	@echo "make ui     Dagster on the demo, http://127.0.0.1:3000"
 	@echo "make test   everything that is checked: format, lint, types, imports, tests"
-	@echo "make quick  the part of the tests that CI runs on further Pythons"
+	@echo "make quick  the part of the tests that CI runs on a newer Python"
+	@echo "make coverage   the tests, and which lines of the package they run"
 	@echo "make lock   resolve both lock files anew"
 	@echo "make clean  remove the demo's data and the virtual environment"
 
@@ -44,14 +45,20 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
+# A file's tests share what they build, so they stay together; files begin in the order of growth_assets_tests/conftest.py.
+AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
+
 unit: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov=growth_assets --cov-report=term:skip-covered $(PYTEST)
+	$(BIN)/python -m pytest $(AT_ONCE) $(PYTEST)
+
+coverage: $(INSTALLED)
+	$(BIN)/python -m pytest $(AT_ONCE) --cov=growth_assets --cov-report=term:skip-covered $(PYTEST)
 
 # What depends on the interpreter and the packages most: contracts, checks, graph, settings, and real logs end to end.
 QUICK := $(addprefix growth_assets_tests/,contracts checks graph settings orchestration real_logs test_samples.py)
 
 quick: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -p no:cacheprovider $(QUICK)
+	$(BIN)/python -m pytest $(AT_ONCE) -p no:cacheprovider $(QUICK)
 
 lock: $(INSTALLED)
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \

@@ -16,6 +16,14 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 
 
+LONGEST = ("growth_assets_tests/worlds/", "growth_assets_tests/ui/", "growth_assets_tests/faults/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, so that no process works on one of them alone when all else is done."""
+    items.sort(key=lambda item: next((i for i, path in enumerate(LONGEST) if path in item.nodeid), len(LONGEST)))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Real logs and independent answers, which lie beside the repository and not in it."""

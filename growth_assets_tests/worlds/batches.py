@@ -7,6 +7,11 @@ import os
 import subprocess
 import sys
 
+HAPPENINGS = (
+    "write", "rotate", "copy", "pack", "half_copied", "again", "delete", "move", "touch", "failed", "killed",
+)  # fmt: skip
+"""Whatever may happen to a file or to a build."""
+
 ALWAYS = {"POLARS_MAX_THREADS": "1", "PYTHONWARNINGS": "error"}
 
 
