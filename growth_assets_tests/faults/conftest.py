@@ -184,7 +184,8 @@ class Reader:
                 except Exception as error:  # whatever it is, a reader must not see it
                     self.wrong.append(f"{engine}: {type(error).__name__}: {error}")
             self.looks += 1
-            self._stop.wait(0.02)
+            # The builds are to have most of the machine.
+            self._stop.wait(0.05)
 
     def _judge(self, engine: str, found: Mapping[tuple[str, str], int]) -> None:
         self.wrong += [f"{engine}: {key} has {n} rows" for key, n in found.items() if n not in self.legal[key]]
