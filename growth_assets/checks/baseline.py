@@ -27,6 +27,7 @@ _TREND = 0.015  # a week; what growth may be before the days are asked
 _TREND_APART = 0.01  # a week; by how much series differ in their growth
 _SHIFT = 2.5  # standard deviations between two levels
 _SETTLED = 1.0  # standard deviations between the last week and the one before, at most, after a shift
+_ABOVE_MEDIAN = 1.7  # times
 _FROM_OTHERS = 8.0  # days for which the noise of other series counts beside a series' own days
 _WEEKDAYS, _SLOPE, _STEP = slice(0, 7), 7, 8
 
@@ -143,14 +144,14 @@ def _from_medians(values: Floats, known: Flags, step: Floats) -> Floats:
 def _spread(residual: Floats, known: Flags, kept: Floats | None) -> Floats:
     """Variance of the residuals: by their median at first, later of those that are kept."""
     parameters = 1 + weekdays(known).any(axis=2).sum(axis=1)
-    if kept is None:
-        count = known.sum(axis=1)
-        found = median(residual**2, known) / 0.455
-    else:
+    count, found = known.sum(axis=1), median(residual**2, known) / 0.455
+    if kept is not None:
         used = known & (kept > 0)
         count = used.sum(axis=1)
         # What lies beyond three standard deviations is cut off, and with it 2.7 % of the variance.
-        found = (residual**2 * used).sum(axis=1) / np.maximum(count, 1) / 0.973
+        squares = (residual**2 * used).sum(axis=1) / np.maximum(count, 1) / 0.973
+        # Far above what the median says, they are of incidents that are still among the kept.
+        found = np.minimum(squares, _ABOVE_MEDIAN * found)
     return np.asarray(found * count / np.maximum(count - parameters, 1), dtype=np.float64)
 
 

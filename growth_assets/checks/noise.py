@@ -54,8 +54,8 @@ def pooled(
     expected = (counting + others * relative) / explained
     # The variance of a variance is twice its square by its degrees of freedom.
     beyond = (own / expected - 1) * np.sqrt(known / 2)
-    agrees = 1 / (1 + (np.maximum(beyond, 0) / 2) ** 4)
-    drawn = from_others * (1 + np.minimum(1 / speaks**2 - 1, 1e3) * agrees)
+    agrees = 1 / (1 + (np.maximum(beyond, 0) / 4) ** 4)
+    drawn = from_others * agrees * (1 + np.minimum(1 / speaks**2 - 1, 1e3) * agrees**2)
     spread = np.maximum((known * own + drawn * expected) / (known + drawn), 1)
     # Satterthwaite's: of the mean of what the series' own days say, and of what is expected, which is uncertain in
     # its noise alone.

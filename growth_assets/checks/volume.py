@@ -16,8 +16,8 @@ from growth_assets.checks.window import AGES, DAYS, Flags, Floats, Window, amoun
 _WORTH_A_NAME = 10
 """Events a day from which on a host that goes is looked for under another name."""
 
-_ALWAYS = 7  # days, of which nine in ten had events worth speaking of: then none at all is an outage
-_WORTH_A_WORD = 5  # events a day
+_ALWAYS = 7  # days, of which nine in ten had events enough that none at all is no chance even where visits are long
+_MANY = 20  # events a day
 
 SCHEMA = pl.Schema(
     {
@@ -124,14 +124,14 @@ class _Host:
         known = self.before[self.known]
         return (
             self.today == 0 and not self.window.day_off and len(known) >= _ALWAYS
-            and bool((known < _WORTH_A_WORD).mean() <= 0.1)
+            and bool((known < _MANY).mean() <= 0.1)
         )  # fmt: skip
 
     @property
     def silence(self) -> str:
         """What is said of it."""
         known = self.before[self.known]
-        return f"no events; {(known >= _WORTH_A_WORD).sum()} of {len(known)} days before had {_WORTH_A_WORD} or more"
+        return f"no events; {(known >= _MANY).sum()} of {len(known)} days before had {_MANY} or more"
 
     def verdict(self) -> tuple[str, str]:
         """State and reason."""
@@ -145,7 +145,6 @@ class _Host:
              f"{self.today or 'no'} events, too few even for a day off; an ordinary day has {mean}"),
             (self.window.day_off, "cannot_tell", "a day off: only a fall far below an ordinary day would show"),
             (few, "breached", f"{self.today or 'no'} events, fewer than usual: {range_}"),
-            (self.silent, "breached", self.silence),
             (self.fading > 0, "breached",
              f"fading: the last {WEEK} days together are {self.fading:.0%} below the weeks before; {range_}"),
             (self.low == 0, "cannot_tell", f"too small: {mean} were expected, and a day without events would be usual"),

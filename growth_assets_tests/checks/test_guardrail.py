@@ -91,8 +91,8 @@ def test_a_rate_that_lasts_is_the_new_normal_after_some_weeks():
         return judged(halved)["www.xx.com"]["state"]
 
     assert [state(weeks) for weeks in (1, 2)] == ["breached"] * 2
-    assert state(5) != "breached"
-    assert [state(weeks) for weeks in (6, 7)] == ["ok"] * 2
+    assert "breached" not in [state(weeks) for weeks in (5, 6)]
+    assert state(7) == "ok"
 
 
 def test_what_cannot_be_told_is_said():

@@ -60,7 +60,8 @@ def fallen(above, below, margin):
     speaks = USUAL**2 * odds / (counting + USUAL**2 * odds)
     usual = (counting + USUAL**2 * odds) / (counting + LEAST**2 * odds)
     beyond = max((own / usual - 1) * math.sqrt(freedom / 2), 0)
-    drawn = ALWAYS_DRAWN * (1 + min(1 / speaks**2 - 1, 1000) / (1 + (beyond / 2) ** 4))
+    agrees = 1 / (1 + (beyond / 4) ** 4)
+    drawn = ALWAYS_DRAWN * agrees * (1 + min(1 / speaks**2 - 1, 1000) * agrees**2)
     spread = max((freedom * own + drawn * usual) / (freedom + drawn), 1)
     trials = sum(n * w for _, n, w in past)
     error = spread * sum((n * w) ** 2 * v for (_, n, w), v in zip(past, variances, strict=True)) / trials**2

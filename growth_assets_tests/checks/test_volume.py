@@ -78,7 +78,7 @@ def test_an_outage_after_one_week_is_told_without_a_range():
     counts = {age: n for age, n in traffic(300).items() if age <= 8} | {0: 0}
     row = judged({"www.xx.com": counts})["www.xx.com"]
     assert (row["state"], row["low"]) == ("breached", None)
-    assert row["reason"] == "no events; 8 of 8 days before had 5 or more"
+    assert row["reason"] == "no events; 8 of 8 days before had 20 or more"
 
 
 def test_a_host_too_small_for_any_outage_to_show_cannot_be_told():
