@@ -42,6 +42,9 @@ READER_VERSION = "6"
 ATTEMPTS = 3
 """So often a file is begun anew that is replaced by another one while it is read."""
 
+CORRUPT = "Bring the file again, or unpack it by hand and bring what is right of it."
+"""What to do with an archive of which no part has a right checksum."""
+
 Progress = Callable[[str, int, int], None]
 """Told before each file: its name, how many are done, how many there are."""
 
@@ -156,12 +159,23 @@ class _Look:
         read_at: str | None = None
         if alike:
             found = fingerprint(file.path, [entry.length for entry in alike])
+            if found.doubtful:
+                found = fingerprint(file.path, [entry.length for entry in alike], found.sound)
             if self._known(file, found.sha256, reading, growing=growing, damaged=found.damage is not None):
                 return True
             # Known under other settings: what is in the future was settled when it first came.
             read_at = next((entry.read_at for entry in alike if entry.fingerprint == found.sha256), None)
             shorter = _begun_by(found, alike)
-        return self._read(file, reading, shorter, read_at, growing=growing)
+        try:
+            return self._read(file, reading, shorter, read_at, growing=growing)
+        except SourceError:
+            # Wrong bytes of a corrupt archive may look like anything, also like no log.
+            found = fingerprint(file.path)
+            if not found.doubtful:
+                raise
+            if not found.sound:
+                raise SourceError(f"{found.damage}. {CORRUPT}") from None
+            return self._read(file, reading, shorter, read_at, growing=growing, sound=found.sound)
 
     def _known(self, file: LandingFile, sha256: str, reading: str, *, growing: bool, damaged: bool) -> bool:
         """True where the content is known as it would be read now."""
@@ -201,6 +215,7 @@ class _Look:
         read_at: str | None,
         *,
         growing: bool,
+        sound: int | None = None,
     ) -> bool:
         name = min(shorter, key=lambda entry: entry.length).source_file if shorter else self._free_name(file.name)
         staged = staging_folder(self.settings.workplace / "landing")
@@ -210,11 +225,14 @@ class _Look:
             stat = stat_of(file.path)
             lengths = {*beginning.LENGTHS, HEAD, *(entry.length for entry in self.entries.values())}
             hostname = self.settings.default_hostname(file.source)
-            reading_file = read(file.path, file.source, hostname, prefix_lengths=lengths, growing=growing)
+            reading_file = read(file.path, file.source, hostname, prefix_lengths=lengths, growing=growing, sound=sound)
             result = fan_out(iter(reading_file), staged, file.source.name, name, latest)
             if reading_file.waiting is not None:
                 unfinished.write(reading_file.waiting, staged / UNFINISHED)
             found = reading_file.fingerprint
+            if found.doubtful:
+                # Rows that may be wrong would count beside the right ones of the file when it comes whole.
+                raise SourceError(f"{found.damage}. {CORRUPT}")
             # Parquet is read after its bytes; a text is read once, and may have grown since it was looked at.
             torn = reading_file.format == PARQUET and stat_of(file.path) != stat
             begun = [entry for entry in _begun_by(found, self.entries.values()) if entry.length]

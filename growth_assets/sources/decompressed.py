@@ -2,7 +2,7 @@
 
 Compression is known by its magic bytes. Members and frames that follow each other are one file, zero bytes
 after the last are padding. A file that is corrupt or ends early gives all bytes before the damage, and then
-DamagedError.
+DamagedError, which tells how many of them are sound: bytes of a corrupt member may be wrong before it is noticed.
 """
 
 from __future__ import annotations
@@ -119,16 +119,26 @@ _ZSTD_SKIPPABLE = tuple(bytes([0x50 + low]) + b"\x2a\x4d\x18" for low in range(1
 _ERRORS = (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError, zstandard.ZstdError)
 
 
-def pieces(path: Place) -> Iterator[bytes]:
+def pieces(path: Place, sound: int | None = None) -> Iterator[bytes]:
     """The decompressed bytes of `path` in order, in non-empty pieces of bounded size.
+
+    Args:
+        path: a file.
+        sound: so many bytes are known to be sound, and the others are not asked for.
 
     Raises:
         SourceError: the file cannot be opened, or is damaged before its first byte.
-        DamagedError: after the last good byte of a damaged file.
+        DamagedError: after the last good byte of a damaged file, or after those that are `sound`.
     """
     try:
         with path.open("rb") as file:
-            yield from _from_file(file, path)
+            given = 0
+            for piece in _from_file(file, path):
+                if sound is not None and given + len(piece) >= sound:
+                    yield piece[: sound - given]
+                    raise DamagedError(f"{path}: corrupt after the first {sound:,} bytes of its content", sound)
+                given += len(piece)
+                yield piece
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -178,7 +188,7 @@ def _from_file(file: BinaryIO, path: Place) -> Iterator[bytes]:
                 message = f"{path}: damaged {name} data: {error}"
                 if not started:
                     raise SourceError(f"{message}. Bring the file again, or remove it.") from error
-                raise DamagedError(message) from error
+                raise DamagedError(message, error.sound) from error
             return
     while head:
         yield head
@@ -187,15 +197,19 @@ def _from_file(file: BinaryIO, path: Place) -> Iterator[bytes]:
 
 def _members(head: bytes, file: BinaryIO, make: Callable[[], _Member], step: int) -> Iterator[bytes]:
     data, member = head, make()
+    given = sound = 0
     while True:
         try:
             for piece in member.feed(data):
                 if piece:
+                    given += len(piece)
                     yield piece
         except _ERRORS as error:
-            raise DamagedError(str(error)) from error
+            raise DamagedError(str(error), sound) from error
         data = member.left if member.finished else b""
         if member.finished:
+            # Its checksum was right, where it has one.
+            sound = given
             while not data.strip(b"\x00"):  # padding, or more members
                 data = file.read(step)
                 if not data:

@@ -12,4 +12,12 @@ class UndecidedError(SourceError):
 
 
 class DamagedError(Exception):
-    """Compressed data ends early or is corrupt; what came before it is good. Never leaves this package."""
+    """Compressed data ends early or is corrupt. Never leaves this package.
+
+    Of data that ends early, all that came before is good. Of corrupt data, no more than what a checksum vouched for.
+    """
+
+    def __init__(self, message: str, sound: int | None = None) -> None:
+        super().__init__(message)
+        self.sound = sound
+        """Decompressed bytes that a checksum vouched for; None where the data just ends early."""

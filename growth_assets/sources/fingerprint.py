@@ -27,6 +27,13 @@ class Fingerprint:
     """Length to SHA-256 of that many first bytes, for the lengths asked for that the file reaches."""
     damage: str | None = None
     """What is wrong with the compressed data; None when nothing is."""
+    sound: int | None = None
+    """Of corrupt data, how many bytes a checksum vouched for; None where it just ends early, or nothing is wrong."""
+
+    @property
+    def doubtful(self) -> bool:
+        """True where some of the bytes may not be what was packed."""
+        return self.sound is not None and self.sound < self.length
 
 
 class Hasher:
@@ -38,6 +45,7 @@ class Hasher:
         self._wanted = sorted({length for length in prefix_lengths if length >= 0}, reverse=True)
         self._prefixes: dict[int, str] = {}
         self.damage: str | None = None
+        self._sound: int | None = None
         self.last_byte = b""
         """Tells whether the content ends within a line."""
 
@@ -49,7 +57,7 @@ class Hasher:
                 self.last_byte = piece[-1:] or self.last_byte
                 yield piece
         except DamagedError as error:
-            self.damage = str(error)
+            self.damage, self._sound = str(error), error.sound
             raise
 
     def _update(self, piece: bytes) -> None:
@@ -66,18 +74,18 @@ class Hasher:
     def result(self) -> Fingerprint:
         """The fingerprint of all bytes so far."""
         self._update(b"")
-        return Fingerprint(self._hash.hexdigest(), self._length, dict(self._prefixes), self.damage)
+        return Fingerprint(self._hash.hexdigest(), self._length, dict(self._prefixes), self.damage, self._sound)
 
 
-def fingerprint(path: Place, prefix_lengths: Collection[int] = ()) -> Fingerprint:
-    """The fingerprint of the file at `path`, without parsing it.
+def fingerprint(path: Place, prefix_lengths: Collection[int] = (), sound: int | None = None) -> Fingerprint:
+    """The fingerprint of the file at `path`, without parsing it; of its first `sound` bytes where so many are given.
 
     Raises:
         SourceError: the file cannot be opened, or is damaged before its first byte.
     """
     hasher = Hasher(prefix_lengths)
     try:
-        for _ in hasher.watch(decompressed.pieces(path)):
+        for _ in hasher.watch(decompressed.pieces(path, sound)):
             pass
     except DamagedError:
         pass  # told in the result

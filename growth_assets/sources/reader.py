@@ -35,12 +35,14 @@ class Reading:
         prefix_lengths: Collection[int] = (),
         chunk_bytes: int = CHUNK_BYTES,
         growing: bool = False,
+        sound: int | None = None,
     ) -> None:
         self._path = path
         self._source = source
         self._context = Context(str(path), default_hostname, source.utc_offset, source.log_format)
         self._chunk_bytes = chunk_bytes
         self._growing = growing
+        self._sound = sound
         self._hasher = Hasher(prefix_lengths)
         self._batches = self._read()
         self._exhausted = False
@@ -72,7 +74,7 @@ class Reading:
         return self._hasher.result()
 
     def _read(self) -> Generator[Batch, None, None]:
-        pieces = self._hasher.watch(decompressed.pieces(self._path))
+        pieces = self._hasher.watch(decompressed.pieces(self._path, self._sound))
         head, pieces = _head(pieces)
         self._growing = self._growing and bool(head) and decompressed.packed_with(self._path) is None
         if head:
@@ -171,6 +173,7 @@ def read(
     prefix_lengths: Collection[int] = (),
     chunk_bytes: int = CHUNK_BYTES,
     growing: bool = False,
+    sound: int | None = None,
 ) -> Reading:
     """Begin to read the file at `path`; nothing is opened before the first batch is asked for.
 
@@ -182,12 +185,19 @@ def read(
         chunk_bytes: about how many decompressed bytes are parsed at once.
         growing: the file may still be written: a last line without a newline is left for later, unless the file is
             packed, or the line is an event that nothing can be missing from.
+        sound: of a corrupt archive, how many bytes are to be read; more of them may be wrong.
 
     Returns:
         Batches in line order; while iterating, SourceError when the file cannot be read at all.
     """
     return Reading(
-        path, source, default_hostname, prefix_lengths=prefix_lengths, chunk_bytes=chunk_bytes, growing=growing
+        path,
+        source,
+        default_hostname,
+        prefix_lengths=prefix_lengths,
+        chunk_bytes=chunk_bytes,
+        growing=growing,
+        sound=sound,
     )
 
 

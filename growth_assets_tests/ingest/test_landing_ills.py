@@ -118,15 +118,10 @@ def test_forbidden_file_is_told_to_whoever_may_not_read(site, write, monkeypatch
     assert "permission denied" in told(site)["a.ndjson"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "garbled"])
-def test_damaged_archive_gives_what_came_before_and_says_so(site, write, damage):
+def test_cut_archive_gives_what_came_before_and_says_so(site, write):
     # Numbers that do not repeat pack badly, so that a good part comes before the damage.
-    packed = bytearray(gzip.compress(b"".join(write.event(n, token=os.urandom(40).hex()) for n in range(2_000))))
-    if damage == "cut":
-        del packed[-len(packed) // 3 :]
-    else:
-        packed[len(packed) // 2 : len(packed) // 2 + 2_000] = bytes(2_000)
-    site.put("a.ndjson.gz", bytes(packed))
+    packed = gzip.compress(b"".join(write.event(n, token=os.urandom(40).hex()) for n in range(2_000)))
+    site.put("a.ndjson.gz", packed[: -len(packed) // 3])
     landed = site.land()
     (entry,) = landed.read
     assert 0 < entry.events < 2_000

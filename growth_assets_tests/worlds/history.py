@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 from collections import Counter
@@ -39,7 +40,7 @@ class History:
     def step(self) -> None:
         """Something happens to a file."""
         happenings: list[Callable[[], bool]] = [*[self._write] * 4, self._rotate, self._copy, self._pack, self._again]
-        happenings += [self._delete, self._move, self._touch, self._half_copied]
+        happenings += [self._delete, self._move, self._touch, self._half_copied, self._garbled]
         happening = self.random.choice(happenings)
         if happening():
             self.tally[happening.__name__.strip("_")] += 1
@@ -134,6 +135,18 @@ class History:
         packed = PACKERS[stream.packed](stream.content)
         stream.path.write_bytes(packed[: self.random.randint(1, len(packed) - 1)])
         stream.damaged = True
+        return True
+
+    def _garbled(self) -> bool:
+        stream = self._some()
+        if not (stream and stream.path and stream.now):
+            return False
+        packed = bytearray(gzip.compress(stream.now, compresslevel=0, mtime=0))
+        # Before the checksum and the length: nothing but the checksum tells.
+        packed[self.random.randint(15, len(packed) - 9)] ^= 1 << self.random.randrange(8)
+        copy = self._new(stream.kind)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(packed)
         return True
 
     def _again(self) -> bool:

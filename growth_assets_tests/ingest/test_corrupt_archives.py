@@ -1,0 +1,88 @@
+"""Archives with wrong bytes in them: nothing counts that no checksum vouched for, and the good file counts once."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+
+import pytest
+import zstandard
+
+PACK = {
+    "gz": lambda data: gzip.compress(data, mtime=0),
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstandard.ZstdCompressor(write_checksum=True).compress,
+}
+
+
+def noisy(write, numbers: range) -> bytes:
+    """Events that pack badly, so that wrong bytes come out before the damage is noticed."""
+    return b"".join(write.event(number, token=os.urandom(60).hex()) for number in numbers)
+
+
+def broken(packed: bytes) -> bytes:
+    middle = len(packed) * 3 // 4
+    return packed[:middle] + bytes(each ^ 0xFF for each in packed[middle : middle + 200]) + packed[middle + 200 :]
+
+
+def urls(site) -> list[str]:
+    return sorted(row["url"] for row in site.raw())
+
+
+@pytest.mark.parametrize("packing", PACK)
+def test_a_corrupt_archive_counts_nothing_and_the_good_one_once(site, write, packing):
+    content = noisy(write, range(1_500))
+    site.put("a.ndjson", broken(PACK[packing](content)))
+    landed = site.land()
+    assert landed.read == []
+    (told,) = landed.unreadable
+    assert f"{site.landing / 'a.ndjson'}: damaged" in told.error
+    assert told.error.endswith("Bring the file again, or unpack it by hand and bring what is right of it.")
+    site.put("b.ndjson", PACK[packing](content))
+    assert [entry.events for entry in site.land().read] == [1_500]
+    assert [file.name for file in site.land().unreadable] == ["a.ndjson"]
+    assert len(site.raw()) == 1_500
+
+
+def test_a_wrong_byte_that_only_the_checksum_tells_counts_nothing(site, write):
+    content = b"".join(write.event(number) for number in range(20))
+    packed = gzip.compress(content, compresslevel=0)
+    site.put("a.ndjson.gz", packed.replace(b"/page/7", b"/page/8"))
+    assert "incorrect data check" in site.land().unreadable[0].error
+    assert site.raw() == []
+    site.put("a.ndjson.gz", packed)
+    site.land()
+    assert urls(site) == sorted(f"https://www.xx.com/page/{number}" for number in range(20))
+
+
+@pytest.mark.parametrize("packing", PACK)
+def test_members_before_the_corrupt_one_count_and_the_good_file_replaces_them(site, write, packing):
+    first, second = noisy(write, range(30)), noisy(write, range(30, 1_000))
+    pack = PACK[packing]
+    site.put("a.ndjson", pack(first) + broken(pack(second)))
+    (entry,) = site.land().read
+    assert (entry.events, entry.rejected, entry.damaged) == (30, 1, True)
+    assert [reason for _, reason, _ in site.rejected()] == ["damaged_file"]
+    assert site.land().read == []
+    # A copy of it is known as well.
+    site.put("copy.ndjson", pack(first) + broken(pack(second)))
+    site.land()
+    assert len(site.raw()) == 30
+    assert len(site.ledger.current) == 1
+    site.put("b.ndjson", pack(first) + pack(second))
+    site.land()
+    assert len(site.raw()) == 1_000
+    assert site.rejected() == []
+
+
+@pytest.mark.parametrize("packing", PACK)
+def test_what_follows_the_last_member_is_damage_and_all_before_it_counts(site, write, packing):
+    content = b"".join(write.event(number) for number in range(20))
+    site.put("a.ndjson", PACK[packing](content) + b"no archive")
+    assert [(entry.events, entry.rejected) for entry in site.land().read] == [(20, 1)]
+    site.put("a.ndjson", PACK[packing](content))
+    assert [(entry.events, entry.rejected) for entry in site.land().read] == [(20, 0)]
+    assert len(site.raw()) == 20
