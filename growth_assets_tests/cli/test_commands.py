@@ -74,9 +74,11 @@ class TestInit:
         # Every line "# key = value" and "# [table]", but for examples, which are no defaults.
         lines = [re.sub(r"^# (?=[a-z_]+ = |\[)", "", line) for line in text.splitlines()]
         uncommented = "\n".join(lines)
-        assert set(tomllib.loads(uncommented)) == set(settings.Settings.model_fields) - {"data"}
+        assert set(tomllib.loads(uncommented)) == set(settings.Settings.model_fields) - {"data", "alert_urls"}
         examples = {
-            "first_day = 2026-01-01": "", 'country_database = "GeoLite2-Country.mmdb"': "",
+            "first_day = 2026-01-01": "",
+            'days_off = ["2026-12-25", "2027-01-01"]': "",
+            'country_database = "GeoLite2-Country.mmdb"': "",
             'name = "shop"': 'name = "landing"', 'files = "shop/*.log*"': 'files = "**/*"',
             'hostname = "shop.example.com"': "", 'utc_offset = "+00:00"': "",
             "log_format = '%h %l %u %t \"%r\" %>s %b %D'": "",
