@@ -1,9 +1,10 @@
 """Grouping sets with exact distinct visitors, in one pass for each set that needs one.
 
 Counts of events add up, distinct visitors do not: someone who came at nine and at ten is two hourly visitors and one
-daily one. But every visitor has exactly one country and one device brand, since both are functions of the address and
-the user agent that the visitor is a hash of. So distinct visitors are counted only for each set of the dimensions that
-a visitor can have several of, within country and brand, and summed over these.
+daily one. But a visitor has one country and one device brand, since both are functions of the address and the user
+agent that the visitor is a hash of. So distinct visitors are counted only for each set of the dimensions that a visitor
+can have several of, within country and brand, and summed over these. Whom a tracker told apart, without an address, can
+have been in two countries in one day: on such a day every level counts for itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import combinations
 import polars as pl
 
 ADDITIVE = ("dim_country", "dim_device_brand")
-"""Dimensions of which each visitor has exactly one."""
+"""Dimensions of which each visitor has one, but for those that a tracker told apart."""
 
 OVERALL = "overall"
 
@@ -65,6 +66,8 @@ def roll_up(
         .collect()
         .lazy()
     )
+    if own and _several(finest, visitor, own):
+        own, several = [], list(dimensions)
     parts: list[pl.LazyFrame] = []
     for kept in all_sets(several):
         wanted = [level for level in levels if tuple(n for n in level if n in several) == kept]
@@ -97,9 +100,20 @@ def roll_up(
     )
 
 
+def names_of(levels: Iterable[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """`aggregation_level` to the columns that it groups by."""
+    return {level_name(level): level for level in levels}
+
+
 def day_of(events: pl.LazyFrame) -> pl.Expr:
     """The column `ds` of a table made from one day of the fact table."""
     return pl.lit(events.select(pl.col("ds").first()).collect().item(), dtype=pl.String).alias("ds")
+
+
+def _several(finest: pl.LazyFrame, visitor: str, own: Sequence[str]) -> bool:
+    """True where some visitor has more than one value of `own`."""
+    values = finest.select(visitor, *own).unique().select(visitor).collect()
+    return int(values[visitor].n_unique()) < values.height
 
 
 def _level(

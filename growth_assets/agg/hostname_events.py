@@ -6,12 +6,14 @@ without reading them again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from growth_assets.checks.agreement import LEVEL, disagreements
 from growth_assets.contracts.contract import (
     Contract,
+    Finding,
     RowRule,
     column,
     columns,
@@ -85,11 +87,26 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # n
     return Built(counted.collect())
 
 
+def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:  # noqa: ARG001 - every agreement takes them
+    """What of the counts is not what core.fct_website_events says."""
+    hour = pl.col("event_timestamp").dt.hour().cast(pl.Int32).alias("event_hour")
+    counts = {
+        "m_total_events": pl.lit(value=True),
+        "m_unknown_country": pl.col("dim_country") == UNKNOWN_COUNTRY,
+        "m_unknown_brand": pl.col("dim_device_brand") == device.UNKNOWN,
+    }
+    one_level = frame.with_columns(pl.lit("all").alias(LEVEL))
+    return disagreements(
+        inputs[fct.TABLE.name].with_columns(hour), one_level, {"all": KEY}, counts=counts, visitors={}
+    )
+
+
 TABLE = Table(
     name="core.agg_hostname_events",
     description=__doc__,
     contract=contract,
     upstream=(fct.TABLE.name,),
     build=build,
+    agreement=agreement,
     kind="agg",
 )

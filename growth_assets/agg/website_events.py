@@ -7,13 +7,15 @@ not be added up over actions or hours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from growth_assets.agg.grouping_sets import OVERALL, all_sets, day_of, level_name, roll_up
+from growth_assets.agg.grouping_sets import OVERALL, all_sets, day_of, level_name, names_of, roll_up
+from growth_assets.checks.agreement import disagreements, levels_add_up
 from growth_assets.contracts.contract import (
     Contract,
+    Finding,
     FrameRule,
     RowRule,
     column,
@@ -41,6 +43,9 @@ COLUMNS = columns(
 )  # fmt: skip
 
 LEVELS = all_sets(DIMENSIONS)
+
+COUNTS = {"m_total_events": pl.lit(value=True), "m_bot_events": pl.col("is_bot")}
+VISITORS = {"m_unique_visitors": pl.lit(value=True)}
 
 
 def _overall_has_most(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -103,15 +108,19 @@ def contract(settings: Settings) -> Contract:
 
 def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # noqa: ARG001 - every build takes them
     """The 16 rollups of one day of core.fct_website_events."""
-    events = inputs[fct.TABLE.name].with_columns(pl.col("event_timestamp").dt.hour().cast(pl.Int32).alias("event_hour"))
-    rolled = roll_up(
-        events,
-        DIMENSIONS,
-        LEVELS,
-        counts={"m_total_events": pl.lit(value=True), "m_bot_events": pl.col("is_bot")},
-        visitors={"m_unique_visitors": pl.lit(value=True)},
-    )
+    events = _with_hour(inputs)
+    rolled = roll_up(events, DIMENSIONS, LEVELS, counts=COUNTS, visitors=VISITORS)
     return Built(rolled.with_columns(day_of(events)).select(list(COLUMNS)))
+
+
+def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:  # noqa: ARG001 - every agreement takes them
+    """What of the 16 rollups is not what core.fct_website_events says."""
+    found = disagreements(_with_hour(inputs), frame, names_of(LEVELS), counts=COUNTS, visitors=VISITORS)
+    return [*found, levels_add_up(frame, list(COUNTS))]
+
+
+def _with_hour(inputs: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    return inputs[fct.TABLE.name].with_columns(pl.col("event_timestamp").dt.hour().cast(pl.Int32).alias("event_hour"))
 
 
 TABLE = Table(
@@ -120,6 +129,7 @@ TABLE = Table(
     contract=contract,
     upstream=(fct.TABLE.name,),
     build=build,
+    agreement=agreement,
     headline=("m_total_events", "m_unique_visitors", "m_bot_events"),
     checks=("overall_rollup_has_most", "m_total_events_above_minimum"),
     kind="agg",

@@ -7,13 +7,33 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from growth_assets.contracts.contract import Finding
+from growth_assets.contracts.sample import Sample
 from growth_assets.contracts.table import Balance, Table
 
 CONTRACT = "contract"
 """The check that all rules of a table share which have none of their own."""
 
+AGREEMENT = "agreement"
+"""The check that a table says what the one says that it is made from."""
+
 CONSERVATION = "conservation"
 """The check that nothing was lost on the way."""
+
+
+@dataclass(frozen=True)
+class RuleNumbers:
+    """What was found of one rule."""
+
+    rule: str
+    rows: int
+    failing: int
+    """Rows that break it, be they in the table or put aside."""
+    sample: Sample = ()
+
+    @property
+    def share(self) -> float:
+        """Failing rows of all rows."""
+        return self.failing / self.rows if self.rows else 0.0
 
 
 @dataclass(frozen=True)
@@ -26,6 +46,8 @@ class Verdict:
     """ERROR stops the day: what fails so is not published."""
     description: str
     numbers: Mapping[str, int | float] = field(default_factory=dict)
+    rules: Sequence[RuleNumbers] = ()
+    """The numbers of each rule that the check speaks of."""
 
     @property
     def blocks(self) -> bool:
@@ -35,26 +57,52 @@ class Verdict:
 
 def check_names(table: Table) -> tuple[str, ...]:
     """The checks of a table, in order."""
-    return (*table.checks, CONTRACT, *((CONSERVATION,) if table.balance else ()))
+    return (
+        *table.checks,
+        CONTRACT,
+        *((AGREEMENT,) if table.agreement else ()),
+        *((CONSERVATION,) if table.balance else ()),
+    )
 
 
 def verdicts(
-    table: Table, findings: Sequence[Finding], numbers: Mapping[str, int], max_quarantined_share: float
-) -> list[Verdict]:
+    table: Table, findings: Sequence[Finding], numbers: Mapping[str, int], max_quarantined_share: float,
+    aside: Mapping[str, Sample] | None = None,
+) -> list[Verdict]:  # fmt: skip
     """A verdict for each rule that has a check of its own, and one for all others.
 
     A rule that is broken in the frame to be published blocks. Rows put aside for breaking a rule make its check warn,
     and block where they are a larger share of what was received than allowed; those under an excused rule never do.
+    `aside` has some of them to show, by rule. Of a table that may not be empty and is, only the failed ones are given.
     """
     by_rule = {finding.rule: finding for finding in findings}
     judged = {
-        name: _judge(name, by_rule.get(name), numbers, max_quarantined_share, table.excused)
+        name: _judge(
+            name, by_rule.get(name), numbers, max_quarantined_share, table.excused, (aside or {}).get(name, ())
+        )
         for name in dict.fromkeys((*by_rule, *_quarantined_rules(numbers)))
-    }
+    }  # fmt: skip
     missing = [name for name in table.checks if name not in judged]
     if missing:
         raise LookupError(f"{table.name}: no rule of its contract is named {', '.join(missing)}")
-    return [*(judged[name] for name in table.checks), _together(judged, table.checks)]
+    found = [*(judged[name] for name in table.checks), _together(judged, table.checks)]
+    if any(verdict.blocks for verdict in found) and all(finding.rows == 0 for finding in findings):
+        # What holds of every row holds of none as well: where no row is no answer, that is not a check passed.
+        return [verdict for verdict in found if not verdict.passed]
+    return found
+
+
+def agreement(findings: Sequence[Finding]) -> Verdict:
+    """A table says of every group what its events say. No tolerance."""
+    broken = [finding for finding in findings if finding.broken]
+    return Verdict(
+        AGREEMENT,
+        passed=not broken,
+        severity="ERROR",
+        description="; ".join(finding.description for finding in broken or findings),
+        numbers={finding.rule: finding.broken for finding in findings},
+        rules=[RuleNumbers(each.rule, each.rows, each.broken, each.sample) for each in findings],
+    )
 
 
 def conservation(balance: Balance, rows: Mapping[str, int], numbers: Mapping[str, int]) -> Verdict:
@@ -76,8 +124,9 @@ def _quarantined_rules(numbers: Mapping[str, int]) -> list[str]:
 
 
 def _judge(
-    name: str, finding: Finding | None, numbers: Mapping[str, int], allowed: float, excused: Sequence[str]
-) -> Verdict:
+    name: str, finding: Finding | None, numbers: Mapping[str, int], allowed: float, excused: Sequence[str],
+    put_aside: Sample,
+) -> Verdict:  # fmt: skip
     broken = finding.broken if finding else 0
     kept = finding.rows if finding else 0
     aside = numbers.get(f"quarantined_{name}", 0)
@@ -88,6 +137,7 @@ def _judge(
         rows -= sum(numbers.get(f"quarantined_{each}", 0) for each in excused)
     share = aside / rows if rows else 0.0
     too_many = share > allowed
+    sample = (*(finding.sample if finding else ()), *put_aside)
     return Verdict(
         name,
         passed=broken == 0 and aside == 0,
@@ -97,6 +147,7 @@ def _judge(
             "rows": rows, "broken_rows": broken, "quarantined_rows": aside, "quarantined_share": share,
             "allowed_share": allowed,
         },
+        rules=[RuleNumbers(name, rows, broken + aside, sample)],
     )  # fmt: skip
 
 
@@ -113,4 +164,5 @@ def _together(judged: Mapping[str, Verdict], own: Sequence[str]) -> Verdict:
             name: int(verdict.numbers["broken_rows"] + verdict.numbers["quarantined_rows"])
             for name, verdict in others.items()
         },
+        rules=[each for verdict in others.values() for each in verdict.rules],
     )

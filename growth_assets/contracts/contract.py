@@ -16,6 +16,7 @@ import polars as pl
 from pandera.errors import SchemaErrors
 
 from growth_assets.contracts.columns import MAP, SHARED
+from growth_assets.contracts.sample import ROWS_SHOWN, Sample, sample
 
 
 class ContractError(Exception):
@@ -51,6 +52,8 @@ class Finding:
     rows: int
     broken: int
     description: str
+    sample: Sample = ()
+    """A few of the broken rows, without anything that could be about a person."""
 
 
 def column(dtype: pl.DataType, description: str, *, nullable: bool = False) -> pa.Column:
@@ -94,6 +97,28 @@ def unique_key(*names: str, sorted_by: tuple[str, str] | None = None) -> FrameRu
         return frame.select((pl.len() - pl.struct(names).n_unique()).cast(pl.Int64))
 
     return FrameRule("key_unique", broken, f"({', '.join(names)}) is unique")
+
+
+def ds_is_day_of_event() -> FrameRule:
+    """The partition is the UTC day of event_timestamp."""
+    moment, ds = pl.col("event_timestamp"), pl.col("ds")
+
+    def broken(frame: pl.LazyFrame) -> pl.LazyFrame:
+        # Where all rows name one day, its two ends tell: for 10 million rows in 20 ms, and not in seconds.
+        begin = ds.min().str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
+        within = (moment.min() >= begin) & (moment.max() < begin + pl.duration(days=1))
+        one = (ds.min() == ds.max()) & (ds.null_count() + moment.null_count() == 0)
+        if (
+            frame.select((one & within & (begin.dt.strftime("%Y-%m-%d") == ds.min())).fill_null(value=False))
+            .collect()
+            .item()
+        ):
+            return pl.LazyFrame({"broken": [0]})
+        # A null is told by the rule that forbids it.
+        same = (moment.dt.strftime("%Y-%m-%d") == ds) | moment.is_null() | ds.is_null()
+        return frame.select((~same.fill_null(value=False)).sum().cast(pl.Int64))
+
+    return FrameRule("ds_is_day_of_event", broken, "ds is the UTC day of event_timestamp")
 
 
 def not_empty() -> FrameRule:
@@ -189,7 +214,12 @@ class Contract:
         """
         self.require_shape(frame)
         broken = {} if self._passes(frame) else self._broken(frame)
-        return [Finding(rule.name, frame.height, broken.get(rule.name, 0), rule.description) for rule in self.rules]
+        return [
+            Finding(rule.name, frame.height, broken.get(rule.name, 0), rule.description)
+            if rule.name not in broken
+            else Finding(rule.name, frame.height, broken[rule.name], rule.description, _sample_of(rule, frame))
+            for rule in self.rules
+        ]
 
     def _passes(self, frame: pl.DataFrame) -> bool:
         try:
@@ -221,6 +251,14 @@ class Contract:
         if count.shape != (1, 1) or count.item() is None:
             raise ContractError(f"{name} must count the rows that break it, but gave {count.to_dicts()}")
         return int(count.item())
+
+
+def _sample_of(rule: RowRule | FrameRule, frame: pl.DataFrame) -> Sample:
+    """The first rows that break a row rule, with their place in the frame; a frame rule speaks of no row."""
+    if isinstance(rule, FrameRule):
+        return ()
+    rows = frame.lazy().with_row_index("row").filter(~rule.good.fill_null(value=False)).head(ROWS_SHOWN)
+    return sample(rows.collect())
 
 
 def _declared_not_null(names: list[str]) -> FrameRule:

@@ -6,14 +6,14 @@ One string names a table everywhere: `core.fct_website_events` is its asset key,
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
-from growth_assets.contracts.contract import Contract
+from growth_assets.contracts.contract import Contract, Finding
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,8 @@ class Table:
     balance: Balance | None = None
     history: History | None = None
     """Earlier days that the rows depend on, too: when one of them changes, the day is built again."""
+    agreement: Callable[[Mapping[str, pl.LazyFrame], pl.DataFrame, Any], Sequence[Finding]] | None = None
+    """Inputs, the built frame and settings to what in the frame is not what the inputs say, counted in another way."""
     settings_used: tuple[str, ...] = ()
     """Settings that the rows depend on; a change of one makes what was built before outdated."""
     packages: tuple[str, ...] = ()

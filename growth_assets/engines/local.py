@@ -16,8 +16,9 @@ from typing import Literal
 
 import polars as pl
 
-from growth_assets.checks.verdict import Verdict, conservation, verdicts
+from growth_assets.checks.verdict import Verdict, agreement, conservation, verdicts
 from growth_assets.contracts.contract import Contract
+from growth_assets.contracts.sample import Sample, put_aside
 from growth_assets.contracts.table import Built, History, Judgement, Table, Watch
 from growth_assets.engines.past import Past, version_on_disk
 from growth_assets.places import Place
@@ -154,13 +155,21 @@ class Day:
             )
             for other in self.beside[table.name]
         ]
-        staged.append(self._audit(table, self.warehouse.stage(table, self.ds, built.frame), built.frame, built.numbers))
+        aside = {rule: shown for frame in built.beside.values() for rule, shown in put_aside(frame).items()}
+        path = self.warehouse.stage(table, self.ds, built.frame)
+        staged.append(self._audit(table, path, built.frame, built.numbers, aside))
+        # A table that breaks its own contract is not compared: one fault is one red check.
+        if table.agreement and not any(verdict.blocks for verdict in staged[-1].verdicts):
+            staged[-1].verdicts.append(agreement(table.agreement(inputs, built.frame, self.settings)))
         upstream = {name: self._rows(name) for name in table.upstream} if table.balance else {}
         yield from self._publish(table, staged, built, versions, upstream, started)
 
-    def _audit(self, table: Table, path: Path, frame: pl.DataFrame, numbers: Mapping[str, int]) -> _Staged:
+    def _audit(
+        self, table: Table, path: Path, frame: pl.DataFrame, numbers: Mapping[str, int],
+        aside: Mapping[str, Sample] | None = None,
+    ) -> _Staged:  # fmt: skip
         findings = _contract(table, self.settings).audit(frame)
-        judged = verdicts(table, findings, numbers, self.settings.max_quarantined_share)
+        judged = verdicts(table, findings, numbers, self.settings.max_quarantined_share, aside)
         return _Staged(table, path, frame.lazy(), rows_of(path), judged)
 
     def _publish(

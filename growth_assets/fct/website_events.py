@@ -18,6 +18,7 @@ from growth_assets.contracts.contract import (
     RowRule,
     column,
     columns,
+    ds_is_day_of_event,
     not_empty,
     not_null,
     shared,
@@ -86,6 +87,7 @@ def contract(settings: Settings) -> Contract:
             ),
         ),
         frame_rules=(
+            ds_is_day_of_event(),
             unique_key("logged_out_user_id", "event_timestamp", sorted_by=("event_timestamp", "logged_out_user_id")),
             not_empty(),
         ),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import pandera.polars as pa
 import polars as pl
 
 from growth_assets.agg import hostname_events
-from growth_assets.agg.grouping_sets import OVERALL, day_of, level_name, roll_up
+from growth_assets.agg.grouping_sets import OVERALL, day_of, level_name, names_of, roll_up
 from growth_assets.checks import guardrail
+from growth_assets.checks.agreement import disagreements, levels_add_up
 from growth_assets.contracts.contract import (
     Contract,
+    Finding,
     FrameRule,
     RowRule,
     column,
@@ -27,6 +29,8 @@ from growth_assets.fct import website_events as fct
 from growth_assets.settings import Settings
 
 HOST = ("dim_hostname",)
+
+LEVELS = [(), HOST]
 
 SAME_WEEKDAYS = History(hostname_events.TABLE.name, tuple(range(7, 57, 7)))
 """The eight same weekdays before: with them a rate is compared."""
@@ -110,6 +114,12 @@ def rate_contract(rate: dict[str, pa.Column]) -> Contract:
                 & (pl.col("rate_low").is_null() == pl.col("rate_high").is_null()),
                 "rate_low is not above rate_high, and neither is there without the other",
             ),
+            RowRule(
+                "aggregation_level_known",
+                "aggregation_level",
+                pl.col("aggregation_level").is_in(list(names_of(LEVELS))),
+                "aggregation_level is dim_hostname or overall",
+            ),
         ),
         frame_rules=(
             unique_key("aggregation_level", "dim_hostname"),
@@ -153,19 +163,7 @@ def conversion(
     """
     _, value, numerator, denominator, *_ = rate
     events = inputs[fct.TABLE.name]
-    person, bot = ~pl.col("is_bot"), pl.col("is_bot")
-    rolled = roll_up(
-        events,
-        HOST,
-        [(), HOST],
-        counts={
-            numerator: above & person,
-            denominator: below & person,
-            bot_name(numerator): above & bot,
-            bot_name(denominator): below & bot,
-        },
-        visitors={people_name(numerator): above & person},
-    ).with_columns(day_of(events))
+    rolled = roll_up(events, HOST, LEVELS, **_measures(rate, above, below)).with_columns(day_of(events))
     counted = pl.concat([inputs[SAME_WEEKDAYS.name], inputs[hostname_events.TABLE.name]])
     ds = rolled["ds"][0]
     judged = (
@@ -188,6 +186,35 @@ def conversion(
         )
         .select(list(rate))
     )  # fmt: skip
+
+
+def conversion_agreement(
+    inputs: Mapping[str, pl.LazyFrame],
+    frame: pl.DataFrame,
+    rate: dict[str, pa.Column],
+    *,
+    above: pl.Expr,
+    below: pl.Expr,
+) -> Sequence[Finding]:
+    """What of the metric is not what core.fct_website_events says."""
+    measures = _measures(rate, above, below)
+    found = disagreements(inputs[fct.TABLE.name], frame, names_of(LEVELS), **measures)
+    return [*found, levels_add_up(frame, list(measures["counts"]))]
+
+
+def _measures(rate: dict[str, pa.Column], above: pl.Expr, below: pl.Expr) -> dict[str, dict[str, pl.Expr]]:
+    """The events and the visitors that are counted, by column."""
+    _, _, numerator, denominator, *_ = rate
+    person, bot = ~pl.col("is_bot"), pl.col("is_bot")
+    return {
+        "counts": {
+            numerator: above & person,
+            denominator: below & person,
+            bot_name(numerator): above & bot,
+            bot_name(denominator): below & bot,
+        },
+        "visitors": {people_name(numerator): above & person},
+    }
 
 
 _COUNTED = ("ds", "aggregation_level", "dim_hostname")

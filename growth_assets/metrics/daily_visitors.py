@@ -6,12 +6,23 @@ hosts: who reads both sites is one person overall.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from growth_assets.agg.grouping_sets import day_of, level_name, roll_up
-from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_null, rolled_up, shared, unique_key
+from growth_assets.agg.grouping_sets import day_of, level_name, names_of, roll_up
+from growth_assets.checks.agreement import disagreements, levels_add_up
+from growth_assets.contracts.contract import (
+    Contract,
+    Finding,
+    RowRule,
+    column,
+    columns,
+    not_null,
+    rolled_up,
+    shared,
+    unique_key,
+)
 from growth_assets.contracts.table import Built, Table
 from growth_assets.fct import website_events as fct
 from growth_assets.metrics.conversion import hosts_add_up, one_overall_row
@@ -74,8 +85,7 @@ def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for eve
 def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     """The visitors of one day of core.fct_website_events."""
     events = inputs[fct.TABLE.name]
-    hit = pl.col("dim_action_type").is_in(list(settings.hit_actions))
-    person, bot = hit & ~pl.col("is_bot"), hit & pl.col("is_bot")
+    person, bot = _hits(settings)
     rolled = roll_up(
         events,
         DIMENSIONS,
@@ -88,12 +98,28 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     return Built(frame.filter(anything | (pl.col("aggregation_level") == "overall")))
 
 
+def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:
+    """What of the visitors is not what core.fct_website_events says."""
+    person, bot = _hits(settings)
+    counts = {"m_website_hits": person, "m_bot_website_hits": bot}
+    visitors = {"m_visitors": person, "m_bot_visitors": bot}
+    found = disagreements(inputs[fct.TABLE.name], frame, names_of(LEVELS), counts=counts, visitors=visitors)
+    return [*found, levels_add_up(frame, list(counts))]
+
+
+def _hits(settings: Settings) -> tuple[pl.Expr, pl.Expr]:
+    """True for the hits of people, and for those of bots."""
+    hit = pl.col("dim_action_type").is_in(list(settings.hit_actions))
+    return hit & ~pl.col("is_bot"), hit & pl.col("is_bot")
+
+
 TABLE = Table(
     name="metrics.daily_visitors",
     description=__doc__,
     contract=contract,
     upstream=(fct.TABLE.name,),
     build=build,
+    agreement=agreement,
     headline=("m_visitors", "m_website_hits", "m_bot_visitors", "m_bot_website_hits"),
     settings_used=("hit_actions",),
     kind="metric",

@@ -6,12 +6,24 @@ referrer stand under `(none)` by referrer and under `direct` by source.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from growth_assets.agg.grouping_sets import day_of, level_name, roll_up
-from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_null, rolled_up, shared, unique_key
+from growth_assets.agg.grouping_sets import day_of, level_name, names_of, roll_up
+from growth_assets.checks.agreement import disagreements
+from growth_assets.contracts.contract import (
+    Contract,
+    Finding,
+    RowRule,
+    column,
+    columns,
+    not_null,
+    rolled_up,
+    shared,
+    unique_key,
+)
+from growth_assets.contracts.sample import ROWS_SHOWN, sample
 from growth_assets.contracts.table import Built, Table
 from growth_assets.fct import website_events as fct
 from growth_assets.settings import Settings
@@ -38,6 +50,9 @@ COLUMNS = columns(
 )
 
 
+COUNTS, VISITORS = {"m_website_hits": pl.lit(value=True)}, {"m_visitors": pl.lit(value=True)}
+
+
 def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for every site
     """What metrics.traffic_breakdown keeps."""
     return Contract(
@@ -49,6 +64,12 @@ def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for eve
                 "traffic_share",
                 pl.col("traffic_share").is_between(0, 1, closed="right"),
                 "traffic_share is above 0 and at most 1",
+            ),
+            RowRule(
+                "traffic_share_is_ratio",
+                "traffic_share",
+                pl.col("traffic_share") == pl.col("m_website_hits") / pl.col("m_total_website_hits"),
+                "traffic_share is m_website_hits / m_total_website_hits",
             ),
             RowRule(
                 "visitors_within_hits",
@@ -70,17 +91,7 @@ def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for eve
 
 def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     """The breakdown of one day of core.fct_website_events."""
-    hits = inputs[fct.TABLE.name].filter(
-        ~pl.col("is_bot") & pl.col("dim_action_type").is_in(list(settings.hit_actions))
-    )
-    hits = hits.with_columns(pl.col("dim_referrer_domain").fill_null(NO_REFERRER))
-    rolled = roll_up(
-        hits,
-        DIMENSIONS,
-        LEVELS,
-        counts={"m_website_hits": pl.lit(value=True)},
-        visitors={"m_visitors": pl.lit(value=True)},
-    )
+    rolled = roll_up(_hits(inputs, settings), DIMENSIONS, LEVELS, counts=COUNTS, visitors=VISITORS)
     total = pl.col("m_website_hits").sum().over("aggregation_level", "dim_hostname")
     frame = rolled.with_columns(
         total.alias("m_total_website_hits"),
@@ -90,12 +101,31 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     return Built(frame)
 
 
+def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:
+    """What of the breakdown is not what core.fct_website_events says."""
+    found = disagreements(_hits(inputs, settings), frame, names_of(LEVELS), counts=COUNTS, visitors=VISITORS)
+    made = pl.col("m_website_hits").sum().over("aggregation_level", "dim_hostname")
+    off = frame.filter(made != pl.col("m_total_website_hits"))
+    total = Finding(
+        "groups_make_the_total", frame.height, off.height,
+        "m_total_website_hits is the hits of all groups of the host, or of all hosts", sample(off.head(ROWS_SHOWN)),
+    )  # fmt: skip
+    return [*found, total]
+
+
+def _hits(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> pl.LazyFrame:
+    """The hits of people, those without a referrer under a name."""
+    hit = ~pl.col("is_bot") & pl.col("dim_action_type").is_in(list(settings.hit_actions))
+    return inputs[fct.TABLE.name].filter(hit).with_columns(pl.col("dim_referrer_domain").fill_null(NO_REFERRER))
+
+
 TABLE = Table(
     name="metrics.traffic_breakdown",
     description=__doc__,
     contract=contract,
     upstream=(fct.TABLE.name,),
     build=build,
+    agreement=agreement,
     settings_used=("hit_actions",),
     kind="metric",
 )

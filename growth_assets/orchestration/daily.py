@@ -29,6 +29,7 @@ from growth_assets.engines.past import Past
 from growth_assets.ingest import ledger
 from growth_assets.orchestration import attempts
 from growth_assets.orchestration.catalogue import refresh_catalogue
+from growth_assets.orchestration.rule_tables import rule_tables
 from growth_assets.orchestration.specs import asset_key, asset_spec, check_specs, table_name
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
@@ -271,7 +272,7 @@ def _shown(value: object) -> str | int | float | bool:
 
 
 def _check_metadata(verdict: Verdict, outcome: Outcome) -> Mapping[str, Any]:
-    metadata: dict[str, Any] = dict(verdict.numbers)
+    metadata: dict[str, Any] = {**verdict.numbers, **rule_tables(verdict)}
     if not verdict.passed and verdict.numbers.get("quarantined_rows") and outcome.refused_beside is not None:
         # The rows that break the rule are not those of the table, but those put aside.
         metadata["not_published"] = dg.MetadataValue.path(str(outcome.refused_beside))

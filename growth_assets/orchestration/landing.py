@@ -8,6 +8,7 @@ from pydantic import Field
 
 from growth_assets.checks.verdict import CONTRACT, verdicts
 from growth_assets.contracts.contract import Finding
+from growth_assets.contracts.sample import Sample
 from growth_assets.ingest import ledger
 from growth_assets.ingest.conservation import accounts
 from growth_assets.ingest.files import Unreadable
@@ -17,6 +18,7 @@ from growth_assets.ingest.out_of_range import Survey, first_day, put_aside
 from growth_assets.ingest.replay import Replayed, replay
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.code_server import reload_definitions
+from growth_assets.orchestration.rule_tables import rule_tables
 from growth_assets.orchestration.specs import SHARED_CHECKS, asset_key, asset_spec
 from growth_assets.raw import rejected_lines
 from growth_assets.settings import Settings
@@ -250,6 +252,7 @@ def rejected_lines_kept(settings: Settings, entries: Sequence[Entry]) -> dg.Asse
     table = rejected_lines.TABLE
     contract = table.contract(settings)
     rows, broken = 0, dict.fromkeys(contract.rule_names, 0)
+    samples: dict[str, Sample] = {}
     with ledger.held(settings.workplace):
         for entry in entries:
             path = ledger.rejected_path(settings.warehouse, entry.id)
@@ -258,14 +261,18 @@ def rejected_lines_kept(settings: Settings, entries: Sequence[Entry]) -> dg.Asse
                 for start in range(0, entry.rejected, AUDITED_AT_ONCE):
                     for finding in contract.audit(lines.slice(start, AUDITED_AT_ONCE).collect()):
                         broken[finding.rule] += finding.broken
+                        samples[finding.rule] = samples.get(finding.rule) or finding.sample
             rows += entry.rejected
-    findings = [Finding(rule.name, rows, broken[rule.name], rule.description) for rule in contract.rules]
+    findings = [
+        Finding(rule.name, rows, broken[rule.name], rule.description, samples.get(rule.name, ()))
+        for rule in contract.rules
+    ]
     (verdict,) = verdicts(table, findings, {}, settings.max_quarantined_share)
     return dg.AssetCheckResult(
         asset_key=LANDING_KEYS[1],
         check_name=verdict.check,
         passed=verdict.passed,
         severity=dg.AssetCheckSeverity[verdict.severity],
-        metadata=dict(verdict.numbers),
+        metadata={**verdict.numbers, **rule_tables(verdict)},
         description=verdict.description,
     )

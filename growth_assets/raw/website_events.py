@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from growth_assets.contracts.columns import MAP, MICROSECONDS, RECEIVED
-from growth_assets.contracts.contract import Contract, RowRule, column, columns, not_empty, not_null, shared
+from growth_assets.contracts.contract import Contract, column, columns, ds_is_day_of_event, not_empty, not_null, shared
 from growth_assets.contracts.table import Balance, Table
 from growth_assets.settings import Settings
 
@@ -51,14 +51,8 @@ def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for eve
         row_rules=(
             not_null("event_timestamp"),
             not_null("line_number"),
-            RowRule(
-                "ds_is_day_of_event",
-                "ds",
-                pl.col("event_timestamp").dt.strftime("%Y-%m-%d") == pl.col("ds"),
-                "ds is the UTC day of event_timestamp",
-            ),
         ),
-        frame_rules=(not_empty(),),
+        frame_rules=(ds_is_day_of_event(), not_empty()),
     )
 
 

@@ -112,10 +112,9 @@ def _raw() -> list[Planted]:
     table = "raw.website_events"
     first = {"line_number": 1}
     return [
-        *_nulls(table, {"event_timestamp": {"ds_is_day_of_event"}, "line_number": set()}, first),
+        *_nulls(table, {"event_timestamp": set(), "line_number": set()}, first),
         Planted(table, "ds_is_day_of_event", changed(good(table), first, ds="2026-03-13"), "the day before"),
         Planted(table, "ds_is_day_of_event", changed(good(table), first, ds="2026-3-14"), "no leading zero"),
-        Planted(table, "ds_is_day_of_event", changed(good(table), first, ds=None), "no day", also=NULL),
         Planted(table, "not_empty", good(table).clear(), "no row"),
     ]
 
@@ -163,6 +162,11 @@ def _fct() -> list[Planted]:
         Planted(table, "key_unique", doubled(frame, first), "a row twice"),
         Planted(
             table, "key_unique", changed(frame, first, event_timestamp=at("09:00:00")), "two events at one time"
+        ),
+        Planted(table, "ds_is_day_of_event", changed(frame, first, ds="2026-03-13"), "the day before"),
+        Planted(
+            table, "ds_is_day_of_event", frame.with_columns(ds=pl.lit("2026-03-15")), "all the day after",
+            broken=frame.height,
         ),
         Planted(table, "not_empty", frame.clear(), "no row"),
     ]  # fmt: skip
@@ -259,6 +263,7 @@ def _rate(table: str, value: str, numerator: str, denominator: str) -> list[Plan
         Planted(table, "guardrail_state_known", changed(frame, other, guardrail_state="fine"), "no such state"),
         Planted(table, "interval_in_order", changed(frame, other, rate_low=0.5, rate_high=0.4), "upside down"),
         Planted(table, "interval_in_order", changed(frame, other, rate_low=0.5, rate_high=None), "half an interval"),
+        Planted(table, "aggregation_level_known", changed(frame, other, aggregation_level="dim_city"), "no such level"),
         Planted(table, "key_unique", doubled(frame, other), "a host twice"),
         Planted(
             table, "one_overall_row",
@@ -313,15 +318,27 @@ def _traffic() -> list[Planted]:
     table = "metrics.traffic_breakdown"
     frame = good(table)
     linkedin = {"aggregation_level": "dim_source", "dim_source": "LinkedIn"}
+    ratio = frozenset({"traffic_share_is_ratio"})
     return [
         Planted(
             table, "group_not_empty", changed(frame, linkedin, m_website_hits=0), "no hit",
-            also=frozenset({"visitors_within_hits"}),
+            also=frozenset({"visitors_within_hits", "traffic_share_is_ratio"}),
         ),
-        Planted(table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=0.0), "none"),
-        Planted(table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=1.0001), "more than all"),
-        Planted(table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=None), "null", also=NULL),
-        Planted(table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=float("nan")), "no number"),
+        Planted(table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=0.0), "none", also=ratio),
+        Planted(table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=1.1), "above all", also=ratio),
+        Planted(
+            table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=None), "null", also=ratio | NULL
+        ),
+        Planted(
+            table, "traffic_share_in_range", changed(frame, linkedin, traffic_share=float("nan")), "no number",
+            also=ratio,
+        ),
+        Planted(table, "traffic_share_is_ratio", changed(frame, linkedin, traffic_share=0.999), "another share"),
+        Planted(
+            table, "declared_not_null", changed(frame, linkedin, m_total_website_hits=None), "m_total_website_hits",
+            also=ratio,
+        ),
+        Planted(table, "traffic_share_is_ratio", changed(frame, linkedin, m_total_website_hits=99), "another total"),
         Planted(table, "visitors_within_hits", changed(frame, linkedin, m_visitors=2), "more than hits"),
         Planted(table, "visitors_within_hits", changed(frame, linkedin, m_visitors=0), "hits of nobody"),
         Planted(table, "aggregation_level_known", changed(frame, linkedin, aggregation_level="overall"), "not here"),

@@ -38,7 +38,8 @@ def run(settings: Settings) -> dg.AssetCheckEvaluation:
 
 
 def numbers(evaluation) -> dict[str, int]:
-    return {name: value.value if hasattr(value, "value") else value for name, value in evaluation.metadata.items()}
+    values = {name: getattr(value, "value", value) for name, value in evaluation.metadata.items()}
+    return {name: value for name, value in values.items() if isinstance(value, int)}
 
 
 NONE_BROKEN = {"not_null_line_number": 0, "not_null_reason": 0, "not_null_source_file": 0, "declared_not_null": 0}

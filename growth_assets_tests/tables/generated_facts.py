@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from growth_assets_tests.tables.days import MIDNIGHT, fact, fact_day
 
 VISITORS = [
-    # A visitor has one country and one brand, since both are functions of what the visitor is a hash of.
+    # A visitor has one country and one brand, since both are functions of what the visitor is a hash of. But for whom a
+    # tracker told apart without an address: that one may travel.
+    {"logged_out_user_id": 14, "dim_country": "US", "dim_device_brand": "unknown", "is_bot": False},
     {"logged_out_user_id": 11, "dim_country": "US", "dim_device_brand": "Apple", "is_bot": False},
     {"logged_out_user_id": -12, "dim_country": "US", "dim_device_brand": "Apple", "is_bot": False},
     {"logged_out_user_id": 13, "dim_country": "US", "dim_device_brand": "unknown", "is_bot": False},
