@@ -96,9 +96,7 @@ def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings:
         "m_unknown_brand": pl.col("dim_device_brand") == device.UNKNOWN,
     }
     one_level = frame.with_columns(pl.lit("all").alias(LEVEL))
-    return disagreements(
-        inputs[fct.TABLE.name].with_columns(hour), one_level, {"all": KEY}, counts=counts, visitors={}
-    )
+    return disagreements(inputs[fct.TABLE.name].with_columns(hour), one_level, {"all": KEY}, counts=counts, visitors={})
 
 
 TABLE = Table(

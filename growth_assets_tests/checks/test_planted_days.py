@@ -194,7 +194,18 @@ def _metrics() -> list[Disagreeing]:
     return found
 
 
-DISAGREEING = [*_agg(), *_metrics()]
+def _hostnames() -> list[Disagreeing]:
+    name = "core.agg_hostname_events"
+    frame, group = good(name), {"dim_hostname": "www.xx.com", "event_hour": 8}
+    return [
+        Disagreeing(name, "m_total_events", changed(frame, group, m_total_events=2), "an event too many"),
+        Disagreeing(name, "m_total_events", without(frame, group), "a group is missing"),
+        Disagreeing(name, "m_unknown_country", changed(frame, group, m_unknown_country=1), "a country unknown"),
+        Disagreeing(name, "m_unknown_brand", changed(frame, group, m_unknown_brand=1), "a brand unknown"),
+    ]
+
+
+DISAGREEING = [*_agg(), *_hostnames(), *_metrics()]
 
 
 @pytest.mark.parametrize("planted", DISAGREEING, ids=str)
