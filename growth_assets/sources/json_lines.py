@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from growth_assets.sources.batch import Batch
 from growth_assets.sources.format import Context, TextFormat, share_of
 from growth_assets.sources.json_values import Object, clean, from_json
 from growth_assets.sources.reasons import Reason
-from growth_assets.sources.records import RecordReader, Records
+from growth_assets.sources.records import RecordLines, RecordReader
 from growth_assets.sources.said import Leaves
-from growth_assets.sources.text import Lines
 
 
 def text_format(
@@ -45,47 +43,24 @@ def text_format(
     def share(lines: Sequence[str]) -> float:
         return share_of(lines, fits)
 
-    return TextFormat(
-        name, share, lambda context: JsonLinesParser(reader, context), looks_like, telling, self_delimiting=True
-    )
+    def found(line: str) -> Leaves | Reason:
+        return _leaves(line, reader)
+
+    def parser(context: Context) -> RecordLines:
+        return RecordLines(reader, found, context)
+
+    return TextFormat(name, share, parser, looks_like, telling, self_delimiting=True)
 
 
-class JsonLinesParser:
-    """Reads the lines of one file."""
-
-    header = ""
-
-    def __init__(self, reader: RecordReader, context: Context) -> None:
-        self._reader = reader
-        self._context = context
-
-    def parse(self, lines: Lines) -> Batch:
-        """The events and rejected lines of `lines`."""
-        records = Records(self._reader, self._context)
-        for number, line in enumerate(lines.text, start=lines.first_line):
-            text = line.rstrip("\r\n")
-            undecodable = number - lines.first_line in lines.undecodable
-            found = Reason.NOT_UTF8 if undecodable else self._found(text)
-            if isinstance(found, Reason):
-                records.reject(number, found, text)
-            else:
-                records.add(number, text, found)
-        return records.batch()
-
-    def flush(self) -> None:
-        """A line never waits for the next."""
-
-    def _found(self, line: str) -> Leaves | Reason:
-        if not line.strip():
-            return Reason.BLANK_LINE
-        try:
-            record = from_json(line)
-        except ValueError:
-            return Reason.NOT_JSON
-        if not isinstance(record, Object):
-            return Reason.NOT_AN_OBJECT
-        found = self._reader.leaves(record)
-        if "\\ud" in line or "\\uD" in line:
-            # Half a surrogate pair may be among them.
-            return [clean(name) for name in found[0]], [clean(text) for text in found[1]]
-        return found
+def _leaves(line: str, reader: RecordReader) -> Leaves | Reason:
+    try:
+        record = from_json(line)
+    except ValueError:
+        return Reason.NOT_JSON
+    if not isinstance(record, Object):
+        return Reason.NOT_AN_OBJECT
+    found = reader.leaves(record)
+    if "\\ud" in line or "\\uD" in line:
+        # Half a surrogate pair may be among them.
+        return [clean(name) for name in found[0]], [clean(text) for text in found[1]]
+    return found

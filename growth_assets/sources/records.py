@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import polars as pl
@@ -16,6 +16,7 @@ from growth_assets.sources.json_values import Object
 from growth_assets.sources.native import Row
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.said import Leaves, Said
+from growth_assets.sources.text import Lines
 
 MOST_HELD = 20_000
 """Records that are held as Python objects, which take several times the room of their text."""
@@ -46,6 +47,33 @@ class RecordReader(Protocol):
     def events(self, said: Alike, context: Context) -> tuple[pl.DataFrame, pl.Series] | None:
         """`event` of records of one shape, where it can be told for a column; see the implementations."""
         ...
+
+
+class RecordLines:
+    """A parser of lines that hold a record each, whatever it is written in."""
+
+    header = ""
+
+    def __init__(self, reader: RecordReader, found: Callable[[str], Leaves | Reason], context: Context) -> None:
+        self._reader, self._found, self._context = reader, found, context
+
+    def parse(self, lines: Lines) -> Batch:
+        """The events and rejected lines of `lines`."""
+        records = Records(self._reader, self._context)
+        for number, line in enumerate(lines.text, start=lines.first_line):
+            text = line.rstrip("\r\n")
+            if number - lines.first_line in lines.undecodable:
+                found: Leaves | Reason = Reason.NOT_UTF8
+            else:
+                found = self._found(text) if text.strip() else Reason.BLANK_LINE
+            if isinstance(found, Reason):
+                records.reject(number, found, text)
+            else:
+                records.add(number, text, found)
+        return records.batch()
+
+    def flush(self) -> None:
+        """A line never waits for the next."""
 
 
 class Records:

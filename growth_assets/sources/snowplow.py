@@ -10,12 +10,10 @@ import re
 from collections.abc import Sequence
 from itertools import compress
 
-from growth_assets.sources.batch import Batch
 from growth_assets.sources.format import Context, TextFormat, share_of
 from growth_assets.sources.reasons import Reason
-from growth_assets.sources.records import Records
+from growth_assets.sources.records import RecordLines
 from growth_assets.sources.said import Leaves
-from growth_assets.sources.text import Lines
 from growth_assets.sources.tracked import ISO_UTC, Tracker
 
 COLUMNS = tuple(
@@ -75,34 +73,11 @@ TRACKER = Tracker(
 )  # fmt: skip
 
 
-class SnowplowParser:
-    """Reads the lines of one file."""
-
-    header = ""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
-    def parse(self, lines: Lines) -> Batch:
-        """The events and rejected lines of `lines`."""
-        records = Records(TRACKER, self._context)
-        for number, line in enumerate(lines.text, start=lines.first_line):
-            text = line.rstrip("\r\n")
-            undecodable = number - lines.first_line in lines.undecodable
-            found = Reason.NOT_UTF8 if undecodable else _found(text)
-            if isinstance(found, Reason):
-                records.reject(number, found, text)
-            else:
-                records.add(number, text, found)
-        return records.batch()
-
-    def flush(self) -> None:
-        """A line never waits for the next."""
+def _parser(context: Context) -> RecordLines:
+    return RecordLines(TRACKER, _found, context)
 
 
 def _found(line: str) -> Leaves | Reason:
-    if not line.strip():
-        return Reason.BLANK_LINE
     texts = line.split("\t")
     if len(texts) != len(COLUMNS):
         return Reason.WRONG_FIELD_COUNT
@@ -120,5 +95,5 @@ def _share(lines: Sequence[str]) -> float:
 
 
 FORMAT = TextFormat(
-    "snowplow", _share, SnowplowParser, f"{len(COLUMNS)} columns between tabs, the fourth being collector_tstamp"
+    "snowplow", _share, _parser, f"{len(COLUMNS)} columns between tabs, the fourth being collector_tstamp"
 )
