@@ -23,6 +23,10 @@ LINES_AT_ONCE = 100_000
 """Lines that are compared at a time, so that memory is bounded."""
 
 
+QUARTER = 15 * 60 * 1_000_000
+"""Offsets are whole quarters of an hour, in microseconds."""
+
+
 def may_begin(shorter: Entry, longer: Entry) -> bool:
     """False where the ledger tells already that `shorter` is no beginning of `longer`."""
     if shorter.reading != longer.reading or shorter.length >= longer.length or not shorter.beginnings:
@@ -30,16 +34,34 @@ def may_begin(shorter: Entry, longer: Entry) -> bool:
     return all(longer.beginnings.get(length) == sha256 for length, sha256 in shorter.beginnings.items())
 
 
-def read_alike(sure_below: int, shorter: ReadFiles, longer: ReadFiles) -> bool:
-    """True where all lines with a number less than `sure_below`, one at least, gave the same in both."""
+def read_alike(sure_below: int, shorter: ReadFiles, longer: ReadFiles, *, replayed: bool) -> bool:
+    """True where all lines with a number less than `sure_below`, one at least, gave the same in both.
+
+    What was an event of the longer one before it was `replayed` stays as other settings had it read. Such an event is
+    the same where it differs in nothing but what an encoding, an offset or a default host makes of a line.
+    """
     return sure_below > 1 and all(
-        _lines(first, sure_below, mine, columns).equals(_lines(first, sure_below, theirs, columns))
-        for mine, theirs, columns in (
-            (shorter.events, longer.events, tuple(RECEIVED)),
-            (shorter.rejected, longer.rejected, tuple(REJECTED)),
-        )
+        _lines_alike(first, sure_below, shorter, longer, replayed=replayed)
         for first in range(1, sure_below, LINES_AT_ONCE)
     )
+
+
+def _lines_alike(first: int, below: int, shorter: ReadFiles, longer: ReadFiles, *, replayed: bool) -> bool:
+    events = _lines(first, below, shorter.events, tuple(RECEIVED)), _lines(first, below, longer.events, tuple(RECEIVED))
+    rejected = [_lines(first, below, each.rejected, tuple(REJECTED)) for each in (shorter, longer)]
+    if not replayed:
+        return events[0].equals(events[1]) and rejected[0].equals(rejected[1])
+    was_event = rejected[0]["line_number"].is_in(events[1]["line_number"].implode())
+    is_event = events[1]["line_number"].is_in(events[0]["line_number"].implode())
+    return _whatever_settings(events[0]).equals(_whatever_settings(events[1].filter(is_event))) and rejected[0].filter(
+        ~was_event
+    ).equals(rejected[1])
+
+
+def _whatever_settings(events: pl.DataFrame) -> pl.DataFrame:
+    """What of events is the same whatever the encoding, offset and default host of their source are."""
+    texts = pl.col(pl.String).exclude("hostname").str.replace_all(r"[^\x00-\x7f]+", "?")
+    return events.select("line_number", texts, pl.col("event_timestamp").dt.epoch("us") % QUARTER)
 
 
 class ReadFiles:

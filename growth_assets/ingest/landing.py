@@ -288,7 +288,7 @@ class _Look:
             if beginning.may_begin(entry, other):
                 rejected = ledger.rejected_path(self.settings.warehouse, other.id)
                 theirs = ReadFiles(ledger.segment_folder(self.folder, other.id), rejected)
-                if beginning.read_alike(sure_below, mine, theirs):
+                if beginning.read_alike(sure_below, mine, theirs, replayed=other.replayed):
                     return other
         return None
 

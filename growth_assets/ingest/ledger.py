@@ -79,6 +79,8 @@ class Entry:
     """Length to SHA-256 of so many first bytes, for the `lengths_told` that it reaches."""
     unfinished: int = 0
     """Bytes of a last line without a newline that was not read, since the file may still have been written."""
+    replayed: bool = False
+    """True where some of its events may have been read with other settings than those of `reading`."""
     damaged: bool = False
     """True where the file was packed, and cut off or corrupt after these bytes."""
 

@@ -76,7 +76,7 @@ def replay(settings: Settings) -> Replayed:
 def _replay(again: Again, reading: str, replayed: Replayed) -> None:
     """Bring the new reading of one content into the ledger."""
     counted = Replayed()
-    replayed.entries.append(again.publish(_batches(again, counted), reading=reading))
+    replayed.entries.append(again.publish(_batches(again, counted), reading=reading, replayed=True))
     for each in ("lines", "events", "still_rejected", "not_kept"):
         setattr(replayed, each, getattr(replayed, each) + getattr(counted, each))
 

@@ -381,3 +381,40 @@ def test_replay_of_any_mix_is_the_reading_with_the_mended_setting(new_site, kind
     assert found.lines == found.events + found.still_rejected
     assert whole(site) == whole(fresh)
     assert balanced(site)
+
+
+MENDED = {
+    "an offset": (
+        source('utc_offset = "+02:00"'),
+        source('utc_offset = "+05:45"'),
+        lambda write: local(write, 1, D2) + write.event(2, D2) + write.event(3, D2, event_time="?"),
+    ),
+    "an encoding": (
+        source(LATIN),
+        source('encoding = "utf-8"'),
+        lambda write: latin(write, 1, D1).replace(b"caf\xe9", "café ☃".encode()) + b"broken\n",
+    ),
+    "an offset that was missing": (
+        "",
+        source(OFFSET),
+        lambda write: write.event(1, D1) + local(write, 2, D2) + b"broken\n" + write.event(3, D2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_an_older_copy_adds_nothing_after_a_replay(site, write, name):
+    before, after, content = MENDED[name]
+    older = content(write) + write.events(range(10, 20), D1)
+    site.configure(before)
+    path = site.put("a.log", older + write.events(range(20, 25), D3))
+    site.land()
+    path.unlink()
+    site.configure(after)
+    assert len(replay(site.settings).entries) == 1
+    state = whole(site)
+    site.put("older.log", older)
+    assert (site.land().read, whole(site)) == ([], state)
+    # Another content is none of it.
+    site.put("other.log", content(write) + write.events(range(30, 40), D1))
+    assert len(site.land().read) == 1
