@@ -76,6 +76,7 @@ def tables(rows: list[Fact]) -> dict[str, list[dict[str, Any]]]:
     purchases = [row for row in rows if row["dim_action_type"] == "purchase"]
     return {
         "core.agg_website_events": _aggregated(rows),
+        "core.agg_hostname_events": _by_hostname(rows),
         "metrics.daily_visitors": _visitors(hits),
         "metrics.signup_conversion_rate": _rate(
             rows, "signup_conversion_rate", signups, hits, "signups", "website_hits"
@@ -107,6 +108,19 @@ def _aggregated(rows: list[Fact]) -> list[dict[str, Any]]:
         for level in combinations(every, size)
         for key, group in _groups(rows, level, every).items()
     ]  # fmt: skip
+
+
+def _by_hostname(rows: list[Fact]) -> list[dict[str, Any]]:
+    key = ("dim_hostname", "dim_action_type", "event_hour", "is_bot")
+    return [
+        {
+            **dict(zip(key, values, strict=True)),
+            "m_total_events": len(group),
+            "m_unknown_country": sum(row["dim_country"] == "ZZ" for row in group),
+            "m_unknown_brand": sum(row["dim_device_brand"] == "unknown" for row in group),
+        }
+        for (*values, _), group in _groups(rows, key, key).items()
+    ]
 
 
 def _visitors(hits: list[Fact]) -> list[dict[str, Any]]:
@@ -147,6 +161,9 @@ def _rate(
                 f"m_bot_{lower}": len(_bots(bottoms)),
                 f"m_{upper}_visitors": _people(people),
                 "aggregation_level": "dim_hostname" if host else "overall",
+                # No day of a world is a whole number of weeks after another.
+                "baseline_rate": None,
+                "guardrail_state": "cannot_tell",
             }
         )
     return found
