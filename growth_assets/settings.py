@@ -40,6 +40,9 @@ PREFIX = "GROWTH_"
 HOSTNAME = r"^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$"
 """A host name with at least two labels, lower case, like www.xx.com; no port, no address."""
 
+CLOCK = r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$"
+"""A time of day, like 06:00."""
+
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 """A name of an action or a source: lower case, digits and underscores."""
 
@@ -189,18 +192,22 @@ BUILT_IN_ACTIONS: tuple[str, ...] = (
 
 
 class Freshness(_Strict):
-    """When a metric counts as late, in hours since it was last materialized."""
+    """When a metric counts as late."""
 
-    guardrail_warn_hours: Annotated[float, Field(gt=0)] = 26
-    guardrail_fail_hours: Annotated[float, Field(gt=0)] = 30
+    guardrail_deadline: Annotated[str, Field(pattern=CLOCK)] = "06:00"
+    """By this time (UTC) the guardrails of yesterday have to be there, built since midnight."""
+    metric_deadline: Annotated[str, Field(pattern=CLOCK)] = "12:00"
+    """By this time (UTC) yesterday has to be there in the other metrics."""
+    newest_event_hours: Annotated[float, Field(gt=0, le=24)] = 12
+    """A day that has no event so many hours before its midnight is not all there."""
     metric_warn_hours: Annotated[float, Field(gt=0)] = 36
+    """Hours since a metric that is no guardrail was last materialized."""
     metric_fail_hours: Annotated[float, Field(gt=0)] = 50
 
     @model_validator(mode="after")
     def _warn_before_fail(self) -> Freshness:
-        for kind in ("guardrail", "metric"):
-            if getattr(self, f"{kind}_warn_hours") >= getattr(self, f"{kind}_fail_hours"):
-                raise ValueError(f"{kind}_warn_hours must be less than {kind}_fail_hours")
+        if self.metric_warn_hours >= self.metric_fail_hours:
+            raise ValueError("metric_warn_hours must be less than metric_fail_hours")
         return self
 
 

@@ -40,6 +40,10 @@ WORDS: dict[str, Words] = {
         "The table was not built in time: its newest numbers are older than they should be.",
         "See whether the daemon runs, whether logs still land, and whether its newest runs failed.",
     ),
+    "due_day_is_there": Words(
+        "The newest day that has to be there is not, or its evening is missing.",
+        "See whether logs still land, whether the daemon runs, and whether the newest runs failed.",
+    ),
     "run": Words(
         "A run failed: what it was to build is not built, and what was published before stays.",
         "Open the link for the reason. The landing sensor tries days again by itself, at most three times; then build "

@@ -27,7 +27,7 @@ from growth_assets.contracts.table import Judgement, Table
 from growth_assets.engines.local import Day, Outcome, Received, Receiving
 from growth_assets.engines.past import Past
 from growth_assets.ingest import ledger
-from growth_assets.orchestration import attempts
+from growth_assets.orchestration import attempts, recency
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.rule_tables import rule_tables
 from growth_assets.orchestration.specs import asset_key, asset_spec, check_specs, table_name
@@ -67,6 +67,7 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
     def build(context: dg.AssetExecutionContext, progress: dg.ResourceParam[Progress]) -> Iterator[Any]:
         if not (context.has_partition_key or context.has_partition_key_range):
             # So does "Execute all" on a page of checks: it asks for no day.
+            yield from recency.evaluations(settings, context.instance, context.selected_asset_check_keys)
             raise dg.Failure(
                 "No day was chosen. Checks are evaluated as their day is built: materialize the days to check.",
                 allow_retries=False,
@@ -113,6 +114,7 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
                 left = (len(days) - done) / rate
                 context.log.info(f"{done} of {len(days)} days done, {rate:.1f} days a second, {left:.0f} s left")
         refresh_catalogue(settings)
+        yield from recency.evaluations(settings, context.instance, context.selected_asset_check_keys)
         if bad:
             listed = "\n".join(f"{ds}: {why}" for ds, why in bad.items())
             raise dg.Failure(

@@ -10,6 +10,7 @@ from growth_assets.orchestration.catalogue import catalogue_resource
 from growth_assets.orchestration.daily import Progress, daily_tables
 from growth_assets.orchestration.landing import FileProgress, event_files
 from growth_assets.orchestration.landing_sensor import landing_sensor
+from growth_assets.orchestration.recency import due_day_sensor
 from growth_assets.settings import Settings
 
 
@@ -27,7 +28,7 @@ def definitions(
     """Assets, checks and resources of a site; the command line listens to the progress, to show bars."""
     return dg.Definitions(
         assets=[event_files(settings), daily_tables(settings, daily_partitions(settings))],
-        sensors=[landing_sensor(settings), alert_sensor(settings)],
+        sensors=[landing_sensor(settings), alert_sensor(settings), due_day_sensor(settings)],
         resources={
             "duckdb": catalogue_resource(settings),
             "progress": progress or _nobody,

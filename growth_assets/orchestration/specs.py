@@ -80,16 +80,19 @@ def column_schema(contract: Contract) -> dg.TableSchema:
 
 
 def freshness_policy(table: Table, settings: Settings) -> dg.FreshnessPolicy | None:
-    """When a metric counts as late; stricter for guardrails."""
+    """When a metric counts as late: guardrails by a daily deadline, the others by their age."""
     if table.kind != "metric":
         return None
-    hours = settings.freshness
-    warn, fail = (
-        (hours.guardrail_warn_hours, hours.guardrail_fail_hours)
-        if table.guardrail
-        else (hours.metric_warn_hours, hours.metric_fail_hours)
+    freshness = settings.freshness
+    if table.guardrail:
+        hour, minute = (int(part) for part in freshness.guardrail_deadline.split(":"))
+        # Built since midnight: what was built before cannot have had all of yesterday.
+        since = timedelta(hours=hour, minutes=minute) or timedelta(days=1)
+        return dg.FreshnessPolicy.cron(deadline_cron=f"{minute} {hour} * * *", lower_bound_delta=since)
+    return dg.FreshnessPolicy.time_window(
+        fail_window=timedelta(hours=freshness.metric_fail_hours),
+        warn_window=timedelta(hours=freshness.metric_warn_hours),
     )
-    return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=fail), warn_window=timedelta(hours=warn))
 
 
 def check_specs(
@@ -104,31 +107,44 @@ def check_specs(
     with warnings.catch_warnings():
         # Partitioned check specs are a preview in this Dagster; without them a day's result would not stand on its day.
         warnings.simplefilter("ignore", PreviewWarning)
-        return [
-            dg.AssetCheckSpec(
-                name,
-                asset=asset_key(table.name),
-                description=descriptions.get((table.name, name), SHARED_CHECKS.get(name, name)),
-                partitions_def=partitions,
-                blocking=True,
-            )
-            for table in tables
-            for name in check_names(table)
-        ] + [
-            dg.AssetCheckSpec(
-                watch.check,
-                asset=asset_key(watch.table),
-                description=watch.description,
-                partitions_def=partitions,
-                blocking=False,
-            )
-            for watch in watches
-        ]
+        return (
+            [
+                dg.AssetCheckSpec(
+                    name,
+                    asset=asset_key(table.name),
+                    description=descriptions.get((table.name, name), SHARED_CHECKS.get(name, name)),
+                    partitions_def=partitions,
+                    blocking=True,
+                )
+                for table in tables
+                for name in check_names(table)
+            ]
+            + [
+                dg.AssetCheckSpec(
+                    watch.check,
+                    asset=asset_key(watch.table),
+                    description=watch.description,
+                    partitions_def=partitions,
+                    blocking=False,
+                )
+                for watch in watches
+            ]
+            + [
+                # Of no partition: it speaks of the table as it is now.
+                dg.AssetCheckSpec(DUE_DAY, asset=asset_key(table.name), description=SHARED_CHECKS[DUE_DAY])
+                for table in tables
+                if table.kind == "metric"
+            ]
+        )
 
+
+DUE_DAY = "due_day_is_there"
+"""The check that the newest day that is due is there; evaluated also while nothing is built (see `recency`)."""
 
 SHARED_CHECKS = {
     "contract": "Types, and all rules of the contract that have no check of their own",
     "agreement": "Every group has the events and visitors that the events themselves say, counted in another way",
+    DUE_DAY: "Yesterday is published (by its deadline), and its newest event is recent",
     "conservation": "No row is lost: the rows that came in are this table's, those put aside and those dropped",
 }
 """What the checks say that are not of one rule."""

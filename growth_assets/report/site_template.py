@@ -60,7 +60,8 @@ hostnames = {hostnames}
 # [guardrails]
 {guardrails}
 
-# After how many hours without a new materialization a metric warns and fails; guardrails are watched more closely.
+# By when (UTC) yesterday has to be there, in the guardrails and in the other metrics; how many hours before its
+# midnight a day has to have an event; after how many hours without a materialization the other metrics warn and fail.
 # [freshness]
 {freshness}
 
@@ -117,7 +118,7 @@ def site_toml(hostnames: Sequence[str]) -> str:
         min_total_events=defaults["min_total_events"],
         settle_seconds=defaults["settle_seconds"],
         guardrails="\n".join(f"# {name} = {value:g}" for name, value in Guardrails().model_dump().items()),
-        freshness="\n".join(f"# {name} = {value:g}" for name, value in freshness.model_dump().items()),
+        freshness="\n".join(f"# {name} = {json.dumps(value)}" for name, value in freshness.model_dump().items()),
         alerts="\n".join(f"# {name} = {json.dumps(value)}" for name, value in Alerts().model_dump().items()),
         sensor="\n".join(f"# {name} = {json.dumps(value)}" for name, value in Sensor().model_dump().items()),
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
+from dagster._core.definitions.freshness import CronFreshnessPolicy, TimeWindowFreshnessPolicy
 
 from growth_assets.orchestration.graph import definitions
 from growth_assets.settings import load
@@ -80,6 +80,9 @@ def _sensors(defs: dg.Definitions) -> Iterator[str]:
 def _freshness(policy: object) -> str:
     if policy is None:
         return "none"
+    if isinstance(policy, CronFreshnessPolicy):
+        hours = policy.lower_bound_delta.total_seconds() / 3600
+        return f"by {policy.deadline_cron} {policy.timezone}, materialized in the {hours:g} h before"
     if not isinstance(policy, TimeWindowFreshnessPolicy):
         return str(policy)
     warn, fail = ((window.days * 24 + window.seconds / 3600) for window in (policy.warn_window, policy.fail_window))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import runpy
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ import pytest
 
 from growth_assets.checks.verdict import CONTRACT, check_names
 from growth_assets.contracts.table import Table
-from growth_assets.orchestration.specs import asset_key
+from growth_assets.orchestration.specs import DUE_DAY, asset_key
 from growth_assets.settings import SettingsError
 from growth_assets.tables import BY_NAME, DAILY, TABLES
 from growth_assets.watches import WATCHES
@@ -167,23 +168,23 @@ def test_the_checks_of_a_daily_table_are_those_that_it_is_judged_by(graph, table
     assert checks_of(graph, table.name) == {
         *check_names(table),
         *(watch.check for watch in WATCHES if watch.table == table.name),
+        *([DUE_DAY] if table.kind == "metric" else []),
     }
     for key in graph.get_check_keys_for_assets({asset_key(table.name)}):
-        assert graph.get_check_spec(key).partitions_def == graph.get(asset_key(table.name)).partitions_def
+        daily = None if key.name == DUE_DAY else graph.get(asset_key(table.name)).partitions_def
+        assert graph.get_check_spec(key).partitions_def == daily
         assert graph.get_check_spec(key).description not in {None, "", key.name}
 
 
-def test_metrics_have_a_freshness_policy_and_guardrails_a_stricter_one(graph):
-    windows = {}
+def test_metrics_have_a_freshness_policy_and_guardrails_a_daily_deadline(graph):
     for table in TABLES:
         policy = graph.get(asset_key(table.name)).freshness_policy
         assert (policy is not None) == (table.kind == "metric"), table.name
-        if policy is not None:
-            windows.setdefault(table.guardrail, set()).add(
-                (policy.warn_window.to_timedelta(), policy.fail_window.to_timedelta())
-            )
-    (guardrail,), (metric,) = windows[True], windows[False]
-    assert guardrail < metric
+        if table.guardrail:
+            assert (policy.deadline_cron, policy.timezone) == ("0 6 * * *", "UTC")
+            assert policy.lower_bound_delta == dt.timedelta(hours=6)
+        elif policy is not None:
+            assert policy.warn_window.to_timedelta() < policy.fail_window.to_timedelta()
     assert {table.name for table in TABLES if table.guardrail} == {
         "metrics.signup_conversion_rate",
         "metrics.purchase_conversion_rate",

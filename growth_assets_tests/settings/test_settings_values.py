@@ -56,7 +56,7 @@ def test_every_key_is_read(site, tmp_path):
         f'actions = {[*BUILT_IN_ACTIONS, "vote"]}\nhit_actions = ["page_view", "vote"]\n'
         'trusted_proxies = ["198.51.100.7", "2001:DB8:0::/48"]\n'
         'country_database = "db/x.mmdb"\nmax_quarantined_share = 0.5\nmin_total_events = 7\n'
-        "[freshness]\nguardrail_warn_hours = 1\nguardrail_fail_hours = 2.5\n"
+        '[freshness]\nguardrail_deadline = "05:30"\nmetric_warn_hours = 1\nmetric_fail_hours = 2.5\n'
         "[sensor]\nrunning = false\ndays_a_tick = 7\n"
         "[alerts]\nquiet_days = 3\n"
         '[[sources]]\nname = "shop"\nfiles = "shop/*"\nformat = "common"\nhostname = "shop.xx.com"\n'
@@ -70,7 +70,7 @@ def test_every_key_is_read(site, tmp_path):
     assert found.trusted_proxies == ("198.51.100.7/32", "2001:db8::/48")
     assert found.country_database == tmp_path / "db/x.mmdb"
     assert (found.max_quarantined_share, found.min_total_events) == (0.5, 7)
-    assert (found.freshness.guardrail_fail_hours, found.freshness.metric_fail_hours) == (2.5, 50)
+    assert (found.freshness.guardrail_deadline, found.freshness.metric_fail_hours) == ("05:30", 2.5)
     assert (found.alerts.quiet_days, found.alerts.many_days, found.alerts.least) == (3, 7, "WARN")
     sensor = found.sensor
     assert (sensor.running, sensor.seconds, sensor.days_a_tick, sensor.runs_a_tick) == (False, 30, 7, 10)
@@ -136,8 +136,16 @@ WRONG = {
     "encoding_of_bytes": (SOURCE + 'encoding = "base64"', "sources.0.encoding: unknown encoding; try utf-8"),
     "offset": (SOURCE + 'utc_offset = "CET"', "sources.0.utc_offset: "),
     "warn_after_fail": (
-        "[freshness]\nguardrail_warn_hours = 40",
-        "freshness: guardrail_warn_hours must be less than guardrail_fail_hours",
+        "[freshness]\nmetric_warn_hours = 60",
+        "freshness: metric_warn_hours must be less than metric_fail_hours",
+    ),
+    "no_time_of_day": (
+        '[freshness]\nguardrail_deadline = "6"',
+        "freshness.guardrail_deadline: String should match pattern",
+    ),
+    "more_than_a_day": (
+        "[freshness]\nnewest_event_hours = 25",
+        "freshness.newest_event_hours: Input should be less than or equal to 24",
     ),
     "no_day_a_tick": ("[sensor]\ndays_a_tick = 0", "sensor.days_a_tick: Input should be greater than or equal to 1"),
     "negative_quiet": ("[alerts]\nquiet_days = -1", "alerts.quiet_days: Input should be greater than or equal to 0"),
