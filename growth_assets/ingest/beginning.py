@@ -29,27 +29,27 @@ QUARTER = 15 * 60 * 1_000_000
 
 def may_begin(shorter: Entry, longer: Entry) -> bool:
     """False where the ledger tells already that `shorter` is no beginning of `longer`."""
-    if shorter.reading != longer.reading or shorter.length >= longer.length or not shorter.beginnings:
+    if shorter.length >= longer.length or not shorter.beginnings:
         return False
     return all(longer.beginnings.get(length) == sha256 for length, sha256 in shorter.beginnings.items())
 
 
-def read_alike(sure_below: int, shorter: ReadFiles, longer: ReadFiles, *, replayed: bool) -> bool:
+def read_alike(sure_below: int, shorter: ReadFiles, longer: ReadFiles, *, other_settings: bool) -> bool:
     """True where all lines with a number less than `sure_below`, one at least, gave the same in both.
 
-    What was an event of the longer one before it was `replayed` stays as other settings had it read. Such an event is
-    the same where it differs in nothing but what an encoding, an offset or a default host makes of a line.
+    Events of the longer one may have been read with `other_settings`, under another source or before a replay. Such an
+    event is the same where it differs in nothing but what an encoding, an offset or a default host makes of a line.
     """
     return sure_below > 1 and all(
-        _lines_alike(first, sure_below, shorter, longer, replayed=replayed)
+        _lines_alike(first, sure_below, shorter, longer, other_settings=other_settings)
         for first in range(1, sure_below, LINES_AT_ONCE)
     )
 
 
-def _lines_alike(first: int, below: int, shorter: ReadFiles, longer: ReadFiles, *, replayed: bool) -> bool:
+def _lines_alike(first: int, below: int, shorter: ReadFiles, longer: ReadFiles, *, other_settings: bool) -> bool:
     events = _lines(first, below, shorter.events, tuple(RECEIVED)), _lines(first, below, longer.events, tuple(RECEIVED))
     rejected = [_lines(first, below, each.rejected, tuple(REJECTED)) for each in (shorter, longer)]
-    if not replayed:
+    if not other_settings:
         return events[0].equals(events[1]) and rejected[0].equals(rejected[1])
     was_event = rejected[0]["line_number"].is_in(events[1]["line_number"].implode())
     is_event = events[1]["line_number"].is_in(events[0]["line_number"].implode())

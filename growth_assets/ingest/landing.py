@@ -217,7 +217,9 @@ class _Look:
         growing: bool,
         sound: int | None = None,
     ) -> bool:
-        name = min(shorter, key=lambda entry: entry.length).source_file if shorter else self._free_name(file.name)
+        # A header alone begins many files: no row of it could be mistaken for one of theirs.
+        counted = [entry for entry in shorter if entry.id in self.current and entry.lines]
+        name = min(counted, key=lambda entry: entry.length).source_file if counted else self._free_name(file.name)
         staged = staging_folder(self.settings.workplace / "landing")
         moment = dt.datetime.fromisoformat(read_at) if read_at else clock.now()
         latest = clock.latest(moment, self.settings)
@@ -274,8 +276,8 @@ class _Look:
 
     def _free_name(self, name: str) -> str:
         """`name`, or with a number where another content was first seen under it, as after a rotation."""
-        # A file without a byte has no row that its name could be mistaken for.
-        taken = {entry.source_file for entry in self.entries.values() if entry.length}
+        # A file without a line has no row that its name could be mistaken for.
+        taken = {entry.source_file for entry in self.entries.values() if entry.lines}
         number = 1
         while (candidate := name if number == 1 else f"{name}@{number}") in taken:
             number += 1
@@ -287,8 +289,9 @@ class _Look:
         for other in self.current.values():
             if beginning.may_begin(entry, other):
                 rejected = ledger.rejected_path(self.settings.warehouse, other.id)
+                changed = other.replayed or entry.reading != other.reading
                 theirs = ReadFiles(ledger.segment_folder(self.folder, other.id), rejected)
-                if beginning.read_alike(sure_below, mine, theirs, replayed=other.replayed):
+                if beginning.read_alike(sure_below, mine, theirs, other_settings=changed):
                     return other
         return None
 

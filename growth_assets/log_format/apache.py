@@ -7,7 +7,7 @@ import re
 from growth_assets.log_format.layout import Field, Kind, Layout, LogFormatError, Piece, tidy, unquoted
 from growth_assets.log_format.times import APACHE_UNITS, strftime
 
-DIRECTIVE = re.compile(r"%((?:[!<>,0-9]|\{[^}]*\})*)(\^t[io]|\^FU|.)", re.DOTALL)
+DIRECTIVE = re.compile(r"%((?:[!<>,0-9]|\{[^}]*\})*)(\^t[io]|\^FB|.)", re.DOTALL)
 """Modifiers and letter: statuses, `<` or `>`, and a name in braces stand between the sign and the letter."""
 
 _PLAIN = {
@@ -37,6 +37,7 @@ _PLAIN = {
     "v": ("virtual_host", Kind.HOST),
     "V": ("canonical_host", Kind.HOST),
     "X": ("connection_status", Kind.TEXT),
+    "^FB": ("first_byte_us", Kind.TEXT),
 }
 _NAMED = {
     "a": {"c": ("peer_address", Kind.ADDRESS)},
@@ -58,11 +59,12 @@ _FAMILIES = {
     "e": "env_",
     "i": "http_",
     "n": "note_",
+    "x": "ssl_",
     "o": "sent_http_",
     "^ti": "trailer_",
     "^to": "sent_trailer_",
 }
-"""Directives that take any name."""
+"""Directives that take any name; mod_ssl's variables begin with SSL themselves."""
 
 
 def layout(text: str) -> Layout:
@@ -95,7 +97,9 @@ def _directive(found: re.Match[str], *, final: bool) -> list[Piece]:
         name = "original_status" if final and ">" not in modifiers else "status"
         return [Field(name, Kind.STATUS, written=written)]
     if letter in _FAMILIES and braces:
-        name = _FAMILIES[letter] + re.sub(r"[^a-z0-9_]", "_", braces[1].lower())
+        name = _FAMILIES[letter] + re.sub(r"[^a-z0-9_]", "_", braces[1].lower()).removeprefix(
+            "ssl_" if letter == "x" else ""
+        )
         kind = {"http_x_forwarded_for": Kind.LIST, "http_host": Kind.HOST}.get(name, Kind.TEXT)
         return [Field(name, kind, written=written)]
     known = _NAMED.get(letter, {}).get(braces[1]) if braces else _PLAIN.get(letter)

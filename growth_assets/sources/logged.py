@@ -114,7 +114,11 @@ def _columns(said: pl.DataFrame, fields: Collection[str], meaning: Meaning) -> d
 def _with_query(path: pl.Expr, fields: Collection[str]) -> pl.Expr:
     if "query" in fields:
         return path + pl.col("query").fill_null("")
-    return path + ("?" + pl.col("args")).fill_null("") if "args" in fields else path
+    if "args" not in fields:
+        return path
+    # Without a question mark what was taken for arguments is the path's end: nginx may write no arguments as nothing.
+    mark = pl.col("is_args").fill_null("") if "is_args" in fields else pl.lit("?")
+    return path + (mark + pl.col("args")).fill_null("")
 
 
 def _properties(said: pl.DataFrame, fields: Collection[str]) -> pl.Series:

@@ -108,6 +108,21 @@ def older_copy_after_the_longer_file_was_deleted(story):
     return range(90)
 
 
+def older_copy_after_settings_changed(story):
+    story.grow()
+    story.log.unlink()
+    story.site.configure("future_tolerance_hours = 30", hostnames='["www.xxx.com"]')
+    story.site.put("older.log", story.lines(0, 75))
+    return range(90)
+
+
+def older_copy_under_another_source(story):
+    story.site.configure('[[sources]]\nname = "old"\nfiles = "old/*"\n[[sources]]\nname = "new"')
+    story.grow()
+    story.site.put("old/access.log", story.lines(0, 75))
+    return range(90)
+
+
 def archive_that_was_cut_and_is_whole_later(story):
     whole = gzip.compress(story.lines(200, 2_000))
     story.site.put("new.gz", whole[: len(whole) // 2])
@@ -159,6 +174,8 @@ STORIES = {
     grown_after_rotation: content_is_never_known,
     copy_truncated: content_is_never_known,
     older_copy_after_the_longer_file_was_deleted: beginnings_are_never_found,
+    older_copy_after_settings_changed: beginnings_are_never_found,
+    older_copy_under_another_source: beginnings_are_never_found,
     archive_that_was_cut_and_is_whole_later: content_is_never_known,
     replaced_under_the_same_name_size_and_time: files_are_known_by_name_size_and_time,
 }
@@ -197,3 +214,19 @@ def test_a_ledger_that_follows_the_files_would_lose_what_is_deleted(site, write)
         ledger.entry_path(site.settings.warehouse / "landing", entry.id).unlink()
     site.land()
     assert not site.raw()
+
+
+def test_a_header_that_begins_several_files_gives_none_of_them_its_name(site, write):
+    header = b"event_time,hostname,action_type,ip,user_agent\n"
+    row = b"2026-03-01T10:00:%02dZ,www.xx.com,page_view,192.0.2.1,agent\n"
+    site.put("day1.csv", header)
+    site.land()
+    site.put("day2.csv", header + b"".join(row % number for number in range(10)))
+    site.land()
+    site.put("day3.csv", header + b"".join(row % number for number in range(20, 40)) + b"bad\n")
+    site.land()
+    places = [(each["source_file"], each["line_number"]) for each in site.raw()]
+    assert len(set(places)) == len(places) == 30
+    assert {name for name, _ in places} == {"day2.csv", "day3.csv"}
+    entries = site.ledger.current.values()
+    assert {entry.source_file for entry in entries if entry.rejected} == {"day3.csv"}

@@ -5,7 +5,7 @@
 import datetime as dt
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -137,6 +137,20 @@ BARE_AGENT = Case(
     },
     {"request_time": "0.100"},
 )
+NO_ARGUMENTS = replace(
+    BARE_AGENT,
+    line=BARE_AGENT.line.replace("/a?b=c", "/checkout/complete"),
+    columns={**BARE_AGENT.columns, "url": "/checkout/complete"},
+)
+DASHED_ARGUMENTS = replace(
+    BARE_AGENT, line=BARE_AGENT.line.replace("/a?b=c", "/a-"), columns={**BARE_AGENT.columns, "url": "/a"}
+)
+MODULES = Case(
+    "%t %h %>s %{SSL_PROTOCOL}x %{HTTPS}x %^FB",
+    f"[{AT}] 192.0.2.1 200 TLSv1.3 on 1204",
+    {"event_timestamp": UTC, "hostname": "www.default.com", "status": 200, "ip": "192.0.2.1"},
+    {"ssl_protocol": "TLSv1.3", "ssl_https": "on", "first_byte_us": "1204"},
+)
 TRAILING = Case(
     "%{%Y-%m-%d}t\t%h\t%{%I:%M:%S %p}t\t%>s\t%{Referer}i",
     "2015-05-17\t192.0.2.1\t10:05:03 PM\t200\thttps://x.com/a b",
@@ -163,7 +177,19 @@ FINEST = Case(
     },
     {"client": "app", "line_number#2": "7", "protocol": "HTTP/1.1", "time_local": AT},
 )
-CASES = [FINEST, NGINX_MAIN, DEBIAN_VHOST, BY_PARTS, EVERY_NAME, AS_JSON, BARE_AGENT, TRAILING]
+CASES = [
+    FINEST,
+    NGINX_MAIN,
+    DEBIAN_VHOST,
+    BY_PARTS,
+    EVERY_NAME,
+    AS_JSON,
+    BARE_AGENT,
+    NO_ARGUMENTS,
+    DASHED_ARGUMENTS,
+    MODULES,
+    TRAILING,
+]
 
 
 def read(read_bytes, case, *lines):
