@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,7 @@ class Server:
 
 
 @contextmanager
-def served(data: Path, log: Path) -> Iterator[Server]:
+def served(data: Path, log: Path, variables: Mapping[str, str] | None = None) -> Iterator[Server]:
     """`growth-assets ui` on a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -63,8 +63,9 @@ def served(data: Path, log: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "growth_assets", "ui", "--data", str(data), "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=REPOSITORY, env=clean_environment(), stdout=output, stderr=output, start_new_session=True
-        )
+            command, cwd=REPOSITORY, env=clean_environment() | dict(variables or {}), stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
     try:
         server = Server(f"http://127.0.0.1:{port}")
         _wait_until_loaded(server, process, log)
