@@ -1,4 +1,4 @@
-"""`python -m benchmarks ingest --events N`, `memory --megabytes N`, or `alarms --runs N`; `--help` tells more."""
+"""`python -m benchmarks ingest`, `checks`, `memory` or `alarms`; `--help` tells more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import alarm_tables, alarms, ingest, memory
+from benchmarks import alarm_tables, alarms, checks, ingest, memory
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,6 +28,10 @@ def main(arguments: list[str] | None = None) -> None:
     large.add_argument("--megabytes", type=int, default=10_000, help="of the largest file; it is deleted afterwards")
     large.add_argument("--worlds", type=Path, help="where there is room for them; default: the temporary folder")
     large.add_argument("--json", action="store_true", help="all numbers, for a program")
+    day = commands.add_parser("checks", help="what the checks of one large day cost beside building it")
+    day.add_argument("--events", type=int, default=1_000_000)
+    day.add_argument("--worlds", type=Path, help="keep the generated file here; default: it is made for this run")
+    day.add_argument("--json", action="store_true", help="all numbers, for a program")
     own = commands.add_parser("land-once", help="one run, in this process")
     own.add_argument("path", type=Path)
     given = parser.parse_args(arguments)
@@ -41,6 +45,10 @@ def main(arguments: list[str] | None = None) -> None:
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = (given.worlds or Path(temporary)).resolve()
+        if given.command == "checks":
+            costs = checks.measure(folder, given.events)
+            print(json.dumps(checks.as_json(costs), indent=1) if given.json else checks.as_text(costs))
+            return
         if given.command == "memory":
             contenders = memory.measure(folder, given.megabytes * 1_000_000)
             numbers, last = ingest.by_name(contenders), []

@@ -41,3 +41,15 @@ def test_the_memory_benchmark_measures_large_files(tmp_path):
     assert all(10**7 < each["peak_bytes"] < 1_500_000_000 for each in found.values())
     # The file of each shape is deleted before the next is made.
     assert not list(tmp_path.iterdir())
+
+
+def test_the_checks_benchmark_tells_their_share_of_a_day(tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "checks", "--events", "2000", "--worlds", str(tmp_path), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    assert not done.returncode, done.stderr
+    found = json.loads(done.stdout)
+    parts = [cost for name, cost in found.items() if name != "all"]
+    assert sum(cost["checks_cpu_seconds"] for cost in parts) == found["all"]["checks_cpu_seconds"] > 0
+    assert found["core.fct_website_events"]["rows"] > 1_900
+    assert all(cost["checks_cpu_seconds"] <= cost["cpu_seconds"] for cost in found.values())
+    assert not list(tmp_path.rglob(".site-*"))
