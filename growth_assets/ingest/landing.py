@@ -131,6 +131,8 @@ class _Look:
         self.current: dict[str, Entry] = dict(before.current)
         self.cache: Mapping[str, object] = durable.read_json(folder / "paths.json") or {}
         self.paths: dict[str, object] = {}
+        self.decided: dict[str, str] = {}
+        """Content to the reading that counts: of several files that hold it, the first one's source decides."""
         self.landed = Landed()
 
     def take(self, file: LandingFile) -> None:
@@ -179,6 +181,11 @@ class _Look:
 
     def _known(self, file: LandingFile, sha256: str, reading: str, *, growing: bool, damaged: bool) -> bool:
         """True where the content is known as it would be read now."""
+        decided = self.decided.get(sha256, reading)
+        if decided != reading:
+            self.landed.known += 1
+            self._seen(file, sha256, reading, decided)
+            return True
         whole, waiting, torn = (ledger.entry_id(sha256, reading, lacks) for lacks in get_args(Lacks))
         # What is inside a longer content adds nothing, however it was read; so may be told of a copy of a half line.
         lacking = ((waiting, growing), (torn, damaged))
@@ -189,7 +196,7 @@ class _Look:
         if found == waiting and waiting in self.current:
             self.landed.unfinished.append(file.name)
         self.landed.known += 1
-        self._seen(file, sha256)
+        self._seen(file, sha256, reading)
         return True
 
     def _counts(self, identifier: str, sha256: str) -> bool:
@@ -269,7 +276,7 @@ class _Look:
                 self._publish(entry, staged)
                 if entry.unfinished:
                     self.landed.unfinished.append(file.name)
-            self._seen(file, entry.fingerprint)
+            self._seen(file, entry.fingerprint, reading)
             return True
         finally:
             shutil.rmtree(staged, ignore_errors=True)
@@ -321,8 +328,10 @@ class _Look:
             if other is not None and other.fingerprint == entry.fingerprint:
                 del self.entries[replaced]
 
-    def _seen(self, file: LandingFile, sha256: str) -> None:
-        self.paths[file.name] = {"stat": list(file.stat), "fingerprint": sha256}
+    def _seen(self, file: LandingFile, sha256: str, reading: str, decided: str | None = None) -> None:
+        self.decided.setdefault(sha256, reading)
+        instead = {"reading": reading, "decided": decided} if decided else {}
+        self.paths[file.name] = {"stat": list(file.stat), "fingerprint": sha256, **instead}
 
     def not_read(self, name: str, stat: Stat, reading: str) -> None:
         """Remember that a file was looked at and cannot be read as it is, with the settings it was tried with."""

@@ -68,6 +68,8 @@ def _counts(seen: Mapping[str, object], reading: str, known: Collection[str], *,
     """Whether what landing remembers of an unchanged file is all that it would find now."""
     if "unreadable" in seen:
         return bool(seen["unreadable"] == reading)
+    if seen.get("reading") == reading:
+        reading = str(seen.get("decided"))  # another file holds the same, and its source decides
     # A last line that waited for its end is taken as it is once nobody may write to it any more.
     accepted = [lacks for lacks in get_args(Lacks) if lacks != "newline" or growing]
     return any(ledger.entry_id(str(seen.get("fingerprint")), reading, lacks) in known for lacks in accepted)

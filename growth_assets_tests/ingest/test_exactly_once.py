@@ -16,6 +16,7 @@ import zstandard
 
 from growth_assets.ingest import beginning, landing, ledger
 from growth_assets.ingest.landing import _Look
+from growth_assets.ingest.unseen import unseen
 
 PACK = {
     "gz": gzip.compress,
@@ -230,3 +231,22 @@ def test_a_header_that_begins_several_files_gives_none_of_them_its_name(site, wr
     assert {name for name, _ in places} == {"day2.csv", "day3.csv"}
     entries = site.ledger.current.values()
     assert {entry.source_file for entry in entries if entry.rejected} == {"day3.csv"}
+
+
+def test_the_same_log_under_two_sources_counts_once_and_comes_to_rest(site, write):
+    site.configure(
+        '[[sources]]\nname = "a"\nfiles = "a/*"\nhostname = "www.a.com"\n'
+        '[[sources]]\nname = "b"\nfiles = "b/*"\nhostname = "www.b.com"'
+    )
+    for name in ("b/access.log", "a/access.log"):
+        site.put(name, write.log_lines(range(60)))
+    for _ in range(3):
+        site.land()
+        assert {(row["hostname"], row["source_file"]) for row in site.raw()} == {("www.a.com", "a/access.log")}
+        assert len(site.raw()) == 60
+        assert unseen(site.settings, site.ledger).names == ()
+        assert not site.land().read
+    (site.landing / "a/access.log").unlink()
+    site.land()
+    assert {row["hostname"] for row in site.raw()} == {"www.b.com"}
+    assert len(site.raw()) == 60
