@@ -123,4 +123,5 @@ TABLE = Table(
     headline=("m_visitors", "m_website_hits", "m_bot_visitors", "m_bot_website_hits"),
     settings_used=("hit_actions",),
     kind="metric",
+    version="2",
 )

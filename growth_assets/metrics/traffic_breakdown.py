@@ -128,4 +128,5 @@ TABLE = Table(
     agreement=agreement,
     settings_used=("hit_actions",),
     kind="metric",
+    version="2",
 )
