@@ -53,8 +53,13 @@ class Site:
 
     @property
     def told(self) -> list[str]:
-        """What the webhook got about the form; chance may make another check red in a made-up world."""
+        """What the webhook got about the form; of a world that lags behind, other checks are told as well."""
         return [title for title in self.hook.titles if f"{TABLE}: guardrail" in title]
+
+    @property
+    def newest(self) -> str:
+        """The text of the newest of these."""
+        return [each["message"] for each in self.hook.got if f"{TABLE}: guardrail" in each["title"]][-1]
 
     @property
     def mailed(self) -> list[str]:
@@ -152,7 +157,7 @@ def test_a_broken_signup_form_is_told_once_and_so_is_its_end(site: Site, tmp_pat
     # Within two looks of the sensor, though the first of the channels is dead.
     assert site.looks_between(logged, time.time()) <= 2
     assert site.told == site.mailed == [f"[WARN] {title}, since {first}"]
-    text = site.hook.got[-1]["message"]
+    text = site.newest
     assert f"First bad day: {first}" in text
     assert "What to do: Try it on the site yourself" in text
     assert f"/assets/{TABLE.replace('.', '/')}?view=checks&checkDetail=guardrail" in text
@@ -167,7 +172,7 @@ def test_a_broken_signup_form_is_told_once_and_so_is_its_end(site: Site, tmp_pat
     wait_for(lambda: len(site.told) == len(site.mailed) == 2)
     site.rest()
     assert site.told[1:] == site.mailed[1:] == [f"[recovered] {title}"]
-    assert f"It did not hold from {first} to {second}." in site.hook.got[-1]["message"]
+    assert f"It did not hold from {first} to {second}." in site.newest
 
     told = query(
         site.data / "warehouse" / "growth.duckdb",
@@ -178,7 +183,7 @@ def test_a_broken_signup_form_is_told_once_and_so_is_its_end(site: Site, tmp_pat
     for row in told.iter_rows(named=True):
         waiting = [state for state in row["delivery"].values() if state != "sent"]
         assert len(waiting) == 1
-        assert waiting[0].startswith("waiting after")
+        assert waiting[0].startswith("waiting")
     for path in (site.data, tmp_path / "log.txt"):
         for file in path.rglob("*") if path.is_dir() else [path]:
             content = file.read_bytes() if file.is_file() else b""
