@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 HAPPENINGS = (
-    "write", "rotate", "copy", "pack", "half_copied", "again", "delete", "move", "touch", "failed", "killed",
+    "write", "rotate", "copy", "pack", "half_copied", "garbled", "again", "delete", "move", "touch", "failed", "killed",
 )  # fmt: skip
 """Whatever may happen to a file or to a build."""
 

@@ -40,7 +40,7 @@ class History:
     def step(self) -> None:
         """Something happens to a file."""
         happenings: list[Callable[[], bool]] = [*[self._write] * 4, self._rotate, self._copy, self._pack, self._again]
-        happenings += [self._delete, self._move, self._touch, self._half_copied, self._garbled]
+        happenings += [*[self._delete] * 2, self._move, self._touch, self._garbled, *[self._half_copied] * 2]
         happening = self.random.choice(happenings)
         if happening():
             self.tally[happening.__name__.strip("_")] += 1
