@@ -55,7 +55,7 @@ coverage: $(INSTALLED)
 	$(BIN)/python -m pytest $(AT_ONCE) --cov=growth_assets --cov-report=term:skip-covered $(PYTEST)
 
 # What depends on the interpreter and the packages most: contracts, checks, graph, settings, and real logs end to end.
-QUICK := $(addprefix growth_assets_tests/,contracts checks graph settings orchestration real_logs test_samples.py)
+QUICK := $(addprefix growth_assets_tests/,contracts checks/test_verdicts.py checks/test_guardrail.py graph settings real_logs test_samples.py)
 
 quick: $(INSTALLED)
 	$(BIN)/python -m pytest $(AT_ONCE) -p no:cacheprovider $(QUICK)

@@ -7,12 +7,12 @@ from pathlib import Path
 from random import Random
 from unittest import mock
 
-from growth_assets.engines.local import Day
-from growth_assets.ingest import clock
+from growth_assets.engines.local import Day, stale_tables
+from growth_assets.ingest import clock, ledger
 from growth_assets.ingest.landing import land
 from growth_assets.ingest.out_of_range import first_day, last_day, put_aside
 from growth_assets.orchestration.daily import receiving
-from growth_assets.orchestration.run import LandingError, wanted_days
+from growth_assets.orchestration.run import LandingError
 from growth_assets.settings import Settings, Source
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.partitions import Warehouse
@@ -22,12 +22,16 @@ from growth_assets_tests.worlds.history import History
 from growth_assets_tests.worlds.known import HOSTNAMES
 from growth_assets_tests.worlds.streams import Stream, streams
 
+LAST_OF_MOST = "core.agg_website_events"
+"""Of four worlds one builds all tables, the others those up to this one: what follows stands on them alone."""
+
 
 class World:
     """A data folder, and the history that a seed stands for."""
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.random = Random(seed)
+        self.tables = DAILY if seed % 4 == 0 else DAILY[: DAILY.index(BY_NAME[LAST_OF_MOST]) + 1]
         self.streams = streams(self.random)
         self.settings = _settings(self.random, folder, self.streams)
         self.history = History(self.random, self.settings.landing, self.streams)
@@ -49,13 +53,15 @@ class World:
             self.build(None, tables=True)
             again = self.build(None, tables=False)
         stale = sorted({*self.wanted()} & {*published(self.settings)})
-        found = differences(self.settings, self.streams)
+        found = differences(self.settings, self.streams, [table.name for table in self.tables])
         return [*found, f"a second look finds something new: {again} {stale}"] if again or stale else found
 
     def wanted(self) -> list[str]:
         """The days that are to be built."""
         first, last = first_day(self.settings).isoformat(), last_day().isoformat()
-        return [ds for ds in wanted_days(self.settings, None, None) if first <= ds <= last]
+        landed, warehouse = ledger.read(self.settings.warehouse), Warehouse.of(self.settings)
+        days = [ds for ds in landed.days if first <= ds <= last]
+        return [ds for ds in days if stale_tables(warehouse, self.tables, ds, landed.inputs(ds))]
 
     def build(self, coming: trouble.Trouble | None, *, tables: bool) -> str:
         """Land, and build the tables that are wanted, as `growth-assets build` does; trouble may come.
@@ -92,7 +98,7 @@ class World:
         for ds in days:
             try:
                 with warehouse.building(ds):
-                    for _ in Day(warehouse, self.settings, ds, DAILY).build(BY_NAME, landed):
+                    for _ in Day(warehouse, self.settings, ds, self.tables).build(BY_NAME, landed):
                         pass
             except OSError:
                 # One bad day holds up no other.

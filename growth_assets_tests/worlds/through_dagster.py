@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from growth_assets.orchestration.run import build
+from growth_assets.tables import DAILY
 from growth_assets_tests.worlds.compare import published
 from growth_assets_tests.worlds.play import World
 from growth_assets_tests.worlds.trouble import Trouble
@@ -10,6 +13,10 @@ from growth_assets_tests.worlds.trouble import Trouble
 
 class DagsterWorld(World):
     """The same history, each landing and build as runs of the asset graph."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        super().__init__(seed, folder)
+        self.tables = DAILY
 
     def build(self, coming: Trouble | None, *, tables: bool) -> str:
         """As without Dagster. Kills are another test's: in one process Dagster would go on after them."""
