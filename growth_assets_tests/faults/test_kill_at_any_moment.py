@@ -17,7 +17,7 @@ SEEDS = (1, 2)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_killed_build_leaves_no_trace(world, nursery, tmp_path, request, seed):
     dice = random.Random(seed)
-    kills = (request.config.getoption("--kills", None) or 20) // len(SEEDS)
+    kills = (request.config.getoption("--kills", None) or 12) // len(SEEDS)
     data = world.copy(tmp_path / "data")
     horizon = world.seconds
     hits = []
