@@ -73,15 +73,15 @@ SHARES: Mapping[str, pl.Expr] = {
 
 
 def _shares(history: pl.DataFrame, ds: str, settings: Settings) -> Judgement:
+    per_day = history.group_by("ds").agg(
+        pl.col("m_total_events").sum().alias("m_events"),
+        *(part.sum().cast(pl.Int64).alias(name) for name, part in SHARES.items()),
+    )
     judged = [
-        shares.judge(
-            history.group_by("ds").agg(
-                pl.col("m_total_events").sum().alias("m_events"), part.sum().cast(pl.Int64).alias("m_part")
-            ),
-            ds,
-            settings.days_off,
-        ).select(pl.lit(name).alias("share_of"), pl.all())
-        for name, part in SHARES.items()
+        shares.judge(per_day.select("ds", "m_events", pl.col(name).alias("m_part")), ds, settings.days_off).select(
+            pl.lit(name).alias("share_of"), pl.all()
+        )
+        for name in SHARES
     ]
     return judgement(pl.concat(judged), "share_of")
 

@@ -18,7 +18,7 @@ from growth_assets.orchestration.builders import end_dead_runs, is_building
 from growth_assets.orchestration.daily import daily_keys
 from growth_assets.orchestration.landing import LANDING_KEYS
 from growth_assets.orchestration.specs import asset_key
-from growth_assets.orchestration.stale_days import StaleDays, Watch, contiguous
+from growth_assets.orchestration.stale_days import StaleDays, Watch, contiguous, range_tags
 from growth_assets.orchestration.under_way import UNFINISHED, UnderWay, under_way
 from growth_assets.settings import Settings
 from growth_assets.warehouse import durable
@@ -118,9 +118,8 @@ def _ask_for_days(
         group = groups.pop()
         part, older = group[-days:], group[:-days]
         groups += [older] if older else []
-        tags = {"dagster/asset_partition_range_start": part[0], "dagster/asset_partition_range_end": part[-1]}
         version = durable.digest_of([[ds, waiting[ds]] for ds in part])[:16]
-        request = _request(instance, daily_keys(), version, tags)
+        request = _request(instance, daily_keys(), version, range_tags(part))
         if request is None:
             left_alone += part
             continue
@@ -153,9 +152,8 @@ def _ask_for_restated(
         for group in contiguous(days):
             if runs <= 0:
                 break
-            tags = {"dagster/asset_partition_range_start": group[0], "dagster/asset_partition_range_end": group[-1]}
             version = durable.digest_of([[ds, *restated[ds]] for ds in group])[:16]
-            request = _request(instance, [asset_key(name) for name in names], version, tags)
+            request = _request(instance, [asset_key(name) for name in names], version, range_tags(group))
             if request:
                 tick.requests.append(request)
                 asked += group

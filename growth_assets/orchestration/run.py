@@ -19,7 +19,7 @@ from growth_assets.orchestration.graph import daily_partitions, definitions
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.landing import AGAIN, LANDING_KEYS, FileProgress
 from growth_assets.orchestration.specs import DUE_DAY, asset_key
-from growth_assets.orchestration.stale_days import contiguous
+from growth_assets.orchestration.stale_days import contiguous, range_tags
 from growth_assets.settings import Settings
 from growth_assets.tables import DAILY
 from growth_assets.warehouse.partitions import Warehouse
@@ -145,8 +145,7 @@ def _build_days(
     report: Report, settings: Settings, instance: dg.DagsterInstance, group: Sequence[str],
     keys: Sequence[dg.AssetKey], own: Mapping[str, str], progress: Progress | None,
 ) -> None:  # fmt: skip
-    days_of_run = {"dagster/asset_partition_range_start": group[0], "dagster/asset_partition_range_end": group[-1]}
-    result = _run(definitions(settings, progress), instance, keys, {**own, **days_of_run})
+    result = _run(definitions(settings, progress), instance, keys, {**own, **range_tags(group)})
     report.failures += _failures(result)
     if not result.success:
         report.bad_days |= _bad_days(result) or dict.fromkeys(group, _why(result))

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
 from growth_assets.contracts.table import Table
 from growth_assets.engines.local import only_by_history, stale_tables
 from growth_assets.engines.past import version_of, version_on_disk
@@ -104,6 +106,11 @@ def _version_of_history(warehouse: Warehouse, stale: Sequence[Table], ds: str) -
     return version_of(
         {history.name: version_on_disk(warehouse, BY_NAME[history.table], history, ds) for history in histories}
     )
+
+
+def range_tags(days: Sequence[str]) -> dict[str, str]:
+    """The tags of a run of `days`, which are without a gap."""
+    return {ASSET_PARTITION_RANGE_START_TAG: days[0], ASSET_PARTITION_RANGE_END_TAG: days[-1]}
 
 
 def contiguous(days: Iterable[str]) -> list[list[str]]:
