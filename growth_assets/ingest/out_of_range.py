@@ -4,7 +4,8 @@ They go to raw.quarantined_events under their own UTC day, straight from the seg
 such a day. An event in the future is one whose time was further ahead than `future_tolerance_hours` when its file was
 read; it stays one when its day has come. What lies ahead within the tolerance waits for its day.
 
-A day that was built under an earlier `first_day` stays as it was published.
+A day that was built under an earlier `first_day` stays as it was published. What came for it since is put aside beside
+the rows that its own build put aside. An event is known by its file and line: raw.website_events has it or not.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ IN_THE_FUTURE = "in_the_future"
 VERSION = "out_of_range-1"
 """The code version of the partitions that are put aside here."""
 
+PLACE = ("source_file", "line_number")
+"""What an event is known by."""
+
 
 @dataclass
 class Survey:
@@ -39,7 +43,8 @@ class Survey:
     waiting: dict[str, int] = field(default_factory=dict)
     """Days to come, within the tolerance."""
     built_earlier: dict[str, int] = field(default_factory=dict)
-    """Days before the first day that were built under an earlier one."""
+    """Days before the first day that were built under an earlier one, with all their events. Those that came too late
+    to be built are counted above as well."""
 
     @property
     def aside(self) -> list[str]:
@@ -72,6 +77,8 @@ def survey(settings: Settings, landed: Ledger | None = None) -> Survey:
     landed = landed or ledger.read(settings.warehouse)
     first, last = first_day(settings).isoformat(), last_day().isoformat()
     warehouse = Warehouse.of(settings)
+    if any(ds < first for ds in landed.by_day):
+        warehouse = warehouse.looked_through([website_events.TABLE, quarantined_events.TABLE])
     found = Survey()
     for ds in landed.by_day:
         ahead = landed.in_the_future(ds)
@@ -80,7 +87,8 @@ def survey(settings: Settings, landed: Ledger | None = None) -> Survey:
             continue
         if ds < first and warehouse.path(website_events.TABLE, ds).exists():
             found.built_earlier[ds] = sound
-            continue
+            with ledger.held(settings.workplace):
+                sound, ahead = _came_later(warehouse, landed, ds)
         if ahead:
             found.in_the_future[ds] = ahead
         if sound:
@@ -97,7 +105,8 @@ def put_aside(settings: Settings) -> tuple[Survey, list[str]]:
     warehouse = Warehouse.of(settings)
     with locks.exclusive(settings.workplace / "_locks" / "out_of_range.lock"):
         found = survey(settings)
-        lost = [ds for ds in found.aside if not _publish(settings, warehouse, found, ds)]
+        days = sorted({*found.aside, *_no_longer_late(warehouse, found)})
+        lost = [ds for ds in days if not _publish(settings, warehouse, found, ds)]
         for ds in _left_behind(warehouse, found):
             with warehouse.building(ds):
                 warehouse.withdraw(quarantined_events.TABLE, ds)
@@ -107,16 +116,25 @@ def put_aside(settings: Settings) -> tuple[Survey, list[str]]:
 def _publish(settings: Settings, warehouse: Warehouse, found: Survey, ds: str) -> bool:
     table = quarantined_events.TABLE
     with warehouse.building(ds):
-        if warehouse.path(website_events.TABLE, ds).exists():
+        built = warehouse.path(website_events.TABLE, ds).exists()
+        if built and ds not in found.built_earlier:
             return True  # built meanwhile, with its own rows put aside
         with ledger.held(settings.workplace):
             landed = ledger.read(settings.warehouse)
-            inputs, numbers = landed.inputs(ds), found.numbers(ds)
+            inputs, numbers = _inputs(warehouse, landed, ds), found.numbers(ds)
             record = warehouse.record(table, ds)
             if record and (record.inputs, record.numbers, record.code_version) == (inputs, numbers, VERSION):
                 return True
-            frame = _rows(landed, ds, before=ds in found.before_first_day)
+            segments = _segments(landed, ds).with_columns(_rule(before=built or ds in found.before_first_day))
+            frame = segments.filter(pl.col("rule").is_not_null()).select(*quarantined_events.COLUMNS).collect()
+        own = frame.clear()
+        if built:
+            received = warehouse.scan(website_events.TABLE, ds).select(PLACE).collect()
+            frame = frame.join(received, on=PLACE, how="anti")
+            if warehouse.path(table, ds).exists():
+                own = warehouse.scan(table, ds).collect().join(received, on=PLACE, how="semi")
         counted = dict(frame.group_by("rule").len().iter_rows())
+        frame = pl.concat([own, frame]).sort("file_started_at", *PLACE, maintain_order=True)
         findings = table.contract(settings).audit(frame)
         if counted != numbers or any(finding.broken for finding in findings):
             return False
@@ -125,25 +143,53 @@ def _publish(settings: Settings, warehouse: Warehouse, found: Survey, ds: str) -
     return True
 
 
-def _rows(landed: Ledger, ds: str, *, before: bool) -> pl.DataFrame:
+def _rule(*, before: bool) -> pl.Expr:
+    late = pl.when(pl.lit(before)).then(pl.lit(BEFORE_FIRST_DAY))
+    return pl.when("in_the_future").then(pl.lit(IN_THE_FUTURE)).otherwise(late).alias("rule")
+
+
+def _segments(landed: Ledger, ds: str) -> pl.LazyFrame:
     types = {name: each.metadata["dtype"] for name, each in website_events.COLUMNS.items()}
     # A segment that is gone holds nothing; the count will tell.
     there = [path for path in landed.segments(ds) if path.exists()]
-    segments = [scan(path) for path in there]
-    rule = pl.when("in_the_future").then(pl.lit(IN_THE_FUTURE)).when(pl.lit(before)).then(pl.lit(BEFORE_FIRST_DAY))
-    return (
-        pl.concat([pl.LazyFrame(schema=types), *segments])
-        .with_columns(rule.alias("rule"))
-        .filter(pl.col("rule").is_not_null())
-        .select("rule", *website_events.COLUMNS)
-        .sort("file_started_at", "source_file", "line_number", maintain_order=True)
-        .collect()
-    )
+    return pl.concat([pl.LazyFrame(schema=types), *(scan(path) for path in there)])
+
+
+def _inputs(warehouse: Warehouse, landed: Ledger, ds: str) -> dict[str, str]:
+    """From what the rows of a day are put aside."""
+    received = warehouse.record(website_events.TABLE, ds)
+    return landed.inputs(ds) | ({website_events.TABLE.name: received.sha256} if received else {})
+
+
+def _came_later(warehouse: Warehouse, landed: Ledger, ds: str) -> tuple[int, int]:
+    """How many events of a built day are not in it, sound ones and those in the future.
+
+    Those of a segment that is gone are among them, so that they are missed where the rows are put aside.
+    """
+    received = warehouse.record(website_events.TABLE, ds)
+    if received and received.inputs == landed.inputs(ds):
+        return 0, 0
+    aside = warehouse.record(quarantined_events.TABLE, ds)
+    if aside and aside.code_version == VERSION and aside.inputs == _inputs(warehouse, landed, ds):
+        return aside.numbers.get(BEFORE_FIRST_DAY, 0), aside.numbers.get(IN_THE_FUTURE, 0)
+    there = warehouse.scan(website_events.TABLE, ds).select(PLACE)
+    built = _segments(landed, ds).select("in_the_future", *PLACE).join(there, on=PLACE, how="semi")
+    rows, ahead = built.select(pl.len(), pl.col("in_the_future").sum()).collect().row(0)
+    late, late_ahead = landed.rows(ds) - rows, landed.in_the_future(ds) - ahead
+    return late - late_ahead, late_ahead
+
+
+def _no_longer_late(warehouse: Warehouse, found: Survey) -> Iterator[str]:
+    """Built days beside whose rows others were put aside here once, and are no longer."""
+    seen = warehouse.looked_through([quarantined_events.TABLE]) if found.built_earlier else warehouse
+    for ds in found.built_earlier:
+        record = seen.record(quarantined_events.TABLE, ds)
+        if record and record.code_version == VERSION and ds not in found.aside:
+            yield ds
 
 
 def _left_behind(warehouse: Warehouse, found: Survey) -> Iterator[str]:
     """Days whose events were put aside here once, and are no longer."""
-    aside = set(found.aside)
-    for ds in warehouse.days(quarantined_events.TABLE):
-        if ds not in aside and not warehouse.path(website_events.TABLE, ds).exists():
-            yield ds
+    yield from sorted(
+        set(warehouse.days(quarantined_events.TABLE)) - set(found.aside) - set(warehouse.days(website_events.TABLE))
+    )

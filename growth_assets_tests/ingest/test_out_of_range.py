@@ -8,7 +8,9 @@ import json
 import dagster as dg
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from growth_assets.cli import app
 from growth_assets.ingest import clock, ledger
 from growth_assets.ingest.out_of_range import first_day, last_day, put_aside, survey
 from growth_assets.orchestration import doctor
@@ -23,6 +25,8 @@ from growth_assets.warehouse.partitions import Warehouse
 OLD, D1, D2, D3 = "2026-02-27", "2026-03-01", "2026-03-02", "2026-03-03"
 
 FIRST = f"first_day = {D1}"
+
+BUILT = tuple(table.name for table in DAILY)
 
 
 def ahead(days: float) -> str:
@@ -103,19 +107,87 @@ def test_an_earlier_first_day_brings_them_in_and_a_later_one_leaves_what_was_bui
     assert quick(plain) == [OLD]
     assert aside(plain) == []
     assert len(plain.rows("core.fct_website_events")) == 4
-    before = plain.hashes()
+    before = plain.hashes(BUILT)
     plain.configure(FIRST)
-    plain.put("late.ndjson", write.events(range(20, 22), OLD))
     assert quick(plain) == []
-    assert survey(plain.settings).built_earlier == {OLD: 5}
-    assert plain.hashes() == before
-    assert aside(plain) == []
-    assert (
-        "1 days before first_day" in next(each for each in doctor.examine(plain.settings) if "range" in each.what).says
-    )
+    assert survey(plain.settings).built_earlier == {OLD: 3}
+    assert plain.hashes(BUILT) == before
+    says = [each.says for each in doctor.examine(plain.settings) if "range" in each.what]
+    assert says == [f"1 days before first_day ({D1}) stay as they were built under another"]
+
+
+@pytest.fixture
+def built_earlier(plain, write):
+    """OLD is built, with an event that its own rules put aside, and the first day is later since."""
     plain.configure(f"first_day = {OLD}")
-    assert quick(plain) == [OLD]
-    assert len(plain.rows("core.fct_website_events")) == 6
+    plain.put("a.ndjson", write.events(range(60), OLD) + write.event(60, OLD, hostname="no host") + write.event(9, D1))
+    assert quick(plain) == [OLD, D1]
+    assert aside(plain) == [("dim_hostname_well_formed", OLD, 1)]
+    plain.configure(FIRST)
+    return plain
+
+
+def test_what_comes_late_for_a_day_built_under_an_earlier_first_day_is_put_aside_and_told(built_earlier, write):
+    site, own = built_earlier, ("dim_hostname_well_formed", OLD, 1)
+    before = site.hashes()
+    site.put("late.ndjson", write.events(range(100, 102), OLD) + write.event(103, D1))
+    # A file of the built day that grew since: its first lines are in the day, its last one is late.
+    path = site.landing / "a.ndjson"
+    path.write_bytes(path.read_bytes() + write.event(104, OLD))
+    result = CliRunner().invoke(app, ["build", "--data", str(site.folder)])
+    assert result.exit_code == 0
+    assert (
+        f"3 events are before the first day ({OLD} to {OLD}) and put aside in raw.quarantined_events" in result.stdout
+    )
+    late = ("before_first_day", OLD, 3)
+    assert aside(site) == [late, own]
+    assert {key: value for key, value in site.hashes().items() if key.startswith(OLD)} == {
+        key: value for key, value in before.items() if key.startswith(OLD)
+    }
+    # All that landed is in the raw tables, each event once.
+    received = {(row["source_file"], row["line_number"]) for row in site.rows("raw.website_events") if row["ds"] == OLD}
+    put = [
+        (row["source_file"], row["line_number"])
+        for row in site.rows("raw.quarantined_events")
+        if row["rule"] == late[0]
+    ]
+    assert len(put) == len(set(put) - received) == site.ledger.rows(OLD) - len(received)
+    # Nothing is written twice, and what no longer comes late is put aside no longer.
+    table = quarantined_events.TABLE
+    record = Warehouse.of(site.settings).record(table, OLD)
+    assert quick(site) == []
+    assert Warehouse.of(site.settings).record(table, OLD) == record
+    assert survey(site.settings).totals() == {"before_first_day": 3, "in_the_future": 0, "waiting": 0}
+    (entry,) = [each for each in site.ledger.current.values() if each.source_file == "late.ndjson"]
+    ledger.entry_path(site.settings.warehouse / "landing", entry.id).unlink()
+    (site.landing / "late.ndjson").unlink()
+    assert quick(site) == [D1]
+    assert aside(site) == [("before_first_day", OLD, 1), own]
+
+
+def test_an_earlier_first_day_brings_in_what_came_late_for_a_built_day(built_earlier, write, new_site):
+    site = built_earlier
+    site.put("late.ndjson", write.events(range(100, 102), OLD))
+    assert quick(site) == []
+    site.configure(f"first_day = {OLD}")
+    assert quick(site) == [OLD]
+    # As if the first day had never been another one.
+    straight = new_site(f"first_day = {OLD}")
+    for path in site.landing.iterdir():
+        straight.put(path.name, path.read_bytes())
+    quick(straight)
+    assert site.hashes(BUILT) == straight.hashes(BUILT)
+    assert survey(site.settings).aside == []
+
+
+def test_late_events_of_a_built_day_that_are_lost_make_the_check_red(built_earlier, write):
+    site = built_earlier
+    site.put("late.ndjson", write.events(range(100, 102), OLD))
+    site.land()
+    (entry,) = [each for each in site.ledger.current.values() if each.source_file == "late.ndjson"]
+    ledger.segment_path(site.settings.warehouse / "landing", entry.id, OLD).unlink()
+    assert put_aside(site.settings)[1] == [OLD]
+    assert aside(site) == [("dim_hostname_well_formed", OLD, 1)]
 
 
 def test_an_event_in_the_future_is_put_aside_and_one_of_tomorrow_waits(plain, write):
