@@ -19,6 +19,12 @@ AGREEMENT = "agreement"
 CONSERVATION = "conservation"
 """The check that nothing was lost on the way."""
 
+RESTORE = (
+    "restore them from a backup, or delete the entry of each such content in landing/files of the warehouse, bring its "
+    "file again and run `growth-assets build`"
+)
+"""What to do where files of what landed were changed or lost."""
+
 
 @dataclass(frozen=True)
 class RuleNumbers:
@@ -105,17 +111,28 @@ def agreement(findings: Sequence[Finding]) -> Verdict:
     )
 
 
-def conservation(balance: Balance, rows: Mapping[str, int], numbers: Mapping[str, int]) -> Verdict:
-    """Nothing lost: the rows of the whole are those of its parts and what was counted on the way. No tolerance."""
+def conservation(
+    balance: Balance, rows: Mapping[str, int], numbers: Mapping[str, int], gone: Sequence[str] = ()
+) -> Verdict:
+    """Nothing lost: the rows of the whole are those of its parts and what was counted on the way. No tolerance.
+
+    `gone` names files that should have held rows and are not there.
+    """
     whole = rows[balance.whole]
     terms = {name: rows[name] for name in balance.parts} | {name: numbers[name] for name in balance.counted}
     return Verdict(
         CONSERVATION,
         passed=whole == sum(terms.values()),
         severity="ERROR",
-        description=f"{balance.whole} = {' + '.join(terms)}",
+        description=f"{balance.whole} = {' + '.join(terms)}" + (f". {files_gone(gone)}" if gone else ""),
         numbers={balance.whole: whole, **terms},
     )
+
+
+def files_gone(names: Sequence[str]) -> str:
+    """Which files are not there, and what to do."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"Files are gone: {', '.join(names[:5])}{more}. To mend it {RESTORE}"
 
 
 def _quarantined_rules(numbers: Mapping[str, int]) -> list[str]:

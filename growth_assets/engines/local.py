@@ -124,15 +124,22 @@ class Day:
     def _receive(self, table: Table, receiving: Receiving) -> Iterator[Outcome]:
         started = time.perf_counter()
         with receiving(self.ds) as received:
-            staged = self.warehouse.stage_files(table, self.ds, list(received.files)) if received.files else None
-        if staged is None:
+            # A file that is gone holds nothing, and what it held is missed below.
+            there = [path for path in received.files if path.exists()]
+            if there:
+                staged = self.warehouse.stage_files(table, self.ds, there)
+            elif received.files:
+                nothing = pl.DataFrame(schema=_contract(table, self.settings).dtypes)
+                staged = self.warehouse.stage(table, self.ds, nothing)
+        if not received.files:
             self.failed[table.name] = "empty"
             yield Outcome(table, self.ds, None, reason=f"no event of {self.ds} has landed", status="empty")
             return
         frame = pl.scan_parquet(staged, hive_partitioning=False, glob=False).collect()
         audited = self._audit(table, staged, frame, {})
         landed = dict.fromkeys(table.upstream, received.rows)
-        yield from self._publish(table, [audited], Built(frame), received.inputs, landed, started)
+        gone = [str(path) for path in received.files if path not in there]
+        yield from self._publish(table, [audited], Built(frame), received.inputs, landed, started, gone)
 
     def _make(self, table: Table) -> Iterator[Outcome]:
         started = time.perf_counter()
@@ -174,11 +181,11 @@ class Day:
 
     def _publish(
         self, table: Table, staged: list[_Staged], built: Built, inputs: Mapping[str, str],
-        upstream: Mapping[str, int], started: float,
+        upstream: Mapping[str, int], started: float, gone: Sequence[str] = (),
     ) -> Iterator[Outcome]:  # fmt: skip
         if table.balance:
             rows = {**upstream, **{each.table.name: each.rows for each in staged}}
-            staged[-1].verdicts.append(conservation(table.balance, rows, built.numbers))
+            staged[-1].verdicts.append(conservation(table.balance, rows, built.numbers, gone))
         blocked = [verdict for each in staged for verdict in each.verdicts if verdict.blocks]
         if blocked:
             yield from self._refuse(staged, built, blocked, started)

@@ -6,13 +6,16 @@ be the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import chain
 
+from growth_assets.checks.verdict import files_gone
 from growth_assets.ingest import ledger
-from growth_assets.ingest.ledger import Entry
-from growth_assets.places import Place
+from growth_assets.ingest.ledger import Entry, Ledger
+from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings
+from growth_assets.warehouse import objects
 from growth_assets.warehouse.partitions import rows_of
 
 
@@ -23,6 +26,8 @@ class Account:
     entry: Entry
     events: int
     rejected: int
+    gone: tuple[str, ...] = ()
+    """Files of it that are not there."""
 
     @property
     def balanced(self) -> bool:
@@ -33,23 +38,51 @@ class Account:
     def __str__(self) -> str:
         entry = self.entry
         said = f"{entry.lines} lines = {entry.events} events + {entry.rejected} rejected"
-        return f"{entry.source_file}: {said} when read, but {self.events} + {self.rejected} on disk"
+        found = f"{entry.source_file}: {said} when read, but {self.events} + {self.rejected} on disk"
+        return f"{found}. {files_gone(self.gone)}" if self.gone else found
 
 
 def accounts(settings: Settings, entries: Iterable[Entry]) -> list[Account]:
-    """The account of each of `entries` that counts still: a longer content may have replaced one since."""
+    """The account of each of `entries` that counts still: a longer content may have replaced one since.
+
+    And that of every other content of which a file is gone, though it was read long ago.
+    """
     with ledger.held(settings.workplace):
         landed = ledger.read(settings.warehouse)
-        there = [landed.current[entry.id] for entry in entries if entry.id in landed.current]
-        return [_account(settings.warehouse, landed, entry) for entry in there]
+        gone = _gone(settings.warehouse, landed)
+        there = {entry.id for entry in entries if entry.id in landed.current}
+        return [
+            _account(settings.warehouse, landed, entry, gone.get(entry.id, []))
+            for entry in landed.current.values()
+            if entry.id in there or entry.id in gone
+        ]
 
 
-def _account(warehouse: Place, landed: ledger.Ledger, entry: Entry) -> Account:
-    # A file that is gone holds nothing: that is a loss like any other.
+def _files(warehouse: Place, landed: Ledger, entry: Entry) -> tuple[list[Place], list[Place]]:
+    """Where the events of a content are, and where its rejected lines."""
     segments = [ledger.segment_path(landed.folder, entry.id, ds) for ds in entry.segments]
-    rejected = ledger.rejected_path(warehouse, entry.id)
-    return Account(
-        entry,
-        events=sum(rows_of(path) for path in segments if path.exists()),
-        rejected=rows_of(rejected) if rejected.exists() else 0,
+    return segments, [ledger.rejected_path(warehouse, entry.id)] if entry.rejected else []
+
+
+def _gone(warehouse: Place, landed: Ledger) -> dict[str, list[Place]]:
+    """Id to the files that should be there and are not."""
+    listed: set[str] | None = None
+    if is_remote(warehouse):
+        folders = [
+            each for each in (landed.folder / "segments", warehouse / "raw" / "rejected_lines") if is_remote(each)
+        ]
+        listed = {str(folder / name) for folder in folders for name in objects.sizes(folder)}
+    found: dict[str, list[Place]] = {}
+    for entry in landed.current.values():
+        for path in chain(*_files(warehouse, landed, entry)):
+            if not path.exists() if listed is None else str(path) not in listed:
+                found.setdefault(entry.id, []).append(path)
+    return found
+
+
+def _account(warehouse: Place, landed: Ledger, entry: Entry, gone: Collection[Place]) -> Account:
+    # A file that is gone holds nothing: that is a loss like any other.
+    events, rejected = (
+        sum(rows_of(path) for path in paths if path not in gone) for paths in _files(warehouse, landed, entry)
     )
+    return Account(entry, events, rejected, tuple(map(str, gone)))

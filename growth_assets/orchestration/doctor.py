@@ -11,6 +11,7 @@ import dagster as dg
 from growth_assets.alerts import memory
 from growth_assets.alerts.channels import channels, understood
 from growth_assets.alerts.journal import Journal
+from growth_assets.checks.verdict import RESTORE
 from growth_assets.engines.local import outdated, up_to_date
 from growth_assets.enrich.country import CountryDatabaseError, open_database
 from growth_assets.ingest import ledger
@@ -199,8 +200,7 @@ def _conservation(settings: Settings, landed: ledger.Ledger) -> Finding:
     if lost:
         return Finding(
             "conservation", False, "; ".join(lost[:5]),
-            f"Files below {settings.warehouse} were changed or lost: restore them from a backup, or delete the entry "
-            "of each such file in landing/files there, bring the file again and run `growth-assets build`.",
+            f"Files below {settings.warehouse} were changed or lost: {RESTORE}.",
         )  # fmt: skip
     return Finding("conservation", True, f"lines = events + rejected lines in all {len(landed.current)} contents")
 

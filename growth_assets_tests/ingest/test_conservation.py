@@ -42,6 +42,11 @@ def lose_a_segment(root: Path) -> None:
     pl.read_parquet(path, hive_partitioning=False).clear().write_parquet(path)
 
 
+def delete_a_segment(root: Path) -> None:
+    (path,) = (root / "landing/segments").glob(f"*/ds={D1}.parquet")
+    path.unlink()
+
+
 def drop_a_rejected_line(root: Path) -> None:
     (path,) = (root / "raw/rejected_lines").glob("*.parquet")
     drop_last_row(path)
@@ -91,6 +96,7 @@ def published(site) -> list[str]:
     [
         (lose_an_event, {LINES, DAY}),
         (lose_a_segment, {LINES, DAY, ("raw.website_events", "contract", D1)}),
+        (delete_a_segment, {LINES, DAY, ("raw.website_events", "contract", D1)}),
         (drop_a_rejected_line, {LINES}),
         (lose_all_rejected_lines, {LINES}),
         (lie_about_the_lines, {LINES}),
@@ -143,6 +149,33 @@ def test_what_is_lost_after_landing_is_found_when_the_day_is_built_and_by_the_do
     assert not finding.well
     assert finding.says == "a.ndjson: 14 lines = 12 events + 2 rejected when read, but 11 + 2 on disk"
     assert str(landed.settings.warehouse) in finding.remedy
+
+
+def test_a_segment_that_is_deleted_is_told_by_every_build_and_its_day_stays_until_it_is_back(landed, write):
+    def build_again(*more: str):
+        return CliRunner().invoke(app, ["build", "--data", str(landed.folder), *more])
+
+    landed.put("b.ndjson", write.events(range(20, 25), D1))
+    assert build_again().exit_code == 0
+    before = landed.hashes()
+    entry = next(each for each in landed.ledger.current.values() if each.source_file == "b.ndjson")
+    path = ledger.segment_path(landed.settings.warehouse / "landing", entry.id, D1)
+    path.unlink()
+    told = f"Files are gone: {path}. To mend it restore them from a backup, or delete the entry"
+    ran = build_again()
+    assert ran.exit_code == 1
+    assert "ERROR landing.event_files: check lines_conserved failed: b.ndjson: 5 lines = 5 events" in ran.stderr
+    assert told in ran.stderr
+    assert "Every day is up to date." in ran.stdout
+    ran = build_again("--from", D1)
+    assert ran.exit_code == 1
+    assert "ERROR raw.website_events on 2026-03-01: check conservation failed" in ran.stderr
+    assert ran.stderr.count(told) == 2
+    assert "Error:" not in ran.stderr
+    assert landed.hashes() == before
+    ledger.entry_path(landed.settings.warehouse / "landing", entry.id).unlink()
+    assert build_again().exit_code == 0
+    assert landed.hashes() == before
 
 
 def test_nothing_lost_is_all_green_and_the_account_is_in_the_metadata(landed):
