@@ -1,8 +1,9 @@
 """Whether a content is the beginning of a longer one, told by what was read of both: their files may be gone.
 
-The bytes tell for the greater part: of each content the digests of some of its beginnings are kept. The lines tell for
-the rest: each that the shorter one surely holds was read alike in the longer one, down to every value. What follows
-those lines, such as the half of a last line, is in the longer one as a whole.
+The bytes tell for the greater part: of each content the first are kept, and the digests of some of its beginnings. The
+lines tell for the rest: each that the shorter one surely holds was read alike in the longer one, down to every value.
+What follows those lines, such as the half of a last line, is in the longer one as a whole. A content that is no longer
+than the bytes that are kept is told by them alone, whatever it was taken for.
 """
 
 from __future__ import annotations
@@ -31,7 +32,14 @@ def may_begin(shorter: Entry, longer: Entry) -> bool:
     """False where the ledger tells already that `shorter` is no beginning of `longer`."""
     if shorter.length >= longer.length or not shorter.beginnings:
         return False
+    if longer.first and not longer.first_bytes.startswith(shorter.first_bytes):
+        return False
     return all(longer.beginnings.get(length) == sha256 for length, sha256 in shorter.beginnings.items())
+
+
+def told_by_bytes(content: bytes, longer: Entry) -> bool:
+    """True where a whole content, FIRST_BYTES at most, is the beginning of `longer`."""
+    return len(content) < longer.length and longer.first_bytes.startswith(content)
 
 
 def read_alike(sure_below: int, shorter: ReadFiles, longer: ReadFiles, *, other_settings: bool) -> bool:
@@ -40,22 +48,27 @@ def read_alike(sure_below: int, shorter: ReadFiles, longer: ReadFiles, *, other_
     Events of the longer one may have been read with `other_settings`, under another source or before a replay. Such an
     event is the same where it differs in nothing but what an encoding, an offset or a default host makes of a line.
     """
-    return sure_below > 1 and all(
-        _lines_alike(first, sure_below, shorter, longer, other_settings=other_settings)
-        for first in range(1, sure_below, LINES_AT_ONCE)
-    )
+    compared = 0
+    for first in range(1, sure_below, LINES_AT_ONCE):
+        alike = _lines_alike(first, sure_below, shorter, longer, other_settings=other_settings)
+        if alike is None:
+            return False
+        compared += alike
+    # A header is no line that was read: what has nothing else in common may go on otherwise.
+    return compared > 0
 
 
-def _lines_alike(first: int, below: int, shorter: ReadFiles, longer: ReadFiles, *, other_settings: bool) -> bool:
+def _lines_alike(first: int, below: int, shorter: ReadFiles, longer: ReadFiles, *, other_settings: bool) -> int | None:
+    """How many lines gave the same in both; None where one did not."""
     events = _lines(first, below, shorter.events, tuple(RECEIVED)), _lines(first, below, longer.events, tuple(RECEIVED))
     rejected = [_lines(first, below, each.rejected, tuple(REJECTED)) for each in (shorter, longer)]
+    lines = events[0].height + rejected[0].height
     if not other_settings:
-        return events[0].equals(events[1]) and rejected[0].equals(rejected[1])
+        return lines if events[0].equals(events[1]) and rejected[0].equals(rejected[1]) else None
     was_event = rejected[0]["line_number"].is_in(events[1]["line_number"].implode())
     is_event = events[1]["line_number"].is_in(events[0]["line_number"].implode())
-    return _whatever_settings(events[0]).equals(_whatever_settings(events[1].filter(is_event))) and rejected[0].filter(
-        ~was_event
-    ).equals(rejected[1])
+    still = _whatever_settings(events[0]).equals(_whatever_settings(events[1].filter(is_event)))
+    return lines if still and rejected[0].filter(~was_event).equals(rejected[1]) else None
 
 
 def _whatever_settings(events: pl.DataFrame) -> pl.DataFrame:

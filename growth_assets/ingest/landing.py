@@ -8,6 +8,7 @@ line of a file that may still be written waits for its newline.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import datetime as dt
 import hashlib
@@ -28,7 +29,7 @@ from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings, Source
 from growth_assets.sources import decompressed
 from growth_assets.sources.errors import SourceError
-from growth_assets.sources.fingerprint import Fingerprint, fingerprint
+from growth_assets.sources.fingerprint import FIRST_BYTES, Fingerprint, fingerprint
 from growth_assets.sources.formats import PARQUET
 from growth_assets.sources.reader import read
 from growth_assets.warehouse import durable, locks
@@ -156,7 +157,8 @@ class _Look:
             # The same file has the same damage, where it has one.
             if self._known(file, print_, reading, growing=growing, damaged=True):
                 return True
-        alike = self._alike(first_bytes(file.path, HEAD))
+        head = first_bytes(file.path, HEAD)
+        alike = self._alike(head)
         shorter: list[Entry] = []
         read_at: str | None = None
         if alike:
@@ -168,6 +170,8 @@ class _Look:
             # Known under other settings: what is in the future was settled when it first came.
             read_at = next((entry.read_at for entry in alike if entry.fingerprint == found.sha256), None)
             shorter = _begun_by(found, alike)
+        if len(head) <= FIRST_BYTES and self._begins_another(file, head, reading):
+            return True
         try:
             return self._read(file, reading, shorter, read_at, growing=growing)
         except SourceError:
@@ -178,6 +182,41 @@ class _Look:
             if not found.sound:
                 raise SourceError(f"{found.damage}. {CORRUPT}") from None
             return self._read(file, reading, shorter, read_at, growing=growing, sound=found.sound)
+
+    def _begins_another(self, file: LandingFile, content: bytes, reading: str) -> bool:
+        """True where the whole content is so short that its bytes alone show it to be the beginning of a longer one.
+
+        What it would be read as says nothing: the first half of a line may be in no format, or in another one.
+        """
+        longer = next((each for each in self.current.values() if beginning.told_by_bytes(content, each)), None)
+        if longer is None or not content:
+            return False
+        found = fingerprint(file.path, beginning.LENGTHS)
+        if found.doubtful or found.first != content or found.length != len(content):
+            return False
+        now = clock.now()
+        entry = Entry(
+            fingerprint=found.sha256,
+            length=found.length,
+            head=found.sha256,
+            head_length=found.length,
+            source=file.source.name,
+            source_file=file.name,
+            format=longer.format,
+            reading=reading,
+            lines=0,
+            events=0,
+            rejected=0,
+            started_at=None,
+            read_at=now.isoformat(),
+            latest=clock.latest(now, self.settings).isoformat(),
+            segments={},
+            beginnings={str(each): sha256 for each, sha256 in found.prefixes.items()},
+            first=base64.b64encode(found.first).decode(),
+        )
+        self._publish_inside(entry, longer)
+        self._seen(file, entry.fingerprint, reading)
+        return True
 
     def _known(self, file: LandingFile, sha256: str, reading: str, *, growing: bool, damaged: bool) -> bool:
         """True where the content is known as it would be read now."""
@@ -267,6 +306,7 @@ class _Look:
                 beginnings={str(each): found.prefixes[each] for each in beginning.LENGTHS if each in found.prefixes},
                 unfinished=reading_file.unfinished,
                 damaged=found.damage is not None,
+                first=base64.b64encode(found.first).decode(),
             )
             entry = dataclasses.replace(entry, replaces=tuple(sorted(replaces - {entry.id})))
             longer = self._longer(entry, staged, reading_file.sure_below)

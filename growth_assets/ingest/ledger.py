@@ -16,6 +16,7 @@ content whose last line was not finished, once its file has settled, and one tha
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -83,6 +84,8 @@ class Entry:
     """True where some of its events may have been read with other settings than those of `reading`."""
     damaged: bool = False
     """True where the file was packed, and cut off or corrupt after these bytes."""
+    first: str = ""
+    """The first FIRST_BYTES in base64; empty in entries of older versions."""
 
     @property
     def id(self) -> str:
@@ -93,6 +96,11 @@ class Entry:
     def lacks(self) -> Lacks:
         """What kept the content from being read to its end."""
         return "end" if self.damaged else "newline" if self.unfinished else ""
+
+    @property
+    def first_bytes(self) -> bytes:
+        """The first FIRST_BYTES, or all there are; none where they were not kept."""
+        return base64.b64decode(self.first)
 
     def to_json(self) -> dict[str, object]:
         """The entry as JSON holds it."""

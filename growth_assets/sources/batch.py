@@ -34,6 +34,8 @@ class Batch:
     """Lines (records of a CSV file, rows of a Parquet file) that were read; headers do not count."""
     spans: Mapping[int, int] = field(default_factory=dict)
     """First line of a rejected record to its number of lines, where it has more than one."""
+    last_began: int | None = None
+    """Where the record began that the last of these lines was thought to end, if at another line."""
     headers: Sequence[tuple[int, str]] = ()
     """Headers that stand among these lines, each with its line, where a format can have several."""
     originals: pl.DataFrame | None = None

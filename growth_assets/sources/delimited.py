@@ -66,6 +66,7 @@ class CsvParser:
         self._rows: list[native.Row] = []
         self._rejections: list[Rejection] = []
         self._spans: dict[int, int] = {}
+        self._last_began: int | None = None
 
     def parse(self, lines: Lines) -> Batch:
         """The events and rejected lines of all records that are complete by now."""
@@ -86,6 +87,8 @@ class CsvParser:
                     break
             whole[position] = False
             number = lines.first_line + position
+            if self._open and position == lines.height - 1:
+                self._last_began = self._open[0].number
             self._take(_Line(number, lines.text[position], position in lines.undecodable))
             position += 1
         return self._settled(self._fast(lines, np.flatnonzero(whole)))
@@ -99,8 +102,8 @@ class CsvParser:
 
     def _settled(self, fast: pl.DataFrame) -> Batch:
         batch = native.merged([fast, native.frame_of(self._rows)], self._rejections)
-        batch = dataclasses.replace(batch, spans=self._spans)
-        self._rows, self._rejections, self._spans = [], [], {}
+        batch = dataclasses.replace(batch, spans=self._spans, last_began=self._last_began)
+        self._rows, self._rejections, self._spans, self._last_began = [], [], {}, None
         return batch
 
     def _skip_header(self, lines: Lines) -> int:

@@ -14,6 +14,9 @@ from growth_assets.places import Place
 from growth_assets.sources import decompressed
 from growth_assets.sources.errors import DamagedError
 
+FIRST_BYTES = 1024
+"""So many first bytes are kept as they are, so that of short contents nothing is left to guess."""
+
 
 @dataclass(frozen=True)
 class Fingerprint:
@@ -29,6 +32,8 @@ class Fingerprint:
     """What is wrong with the compressed data; None when nothing is."""
     sound: int | None = None
     """Of corrupt data, how many bytes a checksum vouched for; None where it just ends early, or nothing is wrong."""
+    first: bytes = b""
+    """The first FIRST_BYTES, or all there are."""
 
     @property
     def doubtful(self) -> bool:
@@ -46,6 +51,7 @@ class Hasher:
         self._prefixes: dict[int, str] = {}
         self.damage: str | None = None
         self._sound: int | None = None
+        self._first = b""
         self.last_byte = b""
         """Tells whether the content ends within a line."""
 
@@ -62,6 +68,7 @@ class Hasher:
 
     def _update(self, piece: bytes) -> None:
         view = memoryview(piece)
+        self._first += view[: FIRST_BYTES - len(self._first)]
         while self._wanted and self._wanted[-1] <= self._length + len(view):
             length = self._wanted.pop()
             cut = length - self._length
@@ -74,7 +81,8 @@ class Hasher:
     def result(self) -> Fingerprint:
         """The fingerprint of all bytes so far."""
         self._update(b"")
-        return Fingerprint(self._hash.hexdigest(), self._length, dict(self._prefixes), self.damage, self._sound)
+        prefixes = dict(self._prefixes)
+        return Fingerprint(self._hash.hexdigest(), self._length, prefixes, self.damage, self._sound, self._first)
 
 
 def fingerprint(path: Place, prefix_lengths: Collection[int] = (), sound: int | None = None) -> Fingerprint:

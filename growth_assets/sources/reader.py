@@ -114,19 +114,23 @@ class Reading:
         require_plain_text(head, self._path)
         encoding = canonical_encoding(self._source.encoding)
         parser = Keeping(text_format.parser(self._context))
-        last_line, left, tail = 0, None, None
+        last_line, last_began, left, tail = 0, 0, None, None
         for item in _ahead(_decoded(chunks(pieces, self._chunk_bytes, growing=self._growing), encoding)):
             if isinstance(item, Lines):
+                batch = parser.parse(item)
                 last_line, left = item.first_line + item.height - 1, None
-                yield parser.parse(item)
+                last_began = batch.last_began or last_line
+                yield batch
+                del batch  # not to be held while the next is made
             elif isinstance(item, Unread):
-                last_line = item.line_number
+                last_line = last_began = item.line_number
                 if (left := parser.flush()) is not None:
                     yield left
                 yield only_rejected([(item.line_number, item.reason, head_text(item, encoding))])
-            elif (batch := self._finished(item, text_format, parser, encoding)) is not None:
+            elif (finished := self._finished(item, text_format, parser, encoding)) is not None:
                 last_line += 1
-                yield batch
+                last_began = last_line
+                yield finished
             else:
                 tail = item
         last = parser.flush()
@@ -138,7 +142,7 @@ class Reading:
         if tail is not None and not held:
             self._wait(tail, last_line + 1, last_line, parser)
         cut = self._hasher.damage is not None or (self._hasher.last_byte != b"\n" and not self.unfinished)
-        self.sure_below = min([last_line if cut else last_line + 1, *_line_numbers(left), *_line_numbers(last)])
+        self.sure_below = min([last_began if cut else last_line + 1, *_line_numbers(left), *_line_numbers(last)])
 
     def _wait(self, tail: Tail, first: int, last: int, parser: Keeping) -> bool:
         """Keep a last line, with those from `first` to `last` whose record may end in it; False where it cannot."""

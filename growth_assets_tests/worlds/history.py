@@ -106,8 +106,7 @@ class History:
 
     def _copy(self) -> bool:
         stream = self._some()
-        # A copy of less than a line cannot be told from another log that begins so: it is a rejected line of its own.
-        if not (stream and stream.path and b"\n" in stream.now):
+        if not (stream and stream.path):
             return False
         copy = self._new(stream.kind)
         copy.parent.mkdir(parents=True, exist_ok=True)
