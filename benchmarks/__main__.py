@@ -1,4 +1,4 @@
-"""`python -m benchmarks ingest`, `checks`, `memory` or `alarms`; `--help` tells more."""
+"""`python -m benchmarks ingest`, `checks`, `year`, `memory` or `alarms`; `--help` tells more."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import alarm_tables, alarms, checks, ingest, memory
+from benchmarks import alarm_tables, alarms, checks, ingest, memory, year
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Measure, and print what was measured."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast it is, and how well it judges.")
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("ingest", help="clean lines against the same with 0.1 %% of broken ones")
@@ -32,11 +31,28 @@ def main(arguments: list[str] | None = None) -> None:
     day.add_argument("--events", type=int, default=1_000_000)
     day.add_argument("--worlds", type=Path, help="keep the generated file here; default: it is made for this run")
     day.add_argument("--json", action="store_true", help="all numbers, for a program")
+    many = commands.add_parser("year", help="what a build of many days costs, a day's fixed part and Dagster's")
+    many.add_argument("--days", type=int, default=365)
+    many.add_argument("--events-per-day", type=int, default=20_000)
+    many.add_argument("--worlds", type=Path, help="keep the generated files here; default: they are made for this run")
+    many.add_argument("--json", action="store_true", help="all numbers, for a program")
+    bare = commands.add_parser("build-without-dagster", help="all days of a data folder, in this process")
+    bare.add_argument("path", type=Path)
+    bare.add_argument("--none", action="store_true", help="begin and end, and build nothing")
     own = commands.add_parser("land-once", help="one run, in this process")
     own.add_argument("path", type=Path)
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, and print what was measured."""
+    given = _parser().parse_args(arguments)
     if given.command == "land-once":
         print(json.dumps(asdict(ingest.land_once(given.path))))
+        return
+    if given.command == "build-without-dagster":
+        if not given.none:
+            year.build_without_dagster(given.path)
         return
     if given.command == "alarms":
         found = alarms.measure(given.runs, given.seed)
@@ -45,6 +61,11 @@ def main(arguments: list[str] | None = None) -> None:
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = (given.worlds or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        if given.command == "year":
+            costly = year.measure(folder, given.days, given.events_per_day)
+            print(json.dumps(year.as_json(costly), indent=1) if given.json else year.as_text(costly))
+            return
         if given.command == "checks":
             costs = checks.measure(folder, given.events)
             print(json.dumps(checks.as_json(costs), indent=1) if given.json else checks.as_text(costs))

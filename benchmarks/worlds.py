@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import shutil
+import tempfile
 from pathlib import Path
 
 from growth_assets.settings import Source
@@ -42,3 +45,23 @@ def _rejected(path: Path) -> set[int]:
 def _without(source: Path, numbers: set[int], target: Path) -> None:
     with source.open("rb") as lines, target.open("wb") as out:
         out.writelines(line for number, line in enumerate(lines, start=1) if number not in numbers)
+
+
+def days(folder: Path, number: int, events_per_day: int, first_day: dt.date) -> Path:
+    """The landing folder of so many days of about so many events, week by week: a world itself grows with its weeks."""
+    landing = folder / f"{number}-days-of-{events_per_day}-events"
+    if not landing.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            made = Path(temporary) / "landing"
+            made.mkdir()
+            for begin in range(0, number, 7):
+                week = Path(temporary) / "week"
+                start = first_day + dt.timedelta(days=begin)
+                simulate(
+                    week, days=min(7, number - begin), events_per_day=events_per_day, seed=SEED + begin, first_day=start
+                )
+                for path in (week / "landing").iterdir():
+                    path.rename(made / path.name)
+                shutil.rmtree(week)
+            made.rename(landing)
+    return landing

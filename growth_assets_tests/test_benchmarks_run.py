@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from benchmarks import worlds, year
+from growth_assets.tables import DAILY
+from growth_assets.warehouse.partitions import Warehouse
 
 ROOT = Path(__file__).parent.parent
 
@@ -53,3 +61,25 @@ def test_the_checks_benchmark_tells_their_share_of_a_day(tmp_path):
     assert found["core.fct_website_events"]["rows"] > 1_900
     assert all(cost["checks_cpu_seconds"] <= cost["cpu_seconds"] for cost in found.values())
     assert not list(tmp_path.rglob(".site-*"))
+
+
+def test_the_year_benchmark_tells_the_parts_of_a_day(tmp_path):
+    landing = worlds.days(tmp_path, 8, 50, dt.date(2025, 1, 1))
+    assert len(list(landing.iterdir())) == 8
+    (tmp_path / "site" / "landing").mkdir(parents=True)
+    for path in list(landing.iterdir())[:2]:
+        shutil.copy(path, tmp_path / "site" / "landing")
+    (tmp_path / "site" / "site.toml").write_text('hostnames = ["www.xx.com", "www.xxx.com"]\n')
+    year.build_without_dagster(tmp_path / "site")
+    warehouse = Warehouse(tmp_path / "site" / "warehouse")
+    assert all(len(warehouse.days(table)) >= 2 for table in DAILY)
+    # 10 s to start, 0.1 s a day and 1 ms an event, of which Dagster takes the half.
+    found = year.Year(
+        days=10, events=1_000, few_events=100, build=year.Cost(30, 21), few=year.Cost(14, 12),
+        nothing=year.Cost(10, 10), without_dagster=year.Cost(0, 5.5), stock=year.Cost(60, 30), stock_days=3,
+    )  # fmt: skip
+    assert found.per_event.cpu_seconds == pytest.approx(0.001)
+    assert found.fixed.cpu_seconds == pytest.approx(0.1)
+    assert found.dagster == pytest.approx(0.5)
+    assert year.as_json(found)["stock_scaled_not_measured"] == {"seconds": 200, "cpu_seconds": 100}
+    assert "multiplied up to 10 days, not measured" in year.as_text(found)

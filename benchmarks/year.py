@@ -1,0 +1,221 @@
+"""Many days in one run: seconds and CPU seconds of a build, the fixed part of a day, Dagster's part, stock settings."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks import worlds
+from growth_assets import settings
+from growth_assets.engines.local import Day
+from growth_assets.engines.past import Past
+from growth_assets.ingest import ledger
+from growth_assets.ingest.landing import land
+from growth_assets.orchestration.daily import receiving
+from growth_assets.tables import DAILY
+from growth_assets.warehouse.partitions import Warehouse
+from growth_assets.watches import WATCHES
+
+FIRST_DAY = dt.date(2025, 1, 1)
+
+FEW = 10
+"""The world beside has so many times fewer events a day: what both days cost alike is the fixed part of a day."""
+
+STOCK_DAYS = 3
+"""So many days are built with stock settings, one process a day; a year of that would take an hour."""
+
+STOCK_YAML = "telemetry:\n  enabled: false\n"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process took, or several one after the other."""
+
+    seconds: float
+    cpu_seconds: float
+    """Of all its threads: what it costs, whatever else the machine does."""
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(self.seconds - other.seconds, self.cpu_seconds - other.cpu_seconds)
+
+    def __truediv__(self, by: float) -> Cost:
+        return Cost(self.seconds / by, self.cpu_seconds / by)
+
+    def __mul__(self, by: float) -> Cost:
+        return Cost(self.seconds * by, self.cpu_seconds * by)
+
+
+@dataclass(frozen=True)
+class Year:
+    """What a build of many days costs."""
+
+    days: int
+    events: int
+    """Events a day, in the mean; as many as landed."""
+    few_events: int
+    """The same of the world beside."""
+    build: Cost
+    """`growth-assets build`, from its start to its end."""
+    few: Cost
+    """The same of the world beside."""
+    nothing: Cost
+    """A build that finds nothing to do: imports, settings, Dagster's storage."""
+    without_dagster: Cost
+    """Landing the same files and building the same days, without Dagster: no events, no catalogue."""
+    stock: Cost
+    """Each of `stock_days` in a process of its own, with Dagster's own event log."""
+    stock_days: int
+
+    @property
+    def per_event(self) -> Cost:
+        """What one event more costs."""
+        return (self.build - self.few) / max((self.events - self.few_events) * self.days, 1)
+
+    @property
+    def fixed(self) -> Cost:
+        """What a day costs that has hardly an event."""
+        return (self.few - self.nothing) / self.days - self.per_event * self.few_events
+
+    @property
+    def dagster(self) -> float:
+        """Dagster's share of the CPU seconds of what grows with the days."""
+        grows = (self.build - self.nothing).cpu_seconds
+        return (self.build - self.nothing - self.without_dagster).cpu_seconds / max(grows, 1e-9)
+
+    @property
+    def stock_scaled(self) -> Cost:
+        """What stock settings would take for all the days; measured on `stock_days` of them, and multiplied."""
+        return self.stock * (self.days / self.stock_days)
+
+
+def measure(folder: Path, days: int, events_per_day: int) -> Year:
+    """Make both worlds where they are not there, and build each in a process of its own."""
+    large = worlds.days(folder, days, events_per_day, FIRST_DAY)
+    small = worlds.days(folder, days, max(events_per_day // FEW, 10), FIRST_DAY)
+    sites = Path(tempfile.mkdtemp(prefix=".sites-", dir=folder))
+    try:
+        site, few = _site(sites / "large", large), _site(sites / "few", small)
+        build = _ran(_build(site))
+        nothing = _ran(_build(site))
+        small_build = _ran(_build(few))
+        bare = _ran([sys.executable, "-m", "benchmarks", "build-without-dagster", str(_site(sites / "bare", large))])
+        bare_nothing = _ran(
+            [sys.executable, "-m", "benchmarks", "build-without-dagster", str(sites / "bare"), "--none"]
+        )
+        stock_days = min(STOCK_DAYS, days)
+        stock = _stock(_site(sites / "stock", large), stock_days)
+        events, few_events = (_events(each) // days for each in (site, few))
+    finally:
+        shutil.rmtree(sites)
+    return Year(days, events, few_events, build, small_build, nothing, bare - bare_nothing, stock, stock_days)
+
+
+def build_without_dagster(site: Path) -> None:
+    """Land all files and build all days, in this process."""
+    loaded = settings.load(site)
+    land(loaded)
+    warehouse = Warehouse.of(loaded)
+    past = Past(warehouse, loaded, DAILY, WATCHES)
+    names = {table.name for table in DAILY}
+    received = receiving(loaded)
+    for ds in ledger.read(loaded.warehouse).days:
+        with warehouse.building(ds):
+            day = Day(warehouse, loaded, ds, DAILY, past)
+            for outcome in day.build(names, received):
+                if outcome.record is None:
+                    raise RuntimeError(f"{outcome.table.name} of {ds} was not published: {outcome.reason}")
+            list(day.judge(names))
+
+
+def _site(folder: Path, landing: Path) -> Path:
+    (folder / "landing").mkdir(parents=True)
+    for path in landing.iterdir():
+        (folder / "landing" / path.name).hardlink_to(path)
+    (folder / settings.SITE_FILE).write_text('hostnames = ["www.xx.com", "www.xxx.com"]\n', encoding="utf-8")
+    return folder
+
+
+def _events(site: Path) -> int:
+    landed = ledger.read(settings.load(site).warehouse)
+    return sum(landed.rows(ds) for ds in landed.days)
+
+
+def _build(site: Path) -> list[str]:
+    return [sys.executable, "-m", "growth_assets", "build", "--data", str(site)]
+
+
+def _stock(site: Path, days: int) -> Cost:
+    """Land, which is not measured; then materialize each day by Dagster's own command, with Dagster's own storage."""
+    loaded = settings.load(site)
+    land(loaded)
+    loaded.dagster_home.mkdir(parents=True)
+    (loaded.dagster_home / "dagster.yaml").write_text(STOCK_YAML, encoding="utf-8")
+    command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "growth_assets.definitions"]
+    chosen = ["--select", ",".join(table.name.replace(".", "/") for table in DAILY)]
+    costs = [
+        _ran([*command, *chosen, "--partition", ds], settings.child_environment(loaded))
+        for ds in ledger.read(loaded.warehouse).days[:days]
+    ]
+    return Cost(sum(cost.seconds for cost in costs), sum(cost.cpu_seconds for cost in costs))
+
+
+def _ran(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("GROWTH_", "DAGSTER_"))}
+    with tempfile.TemporaryFile() as said:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment or plain)
+        # Not `wait`: this one tells what the process itself took, and what those took that it waited for.
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(f"{' '.join(command)} failed:\n{said.read().decode(errors='replace')}")
+    return Cost(seconds, usage.ru_utime + usage.ru_stime)
+
+
+def as_text(year: Year) -> str:
+    """A table for people."""
+    rows = [
+        (f"growth-assets build, {year.days} days of {year.events:,} events", year.build),
+        (f"growth-assets build, {year.days} days of {year.few_events:,} events", year.few),
+        ("growth-assets build with nothing to do", year.nothing),
+        ("the same days without Dagster", year.without_dagster),
+        (f"stock settings, a process a day: {year.stock_days} days", year.stock),
+        (f"the same, multiplied up to {year.days} days, not measured", year.stock_scaled),
+    ]
+    return "\n".join(
+        [
+            f"{'':58}{'seconds':>10}{'CPU':>10}",
+            *(f"{name:58}{cost.seconds:10.1f}{cost.cpu_seconds:10.1f}" for name, cost in rows),
+            f"{'':58}{'ms':>10}{'CPU ms':>10}",
+            *(
+                f"{name:58}{cost.seconds * 1000:10.1f}{cost.cpu_seconds * 1000:10.1f}"
+                for name, cost in (
+                    ("a day, fixed", year.fixed),
+                    ("1,000 events of a day more", year.per_event * 1000),
+                    ("a day in all, without the start", (year.build - year.nothing) / year.days),
+                )
+            ),
+            f"Dagster's share of the CPU: {year.dagster:.0%}",
+        ]
+    )
+
+
+def as_json(year: Year) -> dict[str, object]:
+    """All numbers, for a program."""
+    return {
+        **asdict(year),
+        "fixed_a_day": asdict(year.fixed),
+        "per_event": asdict(year.per_event),
+        "dagster_share": year.dagster,
+        "stock_scaled_not_measured": asdict(year.stock_scaled),
+    }
