@@ -3,20 +3,30 @@
 The events are counted anew, and not by way of the table's own cells: events by one grouping of the events themselves,
 visitors as distinct pairs of visitor and group. That a visitor has one value of a dimension is never taken for granted
 here: it is tried on the day's events, and a dimension of which it is not true is counted pair by pair.
+
+Events are counted visitor by visitor. So lie next to each other the values that a visitor has of a dimension, of which
+there may be one or several, and the pairs that may be the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
 from itertools import groupby
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from growth_assets.checks.numbered import Numbered, one_number
 from growth_assets.contracts.contract import Finding
 from growth_assets.contracts.sample import sample
 
 LEVEL = "aggregation_level"
 VISITOR = "logged_out_user_id"
+
+_CELL = "cell"
 
 GROUPS_SHOWN = 5
 """So many groups that disagree are shown for each measure."""
@@ -48,10 +58,12 @@ def disagreements(
     narrow = events.select(
         VISITOR, *dimensions, *(flag.alias(name) for name, flag in {**counts, **visitors}.items())
     ).collect()
-    counted = _events_of(narrow, levels, dimensions, list(counts))
+    numbers = {name: Numbered.of(narrow[name]) for name in dimensions}
+    narrow = narrow.select(VISITOR, *measures)
+    counted = _events_of(narrow, numbers, levels, list(counts))
     for name in visitors:
-        people = narrow.filter(name).select(VISITOR, *dimensions)
-        counted = counted.join(_visitors_of(people, levels, dimensions, name), on=keys, how="left", nulls_equal=True)
+        people = _visitors_of(narrow, numbers, levels, name)
+        counted = counted.join(people, on=keys, how="left", nulls_equal=True)
     counted = counted.with_columns(pl.col(name).fill_null(0) for name in measures)
     both = published.lazy().select(*keys, *measures, pl.lit(value=True).alias("_published")).join(
         counted.lazy().with_columns(pl.lit(value=True).alias("_counted")),
@@ -84,31 +96,56 @@ def levels_add_up(published: pl.DataFrame, measures: Sequence[str]) -> Finding:
 
 
 def _events_of(
-    narrow: pl.DataFrame, levels: Mapping[str, tuple[str, ...]], dimensions: Sequence[str], names: Sequence[str]
+    narrow: pl.DataFrame, numbers: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], names: Sequence[str]
 ) -> pl.DataFrame:
-    cells = narrow.lazy().group_by(dimensions).agg(pl.col(name).sum().cast(pl.Int64) for name in names)
-    return _rolled_up(cells, levels, dimensions, names)
+    cell = _together(numbers.values(), narrow.height)
+    cells = (
+        narrow.lazy()
+        .select(*names, pl.lit(pl.Series(_CELL, cell.codes)))
+        .group_by(_CELL)
+        .agg(pl.col(name).sum().cast(pl.Int64) for name in names)
+    )
+    return _rolled_up(_told(cells, cell), levels, list(numbers), names)
 
 
 def _visitors_of(
-    people: pl.DataFrame, levels: Mapping[str, tuple[str, ...]], dimensions: Sequence[str], name: str
+    narrow: pl.DataFrame, numbers: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], name: str
 ) -> pl.DataFrame:
-    pairs = people.unique()
-    visitors = pairs[VISITOR].n_unique()
+    rows = narrow[name].arg_true()
+    visitor = narrow[VISITOR].gather(rows)
+    order = visitor.arg_sort()
+    visitor = visitor.gather(order)
+    of_event = {each: of.at(rows.gather(order).to_numpy()) for each, of in numbers.items()}
+    another: npt.NDArray[np.bool_] = (visitor != visitor.shift(1)).fill_null(value=True).to_numpy()
     # What each visitor has one of goes with the visitor; only the others multiply.
-    single = [each for each in dimensions if pairs.select(VISITOR, each).n_unique() == visitors]
+    single = [each for each, of in of_event.items() if bool((another[1:] | (of.codes[1:] == of.codes[:-1])).all())]
+    people = int(another.sum())
+    of_visitor = _together((of_event[each].at(another) for each in single), people)
+    number = np.cumsum(another, dtype=np.uint64) - 1
 
     def multiplying(level: str) -> list[str]:
         return [each for each in levels[level] if each not in single]
 
     parts = []
     for several, same in groupby(sorted(levels, key=multiplying), key=multiplying):
-        distinct = pairs.select(VISITOR, *single, *several).unique().lazy()
-        number = pl.len().cast(pl.Int64).alias(name)
-        by = [*single, *several]
-        cells = distinct.group_by(by).agg(number) if by else distinct.select(number)
-        parts.append(_rolled_up(cells, {level: levels[level] for level in same}, dimensions, [name]))
+        others = _together((of_event[each] for each in several), len(rows)).small()
+        size = np.uint64(others.size)
+        pairs = pl.Series(number * size + others.codes).unique().to_numpy()
+        cell = of_visitor.at(pairs // size).by(replace(others, codes=pairs % size))
+        cells = pl.LazyFrame({_CELL: cell.codes}).group_by(_CELL).agg(pl.len().cast(pl.Int64).alias(name))
+        of_levels = {level: levels[level] for level in same}
+        parts.append(_rolled_up(_told(cells, cell), of_levels, list(numbers), [name]))
     return pl.concat(parts, how="diagonal")
+
+
+def _together(of: Iterable[Numbered], height: int) -> Numbered:
+    return reduce(Numbered.by, of, one_number(height))
+
+
+def _told(cells: pl.LazyFrame, cell: Numbered) -> pl.LazyFrame:
+    """The values that a cell's number stands for, in its place."""
+    found = cells.collect()
+    return found.drop(_CELL).hstack(cell.told(found[_CELL].to_numpy())).lazy()
 
 
 def _rolled_up(
