@@ -46,6 +46,9 @@ CLOCK = r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$"
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 """A name of an action or a source: lower case, digits and underscores."""
 
+OWNER = r"^(?:team:[A-Za-z0-9_-]+|[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+)$"
+"""A team like team:growth, or an e-mail address."""
+
 ActionName = Annotated[str, Field(pattern=NAME)]
 Hostname = Annotated[str, Field(pattern=HOSTNAME)]
 
@@ -282,6 +285,8 @@ class Settings(BaseSettings):
         default_factory=lambda known: known["data"] / "warehouse"
     )
     """Where the tables are: a folder, relative to `data`, or a URL."""
+    owners: Annotated[tuple[Annotated[str, Field(pattern=OWNER)], ...], Field(min_length=1)] = ("team:growth",)
+    """Who answers for the assets: `team:name` or e-mail addresses, shown with each."""
     first_day: dt.date | None = None
     """First daily partition (UTC); default: the oldest day landed, but not before 2000-01-01."""
     future_tolerance_hours: Annotated[float, Field(ge=0, le=87_600)] = 24

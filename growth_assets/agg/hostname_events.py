@@ -99,6 +99,18 @@ def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings:
     return disagreements(inputs[fct.TABLE.name].with_columns(hour), one_level, {"all": KEY}, counts=counts, visitors={})
 
 
+def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:
+    """The events of the day, those of bots and those that could not be placed, and how many hosts have any."""
+    events = pl.col("m_total_events")
+    row = frame.select(
+        events.sum(),
+        events.filter(pl.col("is_bot")).sum().alias("m_bot_events"),
+        pl.col("m_unknown_country", "m_unknown_brand").sum(),
+        pl.col("dim_hostname").n_unique().alias("hosts"),
+    )
+    return dict(row.to_dicts()[0])
+
+
 TABLE = Table(
     name="core.agg_hostname_events",
     description=__doc__,
@@ -106,5 +118,11 @@ TABLE = Table(
     upstream=(fct.TABLE.name,),
     build=build,
     agreement=agreement,
+    made_from={
+        "event_hour": ("event_timestamp",),
+        "m_unknown_country": ("dim_country",),
+        "m_unknown_brand": ("dim_device_brand",),
+    },
+    headline=headline,
     kind="agg",
 )

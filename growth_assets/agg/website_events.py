@@ -25,7 +25,7 @@ from growth_assets.contracts.contract import (
     shared,
     unique_key,
 )
-from growth_assets.contracts.table import Built, Table
+from growth_assets.contracts.table import Built, Table, overall
 from growth_assets.fct import website_events as fct
 from growth_assets.settings import Settings
 
@@ -130,7 +130,12 @@ TABLE = Table(
     upstream=(fct.TABLE.name,),
     build=build,
     agreement=agreement,
-    headline=("m_total_events", "m_unique_visitors", "m_bot_events"),
+    made_from={
+        "event_hour": ("event_timestamp",),
+        "m_unique_visitors": ("logged_out_user_id",),
+        "m_bot_events": ("is_bot",),
+    },
+    headline=overall("m_total_events", "m_unique_visitors", "m_bot_events"),
     checks=("overall_rollup_has_most", "m_total_events_above_minimum"),
     kind="agg",
     version="2",

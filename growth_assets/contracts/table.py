@@ -6,7 +6,7 @@ One string names a table everywhere: `core.fct_website_events` is its asset key,
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,16 @@ class Built:
     """Tables that fall out of the same pass, by name, such as the rows put aside."""
     numbers: Mapping[str, int] = field(default_factory=dict)
     """What was counted on the way, such as duplicates dropped."""
+
+
+def overall(*names: str) -> Callable[[pl.DataFrame], Mapping[str, float | int | str]]:
+    """A headline: the columns `names` of the overall row, without those that are null."""
+
+    def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:
+        row = frame.filter(pl.col("aggregation_level") == "overall").select(names).to_dicts()
+        return {name: value for name, value in row[0].items() if value is not None} if row else {}
+
+    return headline
 
 
 @dataclass(frozen=True)
@@ -116,13 +126,27 @@ class Table:
     """Packages whose rules the rows depend on, by distribution name."""
     files: Callable[[Any], tuple[Path, ...]] = lambda settings: ()  # noqa: ARG005 - most depend on none
     """Settings to files that the rows depend on, such as a database of countries."""
-    headline: tuple[str, ...] = ()
-    """Columns whose value on the overall row says the day in a few numbers; plotted over days."""
+    made_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    """Column to the columns it is made from, where these have other names than its own: `ip` of the first upstream
+    table, or `core.agg_hostname_events.m_total_events`. None for what counts rows or is the same in each."""
+    headline: Callable[[pl.DataFrame], Mapping[str, float | int | str]] = lambda frame: {}  # noqa: ARG005 - most have none
+    """The day in a few numbers, by name; plotted over days, the first of them also in a small chart."""
     partitioned: bool = True
     kind: Literal["raw", "fct", "agg", "metric"] = "raw"
     guardrail: bool = False
     version: str = "1"
     """Raised when the same inputs and settings give other rows than before."""
+
+    def sources_of(self, column: str, upstream: Mapping[str, Collection[str]]) -> tuple[tuple[str, str], ...]:
+        """The columns that `column` is made from, as table and column; `upstream` has the columns of each table.
+
+        Where nothing is declared it is the column of the same name of the first upstream table that has one.
+        """
+        if column not in self.made_from:
+            same = (name for name in self.upstream if column in upstream.get(name, ()))
+            return tuple((name, column) for name in list(same)[:1])
+        named = (each.rpartition(".") for each in self.made_from[column])
+        return tuple((table or self.upstream[0], name) for table, _, name in named)
 
     @property
     def schema(self) -> str:

@@ -205,7 +205,7 @@ class Day:
             yield Outcome(
                 each.table, self.ds, record, each.verdicts, record.numbers,
                 seconds=time.perf_counter() - started if own else 0.0,
-                headline=_headline(each.table, built.frame) if own else {},
+                headline=each.table.headline(built.frame) if own else {},
             )  # fmt: skip
 
     def _refuse(self, staged: list[_Staged], built: Built, blocked: list[Verdict], started: float) -> Iterator[Outcome]:
@@ -237,13 +237,6 @@ class Day:
 def _contract(table: Table, settings: Settings) -> Contract:
     """The contract of a table, made once: its Pandera schema serves all days."""
     return table.contract(settings)
-
-
-def _headline(table: Table, frame: pl.DataFrame) -> dict[str, float | int | str]:
-    if not table.headline:
-        return {}
-    row = frame.filter(pl.col("aggregation_level") == "overall").select(table.headline).to_dicts()
-    return {name: value for name, value in row[0].items() if value is not None} if row else {}
 
 
 def stale_tables(

@@ -70,6 +70,18 @@ def rate_columns(
     )
 
 
+def made_from(rate: dict[str, pa.Column]) -> dict[str, tuple[str, ...]]:
+    """What the columns of a conversion metric are made from."""
+    _, value, numerator, denominator, bots_above, bots_below, people, *_ = rate
+    counted = ("dim_action_type", "is_bot")
+    compared = tuple(f"{hostname_events.TABLE.name}.{name}" for name in ("m_total_events", *counted, "dim_hostname"))
+    return {
+        **dict.fromkeys((value, numerator, denominator, bots_above, bots_below), counted),
+        people: ("logged_out_user_id", *counted),
+        **dict.fromkeys((*GUARDRAIL_COLUMNS, "guardrail_reason"), compared),
+    }
+
+
 def bot_name(measure: str) -> str:
     """`m_signups` to `m_bot_signups`."""
     return measure.replace("m_", "m_bot_", 1)

@@ -23,7 +23,7 @@ from growth_assets.contracts.contract import (
     shared,
     unique_key,
 )
-from growth_assets.contracts.table import Built, Table
+from growth_assets.contracts.table import Built, Table, overall
 from growth_assets.fct import website_events as fct
 from growth_assets.metrics.conversion import hosts_add_up, one_overall_row
 from growth_assets.settings import Settings
@@ -49,6 +49,14 @@ COLUMNS = columns(
         *shared("aggregation_level", "ds"),
     ]
 )
+
+
+MADE_FROM = {
+    "m_visitors": ("logged_out_user_id", "dim_action_type", "is_bot"),
+    "m_website_hits": ("dim_action_type", "is_bot"),
+    "m_bot_visitors": ("logged_out_user_id", "dim_action_type", "is_bot"),
+    "m_bot_website_hits": ("dim_action_type", "is_bot"),
+}
 
 
 def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for every site
@@ -120,7 +128,8 @@ TABLE = Table(
     upstream=(fct.TABLE.name,),
     build=build,
     agreement=agreement,
-    headline=("m_visitors", "m_website_hits", "m_bot_visitors", "m_bot_website_hits"),
+    made_from=MADE_FROM,
+    headline=overall("m_visitors", "m_website_hits", "m_bot_visitors", "m_bot_website_hits"),
     settings_used=("hit_actions",),
     kind="metric",
     version="2",

@@ -8,13 +8,14 @@ import polars as pl
 
 from growth_assets.agg import hostname_events
 from growth_assets.contracts.contract import Contract, Finding
-from growth_assets.contracts.table import Built, Table
+from growth_assets.contracts.table import Built, Table, overall
 from growth_assets.fct import website_events as fct
 from growth_assets.metrics.conversion import (
     GUARDRAIL_COLUMNS,
     SAME_WEEKDAYS,
     conversion,
     conversion_agreement,
+    made_from,
     rate_columns,
     rate_contract,
 )
@@ -56,7 +57,8 @@ TABLE = Table(
     history=SAME_WEEKDAYS,
     build=build,
     agreement=agreement,
-    headline=("purchase_conversion_rate", "m_purchases", "m_signups", *GUARDRAIL_COLUMNS),
+    made_from=made_from(COLUMNS),
+    headline=overall("purchase_conversion_rate", "m_purchases", "m_signups", *GUARDRAIL_COLUMNS),
     settings_used=("guardrails", "days_off"),
     kind="metric",
     guardrail=True,

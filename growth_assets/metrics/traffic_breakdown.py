@@ -113,6 +113,22 @@ def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings:
     return [*found, total]
 
 
+MOST_SOURCES = 8
+"""So many named sources are in the headline, those with the most hits."""
+
+
+def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:
+    """The hits of the day, and those from each of its largest named sources."""
+    by_source = frame.filter(pl.col("aggregation_level") == "dim_source").sort(
+        "m_website_hits", "dim_source", descending=[True, False]
+    )
+    largest = by_source.head(MOST_SOURCES).select("dim_source", "m_website_hits").iter_rows()
+    return {
+        "m_website_hits": int(by_source["m_website_hits"].sum()),
+        **{f"hits from {source}": hits for source, hits in largest},
+    }
+
+
 def _hits(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> pl.LazyFrame:
     """The hits of people, those without a referrer under a name."""
     hit = ~pl.col("is_bot") & pl.col("dim_action_type").is_in(list(settings.hit_actions))
@@ -126,6 +142,11 @@ TABLE = Table(
     upstream=(fct.TABLE.name,),
     build=build,
     agreement=agreement,
+    made_from={
+        **dict.fromkeys(("traffic_share", "m_website_hits", "m_total_website_hits"), ("dim_action_type", "is_bot")),
+        "m_visitors": ("logged_out_user_id", "dim_action_type", "is_bot"),
+    },
+    headline=headline,
     settings_used=("hit_actions",),
     kind="metric",
     version="2",

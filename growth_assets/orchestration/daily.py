@@ -29,8 +29,9 @@ from growth_assets.engines.past import Past
 from growth_assets.ingest import ledger
 from growth_assets.orchestration import attempts, recency
 from growth_assets.orchestration.catalogue import refresh_catalogue
+from growth_assets.orchestration.charts import last_weeks
 from growth_assets.orchestration.rule_tables import rule_tables
-from growth_assets.orchestration.specs import asset_key, asset_spec, check_specs, table_name
+from growth_assets.orchestration.specs import ROWS, asset_key, asset_spec, check_specs, table_name
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.catalogue import CatalogueError, literal
@@ -76,7 +77,7 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
         wanted = {table_name(key) for key in context.selected_asset_keys}
         warehouse = Warehouse.of(settings)
         landed = receiving(settings)
-        events = _Events(context)
+        events = _Events(context, next((ds for ds in reversed(days) if _landed(landed, ds)), None))
         past = Past(warehouse, settings, DAILY, WATCHES)
         code = attempts.code_of(settings) if wanted == {table.name for table in DAILY} else None
         bad: dict[str, str] = {}
@@ -143,6 +144,11 @@ def receiving(settings: Settings) -> Receiving:
     return received
 
 
+def _landed(landed: Receiving, ds: str) -> int:
+    with landed(ds) as received:
+        return received.rows
+
+
 def _begin(settings: Settings, ds: str, landed: Receiving, code: str) -> attempts.Attempts:
     with landed(ds) as received:
         return attempts.begin(settings, ds, attempts.version_of(received.inputs, code))
@@ -151,8 +157,9 @@ def _begin(settings: Settings, ds: str, landed: Receiving, code: str) -> attempt
 class _Events:
     """The events that make a day true in Dagster."""
 
-    def __init__(self, context: dg.AssetExecutionContext) -> None:
-        self.context = context
+    def __init__(self, context: dg.AssetExecutionContext, charted: str | None) -> None:
+        """`charted` is the day that gets a chart: the newest of the run, which the pages show first."""
+        self.context, self.charted = context, charted
         self.checks = context.selected_asset_check_keys
         self.pointers: dict[tuple[str, str], int] = {}
         self.targets: dict[tuple[str, str], AssetCheckEvaluationTargetMaterializationData] = {}
@@ -187,7 +194,7 @@ class _Events:
                     check_name=watch.check,
                     passed=judgement.state != "breached",
                     severity=dg.AssetCheckSeverity.WARN,
-                    metadata=_judgement_metadata(judgement),
+                    metadata=_judgement_metadata(judgement, watch.table, day.ds),
                     blocking=False,
                     description=judgement.reason or watch.description,
                     partition=day.ds,
@@ -208,10 +215,11 @@ class _Events:
             pointer = self._pointer(name, ds)
             if pointer is not None:
                 tags[f"{INPUT_EVENT_POINTER_TAG_PREFIX}/{upstream}"] = str(pointer)
+        metadata = dict(_materialization_metadata(outcome))
+        if ds == self.charted:
+            metadata |= last_weeks(self.context.instance, table, ds, metadata)
         self.context.log_event(
-            dg.AssetMaterialization(
-                asset_key(table.name), partition=ds, metadata=_materialization_metadata(outcome), tags=tags
-            )
+            dg.AssetMaterialization(asset_key(table.name), partition=ds, metadata=metadata, tags=tags)
         )
         latest = self._latest(table.name, ds)
         if latest is None:
@@ -244,7 +252,7 @@ def _materialization_metadata(outcome: Outcome) -> Mapping[str, Any]:
     if record is None:
         return {}
     return {
-        "dagster/partition_row_count": record.rows,
+        ROWS: record.rows,
         "bytes": record.size,
         "seconds": round(outcome.seconds, 3),
         **dict(outcome.headline),
@@ -252,12 +260,13 @@ def _materialization_metadata(outcome: Outcome) -> Mapping[str, Any]:
     }
 
 
-def _judgement_metadata(judgement: Judgement) -> Mapping[str, Any]:
+def _judgement_metadata(judgement: Judgement, table: str, ds: str) -> Mapping[str, Any]:
     compared = judgement.rows.head(MOST_COMPARED)
     return {
         "state": judgement.state,
         "reason": judgement.reason,
         **judgement.numbers,
+        "sql": rows_of_day(table, ds),
         "compared": dg.MetadataValue.table(
             records=[
                 dg.TableRecord({name: _shown(value) for name, value in row.items()}) for row in compared.to_dicts()
@@ -274,7 +283,11 @@ def _shown(value: object) -> str | int | float | bool:
 
 
 def _check_metadata(verdict: Verdict, outcome: Outcome) -> Mapping[str, Any]:
-    metadata: dict[str, Any] = {**verdict.numbers, **rule_tables(verdict)}
+    metadata: dict[str, Any] = {
+        **verdict.numbers,
+        **rule_tables(verdict),
+        "sql": rows_of_day(outcome.table.name, outcome.ds),
+    }
     if not verdict.passed and verdict.numbers.get("quarantined_rows") and outcome.refused_beside is not None:
         # The rows that break the rule are not those of the table, but those put aside.
         metadata["not_published"] = dg.MetadataValue.path(str(outcome.refused_beside))
@@ -288,6 +301,11 @@ def _check_metadata(verdict: Verdict, outcome: Outcome) -> Mapping[str, Any]:
             f" AND rule = {literal(verdict.check)}" if verdict.check in outcome.table.checks else ""
         )
     return metadata
+
+
+def rows_of_day(table: str, ds: str) -> str:
+    """The statement that shows what is published of a day."""
+    return f"SELECT * FROM {table} WHERE ds = {literal(ds)}"
 
 
 def daily_keys(tables: Sequence[Table] = DAILY) -> list[dg.AssetKey]:

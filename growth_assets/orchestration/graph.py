@@ -8,6 +8,7 @@ from growth_assets.ingest.out_of_range import first_day
 from growth_assets.orchestration.alert_sensor import alert_sensor
 from growth_assets.orchestration.catalogue import catalogue_resource
 from growth_assets.orchestration.daily import Progress, daily_tables
+from growth_assets.orchestration.jobs import jobs, morning_schedule
 from growth_assets.orchestration.landing import FileProgress, event_files
 from growth_assets.orchestration.landing_sensor import landing_sensor
 from growth_assets.orchestration.recency import due_day_sensor
@@ -28,6 +29,8 @@ def definitions(
     """Assets, checks and resources of a site; the command line listens to the progress, to show bars."""
     return dg.Definitions(
         assets=[event_files(settings), daily_tables(settings, daily_partitions(settings))],
+        jobs=jobs(),
+        schedules=[morning_schedule(settings)],
         sensors=[landing_sensor(settings), alert_sensor(settings), due_day_sensor(settings)],
         resources={
             "duckdb": catalogue_resource(settings),

@@ -22,6 +22,7 @@ from growth_assets.orchestration.rule_tables import rule_tables
 from growth_assets.orchestration.specs import SHARED_CHECKS, asset_key, asset_spec
 from growth_assets.raw import rejected_lines
 from growth_assets.settings import Settings
+from growth_assets.warehouse.catalogue import literal
 from growth_assets.warehouse.partitions import scan
 
 EVENT_FILES = "landing.event_files"
@@ -62,7 +63,7 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
                 key,
                 group_name="landing",
                 kinds={"file"},
-                owners=["team:growth"],
+                owners=list(settings.owners),
                 skippable=True,
                 description="The files in landing/, each read once, whatever days it holds. The metadata says which "
                 "days were touched: those are to be built.",
@@ -122,9 +123,10 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
             ],
         )
         rejected = sum(entry.rejected for entry in landed.read)
+        total = sum(entry.rejected for entry in ledger.read(settings.warehouse).current.values())
         yield dg.MaterializeResult(
             rejected_key,
-            metadata={"new_rejected_lines": rejected, "sql": "SELECT * FROM raw.rejected_lines LIMIT 100"},
+            metadata={"dagster/row_count": total, "new_rejected_lines": rejected, "sql": _REJECTED},
             check_results=[rejected_lines_kept(settings, read)],
         )
 
@@ -201,7 +203,11 @@ def _out_of_range(survey: Survey, lost: Sequence[str]) -> dg.AssetCheckResult:
         check_name="out_of_range_conserved",
         passed=not lost,
         severity=dg.AssetCheckSeverity.ERROR,
-        metadata={**survey.totals(), "days_lost": dg.MetadataValue.json(list(lost)[:SHOWN])},
+        metadata={
+            **survey.totals(),
+            "days_lost": dg.MetadataValue.json(list(lost)[:SHOWN]),
+            "sql": "SELECT * FROM raw.quarantined_events WHERE rule IN ('before_first_day', 'in_the_future') LIMIT 100",
+        },
         description=f"not every event that landed could be put aside: {_days(lost)}"
         if lost
         else "all events before the first day or in the future are in raw.quarantined_events",
@@ -216,12 +222,27 @@ def _mostly_read(landed: Landed) -> dg.AssetCheckResult:
         check_name="lines_mostly_read",
         passed=not strange,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"files": dg.MetadataValue.json(shares[:SHOWN])},
+        metadata={
+            "files": dg.MetadataValue.json(shares[:SHOWN]),
+            "sql": _rejected_of([entry.source_file for entry in strange[:SHOWN]]),
+        },
         description="; ".join(shares[:5])
         + ". Is it taken for another format than it is? raw.rejected_lines has reasons."
         if strange
         else "in every file at least half of the lines could be read",
     )
+
+
+_REJECTED = "SELECT * FROM raw.rejected_lines LIMIT 100"
+
+_REJECTED_OF_EACH = "SELECT source_file, reason, count(*) AS lines FROM raw.rejected_lines GROUP BY ALL ORDER BY ALL"
+
+
+def _rejected_of(files: Sequence[str]) -> str:
+    """The statement that shows rejected lines, those of `files` where some are named."""
+    if not files:
+        return _REJECTED
+    return _REJECTED.replace("LIMIT", f"WHERE source_file IN ({', '.join(literal(file) for file in files)}) LIMIT")
 
 
 def _as_json(file: Unreadable) -> dict[str, str]:
@@ -242,6 +263,7 @@ def lines_conserved(settings: Settings, entries: Sequence[Entry]) -> dg.AssetChe
             "events": sum(account.events for account in counted),
             "rejected": sum(account.rejected for account in counted),
             "files": dg.MetadataValue.json(lost[:SHOWN]),
+            "sql": _REJECTED_OF_EACH,
         },
         description="; ".join(lost[:5]) or "lines = events + rejected lines in every file",
     )
@@ -273,6 +295,6 @@ def rejected_lines_kept(settings: Settings, entries: Sequence[Entry]) -> dg.Asse
         check_name=verdict.check,
         passed=verdict.passed,
         severity=dg.AssetCheckSeverity[verdict.severity],
-        metadata={**verdict.numbers, **rule_tables(verdict)},
+        metadata={**verdict.numbers, **rule_tables(verdict), "sql": _REJECTED},
         description=verdict.description,
     )

@@ -108,6 +108,7 @@ def evaluation(table: Table, found: Recency) -> AssetCheckEvaluation:
             "state": dg.MetadataValue.text(found.state),
             "reason": dg.MetadataValue.text(found.reason),
             "due": dg.MetadataValue.text(found.ds),
+            "sql": f"SELECT ds, count(*) AS rows FROM {table.name} GROUP BY ds ORDER BY ds DESC LIMIT 7",  # noqa: S608 - a name of ours
         },
         description=found.reason or f"{found.ds} is there, up to its evening",
         blocking=False,

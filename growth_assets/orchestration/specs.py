@@ -13,11 +13,13 @@ from growth_assets.checks.verdict import check_names
 from growth_assets.contracts.contract import Contract
 from growth_assets.contracts.table import Table, Watch
 from growth_assets.settings import Settings
+from growth_assets.tables import BY_NAME
 from growth_assets.warehouse.catalogue import SQL_TYPES
 from growth_assets.warehouse.partitions import Warehouse
 from growth_assets.warehouse.versions import code_version
 
-OWNER = "team:growth"
+ROWS = "dagster/partition_row_count"
+"""Metadata: the rows of one day."""
 
 GROUPS = {"raw": "raw", "fct": "core", "agg": "core", "metric": "metrics"}
 """Kind of table to asset group."""
@@ -41,28 +43,46 @@ def asset_spec(
 ) -> dg.AssetSpec:
     """The asset of one table. `made_by` is the table whose pass makes it, where it has no function of its own."""
     contract = table.contract(settings)
+    lineage = column_lineage(table, contract, settings)
     return dg.AssetSpec(
         key=asset_key(table.name),
         deps=[asset_key(name) for name in table.upstream],
         description=table.description,
         group_name=GROUPS[table.kind],
         kinds={"polars", "parquet", *(("guardrail",) if table.guardrail else ())},
-        owners=[OWNER],
+        owners=list(settings.owners),
         tags={"layer": table.kind, **({"guardrail": "true"} if table.guardrail else {})},
         code_version=code_version(made_by or table, settings),
         partitions_def=partitions,
         skippable=True,
         freshness_policy=freshness_policy(table, settings),
         metadata={
-            "dagster/column_schema": column_schema(contract),
+            "dagster/column_schema": column_schema(contract, lineage),
+            **({"dagster/column_lineage": lineage} if lineage.deps_by_column else {}),
             "dagster/table_name": table.name,
             "dagster/uri": Warehouse.of(settings).folder(table).as_uri(),
         },
     )
 
 
-def column_schema(contract: Contract) -> dg.TableSchema:
-    """Columns with their DuckDB types, descriptions and row rules."""
+def column_lineage(table: Table, contract: Contract, settings: Settings) -> dg.TableColumnLineage:
+    """Which columns of the tables upstream each column is made from."""
+    upstream = {name: BY_NAME[name].contract(settings).columns for name in table.upstream if name in BY_NAME}
+    sources = {name: table.sources_of(name, upstream) for name in contract.columns}
+    return dg.TableColumnLineage(
+        {
+            name: [dg.TableColumnDep(asset_key(source), column) for source, column in each]
+            for name, each in sources.items()
+            if each
+        }
+    )
+
+
+def column_schema(contract: Contract, lineage: dg.TableColumnLineage) -> dg.TableSchema:
+    """Columns with their DuckDB types, row rules, descriptions, and the columns that they are made from.
+
+    The open web server has no page for column lineage, so that it is told in the description as well.
+    """
     rules: dict[str, list[str]] = {}
     for rule in contract.row_rules:
         rules.setdefault(rule.column, []).append(rule.description)
@@ -71,12 +91,21 @@ def column_schema(contract: Contract) -> dg.TableSchema:
             dg.TableColumn(
                 name,
                 SQL_TYPES[contract.dtypes[name]],
-                description=each.description,
+                description=f"{each.description}{_made_from(lineage.deps_by_column.get(name, ()))}",
                 constraints=dg.TableColumnConstraints(nullable=bool(each.nullable), other=rules.get(name, [])),
             )
             for name, each in contract.columns.items()
         ]
     )
+
+
+def _made_from(sources: Sequence[dg.TableColumnDep]) -> str:
+    """`. From ip, user_agent of raw.website_events`."""
+    by_table: dict[str, list[str]] = {}
+    for source in sources:
+        by_table.setdefault(table_name(source.asset_key), []).append(f"`{source.column_name}`")
+    told = " and ".join(f"{', '.join(columns)} of {table}" for table, columns in by_table.items())
+    return f". From {told}" if told else ""
 
 
 def freshness_policy(table: Table, settings: Settings) -> dg.FreshnessPolicy | None:

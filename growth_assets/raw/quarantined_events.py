@@ -37,6 +37,20 @@ TABLE = Table(
     description=__doc__,
     contract=contract,
     upstream=("raw.website_events",),
+    made_from={
+        "rule": (
+            "hostname",
+            "action_type",
+            "event_name",
+            "method",
+            "url",
+            "status",
+            "ip",
+            "user_agent",
+            "user_id",
+            "in_the_future",
+        ),
+    },
     built_with="core.fct_website_events",
     kind="raw",
 )

@@ -19,6 +19,9 @@ hostnames = {hostnames}
 # landing = "landing"
 # warehouse = "warehouse"
 
+# Who answers for the tables, shown with each in Dagster: teams, or e-mail addresses.
+# owners = {owners}
+
 # The first daily partition (UTC); events before it are put aside in raw.quarantined_events. Default: the oldest day
 # that has landed, but not before 2000-01-01.
 # first_day = 2026-01-01
@@ -110,6 +113,7 @@ def site_toml(hostnames: Sequence[str]) -> str:
     freshness = Freshness()
     return TEMPLATE.format(
         hostnames=json.dumps(list(hostnames)),
+        owners=json.dumps(list(defaults["owners"])),
         actions=json.dumps(list(BUILT_IN_ACTIONS)),
         hit_actions=json.dumps(list(defaults["hit_actions"])),
         future_tolerance_hours=defaults["future_tolerance_hours"],

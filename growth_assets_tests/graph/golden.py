@@ -33,9 +33,12 @@ def graph_text(defs: dg.Definitions) -> str:
     for key in sorted(graph.get_all_asset_keys()):
         lines += ["", *_asset(graph, key)]
     lines += ["", "executor " + (defs.executor.name if isinstance(defs.executor, dg.ExecutorDefinition) else "default")]
-    for kind in ("jobs", "schedules"):
-        names = sorted(each.name for each in getattr(defs, kind) or ())
-        lines.append(f"{kind} {', '.join(names) or 'none'}")
+    for job in sorted(defs.jobs or (), key=lambda each: each.name):
+        lines += [f"job {job.name}", f"  {job.description}"]
+    for name in sorted(each.name for each in defs.schedules or ()):
+        schedule = defs.resolve_schedule_def(name)
+        lines += [f"schedule {name}", f"  {schedule.description}"]
+        lines.append(f"  {schedule.default_status.value.lower()} at {schedule.cron_schedule}")
     lines += list(_sensors(defs)) or ["sensors none"]
     lines.append(f"resources {', '.join(sorted(defs.resources or {})) or 'none'}")
     return "\n".join(lines) + "\n"
@@ -57,7 +60,8 @@ def _asset(graph: dg.AssetGraph, key: dg.AssetKey) -> Iterator[str]:
     yield f"  freshness {_freshness(node.freshness_policy)}"
     condition = node.automation_condition
     yield f"  automation {condition.get_label() or condition.name or str(condition) if condition else 'none'}"
-    yield from _columns(node.metadata.get("dagster/column_schema"))
+    lineage = node.metadata.get("dagster/column_lineage") or dg.TableColumnLineage({})
+    yield from _columns(node.metadata.get("dagster/column_schema"), lineage)
     yield "  checks"
     for check in sorted(graph.get_check_keys_for_assets({key}), key=lambda each: each.name):
         spec = graph.get_check_spec(check)
@@ -89,13 +93,17 @@ def _freshness(policy: object) -> str:
     return f"warn after {warn:g} h, fail after {fail:g} h"
 
 
-def _columns(schema: object) -> Iterator[str]:
+def _columns(schema: object, lineage: dg.TableColumnLineage) -> Iterator[str]:
     if not isinstance(schema, dg.TableSchema):
         yield "  columns none"
         return
     yield "  columns"
     for column in schema.columns:
         yield f"    {column.name} {column.type}{'' if column.constraints.nullable else ' NOT NULL'}"
+        sources = lineage.deps_by_column.get(column.name, ())
+        if sources:
+            named = (f"{source.asset_key.path[-1]}.{source.column_name}" for source in sources)
+            yield f"      from {', '.join(named)}"
         for rule in column.constraints.other:
             yield f"      {rule}"
 

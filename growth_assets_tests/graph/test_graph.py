@@ -66,6 +66,24 @@ def test_every_table_shows_its_columns_in_order_with_type_and_meaning(graph, nam
     assert shown == {rule.description for rule in contract.row_rules}
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_column_that_is_made_from_others_says_which_and_they_are_there(graph, name):
+    table = BY_NAME[name]
+    lineage = graph.get(asset_key(name)).metadata.get("dagster/column_lineage")
+    assert (lineage is not None) == (table.upstream != ("landing.event_files",))
+    columns = table.contract(site()).columns
+    assert set(table.made_from) <= set(columns)
+    for column, sources in (lineage.deps_by_column if lineage else {}).items():
+        assert column in columns
+        for source in sources:
+            upstream = ".".join(source.asset_key.path)
+            assert upstream in table.upstream
+            assert source.column_name in BY_NAME[upstream].contract(site()).columns, (column, source)
+    # The others count rows, or say how they are grouped.
+    bare = set(columns) - set(lineage.deps_by_column) if lineage else set()
+    assert bare <= {"m_total_events", "aggregation_level"}
+
+
 def test_the_specified_columns_come_first():
     fct = list(BY_NAME["core.fct_website_events"].contract(site()).columns)
     agg = list(BY_NAME["core.agg_website_events"].contract(site()).columns)

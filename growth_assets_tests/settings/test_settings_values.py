@@ -147,6 +147,8 @@ WRONG = {
         "[freshness]\nnewest_event_hours = 25",
         "freshness.newest_event_hours: Input should be less than or equal to 24",
     ),
+    "owner_without_team": ('owners = ["growth"]', "owners.0: String should match pattern"),
+    "no_owner": ("owners = []", "owners: Tuple should have at least 1 item"),
     "no_day_a_tick": ("[sensor]\ndays_a_tick = 0", "sensor.days_a_tick: Input should be greater than or equal to 1"),
     "negative_quiet": ("[alerts]\nquiet_days = -1", "alerts.quiet_days: Input should be greater than or equal to 0"),
     "unknown_severity": ('[alerts]\nleast = "INFO"', "alerts.least: Input should be 'WARN' or 'ERROR'"),
