@@ -13,7 +13,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Never, TypeVar
 
@@ -221,30 +221,7 @@ def _tell(report: Report, settings: site.Settings) -> None:
         f"{landing.get('lines', 0):,} lines = {landing.get('events', 0):,} events "
         f"+ {landing.get('rejected', 0):,} rejected lines." + _unfinished(landing, settings)
     )
-    no_file = not landing.get("files_read") and not landing.get("files_known")
-    if not report.days and no_file and (landing.get("files_unreadable") or not report.landed):
-        where = escape(str(settings.landing))
-        unreadable = landing.get("files_unreadable")
-        print_(
-            f"Nothing to build: no file in {where} could be read."
-            if unreadable
-            else f"Nothing to build: there is no file in {where}."
-        )
-    elif not report.days and not report.landed and (report.out_of_range.aside or report.out_of_range.waiting):
-        print_("Nothing to build: no event of a day that is a partition has landed.")
-    elif not report.days and not report.landed:
-        print_("Nothing to build: no event has landed yet.")
-    elif not report.days and report.asked:
-        print_(f"No day of that range has events; events are from {report.landed[0]} to {report.landed[-1]}.")
-    elif not report.days:
-        print_("Every day is up to date.")
-    else:
-        good = len(report.days) - len(report.bad_days)
-        print_(f"Built {good} of {len(report.days)} days, {report.days[0]} to {report.days[-1]}.")
-        for ds, why in list(report.bad_days.items())[:20]:
-            err.print(f"[bold red]{ds} not published in full:[/] {escape(why)}", soft_wrap=True, highlight=False)
-        if len(report.bad_days) > 20:
-            err.print(f"... and {len(report.bad_days) - 20} more days; see the run in the UI.")
+    _tell_built(report, settings, print_)
     for failure in report.failures[:20]:
         style = "bold red" if failure.severity == "ERROR" else "yellow"
         where = f" on {failure.ds}" if failure.ds else ""
@@ -265,6 +242,42 @@ def _tell(report: Report, settings: site.Settings) -> None:
             f"growth-assets build --data {escape(str(settings.data))} "
             f"--from {report.landed[0]} --to {report.landed[-1]}"
         )
+
+
+def _tell_built(report: Report, settings: site.Settings, print_: Callable[[str], None]) -> None:
+    landing = report.landing
+    no_file = not landing.get("files_read") and not landing.get("files_known")
+    if not report.days and no_file and (landing.get("files_unreadable") or not report.landed):
+        where = escape(str(settings.landing))
+        unreadable = landing.get("files_unreadable")
+        print_(
+            f"Nothing to build: no file in {where} could be read."
+            if unreadable
+            else f"Nothing to build: there is no file in {where}."
+        )
+    elif not report.days and not report.landed and (report.out_of_range.aside or report.out_of_range.waiting):
+        print_("Nothing to build: no event of a day that is a partition has landed.")
+    elif not report.days and not report.landed:
+        print_("Nothing to build: no event has landed yet.")
+    elif not report.days and report.asked:
+        print_(f"No day of that range has events; events are from {report.landed[0]} to {report.landed[-1]}.")
+    elif not report.days:
+        if not report.restated:
+            print_("Every day is up to date.")
+    else:
+        print_(f"Built {_good(report.days, report)}.")
+    if report.restated:
+        print_(f"Built again what stands on changed days before it: {_good(report.restated, report)}.")
+    for ds, why in list(report.bad_days.items())[:20]:
+        err.print(f"[bold red]{ds} not published in full:[/] {escape(why)}", soft_wrap=True, highlight=False)
+    if len(report.bad_days) > 20:
+        err.print(f"... and {len(report.bad_days) - 20} more days; see the run in the UI.")
+
+
+def _good(days: Sequence[str], report: Report) -> str:
+    """How many of the days were published, and from which to which they are."""
+    good = sum(1 for ds in days if ds not in report.bad_days)
+    return f"{good} of {len(days)} days, {min(days)} to {max(days)}"
 
 
 def _tell_out_of_range(report: Report, settings: site.Settings, print_: Callable[[str], None]) -> None:

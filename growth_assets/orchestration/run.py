@@ -12,6 +12,7 @@ import dagster as dg
 from growth_assets.engines.local import only_by_history, outdated, stale_tables
 from growth_assets.engines.rejudge import judged_otherwise
 from growth_assets.ingest import ledger
+from growth_assets.ingest.ledger import Ledger
 from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
 from growth_assets.orchestration.builders import builder
 from growth_assets.orchestration.daily import BAD_DAYS, Progress, daily_keys
@@ -100,39 +101,49 @@ def build(
         # Older days than any before may have landed, and the first partition follows them.
         partitions = daily_partitions(settings)
         known = set(partitions.get_partition_keys())
-        days = wanted_days(settings, first, last)
+        landed_days, warehouse = ledger.read(settings.warehouse), _as_it_is(settings)
+        days = wanted_days(settings, first, last, landed_days, warehouse)
         if again:
-            days = sorted({*days, *_judged_otherwise(settings, known)})
-        landed_days = ledger.read(settings.warehouse)
+            days = sorted({*days, *_judged_otherwise(settings, landed_days, known)})
         report.landed = [ds for ds in landed_days.days if ds in known]
         report.out_of_range = survey(settings, landed_days)
         for group in contiguous([ds for ds in days if ds in known]):
             _build_days(report, settings, instance, group, daily_keys(), own, day_progress)
             report.days += group
-        for names, group in _standing_on_others(settings, known):
+        if report.days:
+            warehouse = _as_it_is(settings)
+        for names, group in _standing_on_others(landed_days, warehouse, known):
             _build_days(report, settings, instance, group, [asset_key(name) for name in names], own, day_progress)
             report.restated += group
-        warehouse = Warehouse.of(settings).looked_through(DAILY)
+        if report.restated:
+            warehouse = _as_it_is(settings)
         report.outdated = sum(1 for ds in report.landed if outdated(warehouse, DAILY, settings, ds))
     return report
 
 
-def wanted_days(settings: Settings, first: dt.date | None, last: dt.date | None) -> list[str]:
+def _as_it_is(settings: Settings) -> Warehouse:
+    return Warehouse.of(settings).at_a_look(DAILY)
+
+
+def wanted_days(
+    settings: Settings, first: dt.date | None, last: dt.date | None,
+    landed: Ledger | None = None, warehouse: Warehouse | None = None,
+) -> list[str]:  # fmt: skip
     """The days to build: those of the range that have events, or without a range those that are not up to date."""
-    landed = ledger.read(settings.warehouse)
+    landed = landed or ledger.read(settings.warehouse)
     if first or last:
         start = (first or first_day(settings)).isoformat()
         end = (last or last_day()).isoformat()
         return [ds for ds in landed.days if start <= ds <= end]
-    warehouse = Warehouse.of(settings).looked_through(DAILY)
+    warehouse = warehouse or _as_it_is(settings)
     stale = {ds: stale_tables(warehouse, DAILY, ds, landed.inputs(ds)) for ds in landed.days}
     return [ds for ds, tables in stale.items() if tables and not only_by_history(tables)]
 
 
-def _standing_on_others(settings: Settings, known: Collection[str]) -> list[tuple[tuple[str, ...], list[str]]]:
+def _standing_on_others(
+    landed: Ledger, warehouse: Warehouse, known: Collection[str]
+) -> list[tuple[tuple[str, ...], list[str]]]:
     """Days to be built again in part, since earlier days changed: the tables, and days without a gap."""
-    landed = ledger.read(settings.warehouse)
-    warehouse = Warehouse.of(settings).looked_through(DAILY)
     days: dict[tuple[str, ...], list[str]] = {}
     for ds in landed.days:
         stale = stale_tables(warehouse, DAILY, ds, landed.inputs(ds))
@@ -151,9 +162,9 @@ def _build_days(
         report.bad_days |= _bad_days(result) or dict.fromkeys(group, _why(result))
 
 
-def _judged_otherwise(settings: Settings, known: Collection[str]) -> list[str]:
+def _judged_otherwise(settings: Settings, landed: Ledger, known: Collection[str]) -> list[str]:
     warehouse = Warehouse.of(settings)
-    days = [ds for ds in ledger.read(settings.warehouse).days if ds in known]
+    days = [ds for ds in landed.days if ds in known]
     return [ds for ds in days if judged_otherwise(warehouse, DAILY, settings, ds)]
 
 

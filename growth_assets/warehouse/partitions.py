@@ -60,7 +60,9 @@ class Warehouse:
         """`workplace` is a folder of this machine; whoever builds into a store needs one."""
         self.root = root
         self._workplace = workplace or (None if is_remote(root) else root)
-        self._records: dict[Place, Record] | None = None
+        self._records: dict[Place, Record | None] | None = None
+        """What was read of records, where they are not to be read again."""
+        self._all_read = False
 
     @classmethod
     def of(cls, settings: Settings) -> Warehouse:
@@ -119,20 +121,26 @@ class Warehouse:
     def record(self, table: Table, ds: str) -> Record | None:
         """What the published partition was built from; None where that is not known for sure."""
         path = self.path(table, ds)
-        if self._records is not None:
-            return self._records.get(path)
-        try:
-            content = durable.read_json(path.with_name(RECORD))
-            return _record(content, path.stat().st_size) if content else None
-        except FileNotFoundError:
-            return None
+        if self._records is None:
+            return _recorded(path)
+        if path not in self._records and not self._all_read:
+            self._records[path] = _recorded(path)
+        return self._records.get(path)
+
+    def at_a_look(self, tables: Sequence[Table]) -> Warehouse:
+        """The same, with each record of `tables` read once: for questions about what nobody changes meanwhile."""
+        seen = self.looked_through(tables)
+        if seen is self:
+            seen = Warehouse(self.root, self._workplace)
+            seen._records = {}
+        return seen
 
     def looked_through(self, tables: Sequence[Table]) -> Warehouse:
         """The same, with all records of a store as they are now: to ask for them one by one takes long."""
         if not is_remote(self.root):
             return self
         seen = Warehouse(self.root, self._workplace)
-        seen._records = {}
+        seen._records, seen._all_read = {}, True
         for folder in [folder for table in tables if is_remote(folder := self.folder(table))]:
             there = objects.sizes(folder)
             names = [name for name in there if name.endswith(f"/{RECORD}")]
@@ -231,6 +239,15 @@ class Warehouse:
         folder = self._staging(ds)
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{table.name}-{os.getpid()}-{secrets.token_hex(4)}.parquet"
+
+
+def _recorded(path: Place) -> Record | None:
+    """The record beside the partition's file at `path`."""
+    try:
+        content = durable.read_json(path.with_name(RECORD))
+        return _record(content, path.stat().st_size) if content else None
+    except FileNotFoundError:
+        return None
 
 
 def _record(content: Mapping[str, Any], size: int) -> Record | None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from growth_assets import settings
+from growth_assets.cli import _tell
+from growth_assets.orchestration.run import Report
 from growth_assets.orchestration.stale_days import contiguous
 
 DONE, CHECK_FAILED, WRONG, FAILED = 0, 1, 2, 3
@@ -220,6 +222,21 @@ class TestAnswers:
             assert f"{each['number']}. {each['question']}" in ran.out
         assert "2026-01-02 (UTC), without bots" in ran.out
         assert "2026-01-03" not in ran.out
+
+
+def test_a_build_counts_days_that_failed_where_they_belong(tmp_path, capsys):
+    first, later = "2026-03-01", ["2026-03-08", "2026-03-15"]
+    (tmp_path / "site.toml").write_text("")
+    _tell(Report(days=[first], restated=later, bad_days={later[1]: "a reason"}), settings.load(tmp_path))
+    said = capsys.readouterr()
+    assert f"Built 1 of 1 days, {first} to {first}." in said.out
+    assert f"what stands on changed days before it: 1 of 2 days, {later[0]} to {later[1]}." in said.out
+    assert f"{later[1]} not published in full: a reason" in said.err
+    # Nothing else was to be built.
+    _tell(Report(restated=later, landed=later), settings.load(tmp_path))
+    said = capsys.readouterr()
+    assert "2 of 2 days" in said.out
+    assert "up to date" not in said.out
 
 
 @pytest.mark.slow
