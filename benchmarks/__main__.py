@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     judged = commands.add_parser("alarms", help="false alarms and detection, beside the rules in use elsewhere")
     judged.add_argument("--runs", type=int, default=500)
     judged.add_argument("--seed", type=int, default=1)
+    judged.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="they change no number")
     judged.add_argument("--json", action="store_true", help="all numbers, for a program")
     large = commands.add_parser("memory", help="the most memory that landing takes of large files")
     large.add_argument("--megabytes", type=int, default=10_000, help="of the largest file; it is deleted afterwards")
@@ -55,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
             year.build_without_dagster(given.path)
         return
     if given.command == "alarms":
-        found = alarms.measure(given.runs, given.seed)
+        found = alarms.measure(given.runs, given.seed, given.processes)
         numbers = alarm_tables.as_json(found, given.runs, given.seed)
         print(json.dumps(numbers, indent=1) if given.json else alarm_tables.as_text(found, given.runs, given.seed))
         return

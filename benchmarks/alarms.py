@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -49,6 +50,15 @@ class Tally:
         self.alarms[at] = self.alarms.get(at, np.zeros(len(HOSTS), dtype=np.int64)) + alarms
         self.occasions[at] = self.occasions.get(at, 0) + 1
 
+    def take_in(self, other: Tally) -> None:
+        """Its alarms and occasions after one's own."""
+        for mine, others in ((self.plain, other.plain), (self.fading, other.fading)):
+            for rule, runs in others.items():
+                mine.setdefault(rule, []).extend(runs)
+        for at, alarms in other.alarms.items():
+            self.alarms[at] = self.alarms.get(at, np.zeros_like(alarms)) + alarms
+            self.occasions[at] = self.occasions.get(at, 0) + other.occasions[at]
+
     def share(self, rule: str, measure: str, host: int) -> float | None:
         """Of the occasions; None where a rule was not asked."""
         if measure == FADING:
@@ -67,18 +77,31 @@ class Measured:
     conversion: Tally
 
 
-def measure(runs: int, seed: int) -> list[Measured]:
-    """Judge the days of so many sites, for each length of history."""
-    found = []
-    for weeks in WEEKS:
-        rng = np.random.default_rng([seed, weeks])
-        one = Measured(weeks, Tally(), Tally())
-        for run in range(runs):
-            world = site(rng, weeks, seed * 1_000_003 + run)
-            _volume(one.volume, world, weeks, run, rng)
-            _conversion(one.conversion, world, weeks, run, rng)
-        found.append(one)
+def measure(runs: int, seed: int, processes: int = 1) -> list[Measured]:
+    """Judge the days of so many sites, for each length of history; the same whatever the number of processes."""
+    places = [(seed, weeks, run) for weeks in WEEKS for run in range(runs)]
+    if processes > 1:
+        # Not by a fork: a copy of Polars' threads would wait for ever.
+        with multiprocessing.get_context("spawn").Pool(processes) as pool:
+            ones = pool.starmap(_measure_one, places, chunksize=8)
+    else:
+        ones = [_measure_one(*place) for place in places]
+    found = [Measured(weeks, Tally(), Tally()) for weeks in WEEKS]
+    for number, one in enumerate(ones):
+        into = found[number // runs]
+        into.volume.take_in(one.volume)
+        into.conversion.take_in(one.conversion)
     return found
+
+
+def _measure_one(seed: int, weeks: int, run: int) -> Measured:
+    """One site; its chances are its own, so that no other site changes them."""
+    rng = np.random.default_rng([seed, weeks, run])
+    one = Measured(weeks, Tally(), Tally())
+    world = site(rng, weeks, seed * 1_000_003 + run)
+    _volume(one.volume, world, weeks, run, rng)
+    _conversion(one.conversion, world, weeks, run, rng)
+    return one
 
 
 def _volume(tally: Tally, world: Site, weeks: int, run: int, rng: np.random.Generator) -> None:

@@ -46,12 +46,9 @@ def test_what_readme_says_of_its_tables_is_so():
     volume, conversion = tables(README)
     assert all(share <= 1 for host in ours(volume, "false alarms").values() for share in host)
     assert all(share <= 1 for host in ours(conversion, "false alarms").values() for share in host)
-    few_weeks, eight_weeks = zip(*ours(volume, "outage").values(), strict=True)
-    assert few_weeks[0] == 98.8  # of the smallest host, as the text says
-    assert min(*few_weeks[1:], *eight_weeks) >= 99
+    assert all(share >= 99 for host in ours(volume, "outage").values() for share in host)
     assert ours(volume, "-50 %")["300"][1] >= 80
-    judged = [share for host, both in ours(conversion, "interval").items() if host != "30" for share in both]
-    assert all(93 <= share <= 97 for share in judged)
+    assert all(93 <= share <= 97 for host in ours(conversion, "interval").values() for share in host)
 
 
 def test_a_rule_that_sees_more_cries_more_or_is_hardly_ahead():

@@ -27,6 +27,7 @@ CONFIDENCE = 0.95
 FALSE_ALARM = 0.01
 """Chance of a breach where the rate has fallen by exactly the margin; where it has not fallen it is far less."""
 
+_ALWAYS, _MANY = 2, 20  # same weekdays, each with so many counted: after them none at all is no chance
 _FROM_OTHERS = 0.5  # days for which the noise of other hosts counts beside a host's own days
 _INCIDENT = 4.0  # standard deviations from which a past day is left out
 
@@ -124,10 +125,7 @@ class _Found:
         if of == 0:
             return "cannot_tell", "nothing to divide by on this day"
         if days < LEAST_SAME_WEEKDAYS:
-            return "cannot_tell", (
-                f"too little history: {days} {self.window.weekday}s before it are known, "
-                f"{LEAST_SAME_WEEKDAYS} are needed"
-            )
+            return self._after_few(row, found)
         if self.window.day_off:
             return "cannot_tell", "a day off"
         usual = f"{self.rates.rate[row]:.2%} is usual for a {self.window.weekday}"
@@ -139,6 +137,17 @@ class _Found:
                 f"too small: not even 0 of {of} would show a fall by more than {self.margin:.0%}; {usual}",
             )
         return "ok", ""
+
+    def _after_few(self, row: int, found: float) -> tuple[str, str]:
+        """Where too few same weekdays are known for any fall but one to nothing."""
+        counted = self.above[row, :-1][self.known[row]]
+        days, weekday = len(counted), self.window.weekday
+        if not self.window.day_off and found == 0 and days >= _ALWAYS and (counted >= _MANY).all():
+            of = f"{self.below[row, -1]:.0f}"
+            return "breached", f"none of {of}; each of the {days} {weekday}s before it had {_MANY} or more"
+        return "cannot_tell", (
+            f"too little history: {days} {weekday}s before it are known, {LEAST_SAME_WEEKDAYS} are needed"
+        )
 
     def _rates(self) -> _Rates:
         above, below, known = self.above[:, :-1], self.below[:, :-1], self.known

@@ -63,18 +63,23 @@ def ratio_at_most(found: Floats, ratio: Floats, size: Floats) -> Floats:
 
 
 def share_interval(found: Floats, size: Floats, tail: float) -> tuple[Floats, Floats]:
-    """Jeffreys' interval of the share behind one that was found."""
-    count = np.minimum(found * size, size)
-    low = special.betaincinv(count + 0.5, size - count + 0.5, tail)
-    high = special.betaincinv(count + 0.5, size - count + 0.5, 1 - tail)
-    return np.where(count <= 0, 0.0, low), np.where(count >= size, 1.0, high)
+    """Wilson's score interval of the share behind one that was found.
+
+    Where less than a handful is counted, no lower end can ever exclude the true share, and an interval of two equal
+    tails (Jeffreys', mid-P, Clopper and Pearson's) covers 97 to 99 % in place of 95. The score's covers 95 % on average
+    over shares there as well; see Brown, Cai and DasGupta, Interval Estimation for a Binomial Proportion (2001).
+    """
+    square = special.ndtri(tail) ** 2
+    middle = (found + square / size / 2) / (1 + square / size)
+    half = np.sqrt(square / size * (found * (1 - np.minimum(found, 1)) + square / size / 4)) / (1 + square / size)
+    return np.where(found <= 0, 0.0, middle - half), np.where(found >= 1, 1.0, middle + half)
 
 
 def ratio_interval(found: Floats, size: Floats, tail: float) -> tuple[Floats, Floats]:
-    """As share_interval, of a ratio that may exceed 1."""
-    count = found * size
-    low, high = special.gammaincinv(count + 0.5, tail) / size, special.gammaincinv(count + 0.5, 1 - tail) / size
-    return np.where(count <= 0, 0.0, low), np.asarray(high, dtype=np.float64)
+    """As share_interval, of a ratio that may exceed 1: the score interval of a Poisson count."""
+    square = special.ndtri(tail) ** 2
+    middle, half = found + square / size / 2, np.sqrt(square / size * (found + square / size / 4))
+    return np.where(found <= 0, 0.0, middle - half), np.asarray(middle + half, dtype=np.float64)
 
 
 def _count_at_most(count: Floats, mean: Floats, variance: Floats) -> Floats:

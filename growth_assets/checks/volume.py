@@ -11,13 +11,13 @@ import polars as pl
 
 from growth_assets.checks import baseline
 from growth_assets.checks.usual_volume import WEEK, usual_volumes
-from growth_assets.checks.window import AGES, DAYS, Flags, Floats, Window, amounts, grid
+from growth_assets.checks.window import AGES, DAYS, LEAST_DAYS, Flags, Floats, Window, amounts, grid
 
 _WORTH_A_NAME = 10
 """Events a day from which on a host that goes is looked for under another name."""
 
 _ALWAYS = 7  # days, of which nine in ten had events enough that none at all is no chance even where visits are long
-_MANY = 20  # events a day
+_MANY, _MANY_FOR_LONG = 20, 10  # events a day: where few days are known, and where LEAST_DAYS are
 
 SCHEMA = pl.Schema(
     {
@@ -88,6 +88,19 @@ def _renamed(before: Floats, today: Floats, expected: Floats) -> dict[int, int]:
     return pairs
 
 
+def never_silent(counts: Floats) -> bool:
+    """Whether a host with so many events on the ordinary days before has some on every day, by these counts alone.
+
+    It needs no weekday, trend or noise, which past incidents and days off may hide in a short history. A host without
+    any visit on one day in a hundred seldom has many events on nine days of ten, however long its visits are.
+    """
+    return len(counts) >= _ALWAYS and bool((counts < _many(len(counts))).mean() <= 0.1)
+
+
+def _many(days: int) -> int:
+    return _MANY_FOR_LONG if days >= LEAST_DAYS else _MANY
+
+
 @dataclass(frozen=True)
 class _Host:
     """All that a verdict on a host rests on."""
@@ -121,17 +134,14 @@ class _Host:
     @property
     def silent(self) -> bool:
         """No events at all, of a host that had some on every ordinary day before."""
-        known = self.before[self.known]
-        return (
-            self.today == 0 and not self.window.day_off and len(known) >= _ALWAYS
-            and bool((known < _MANY).mean() <= 0.1)
-        )  # fmt: skip
+        return self.today == 0 and not self.window.day_off and never_silent(self.before[self.known])
 
     @property
     def silence(self) -> str:
         """What is said of it."""
         known = self.before[self.known]
-        return f"no events; {(known >= _MANY).sum()} of {len(known)} days before had {_MANY} or more"
+        many = _many(len(known))
+        return f"no events; {(known >= many).sum()} of {len(known)} days before had {many} or more"
 
     def verdict(self) -> tuple[str, str]:
         """State and reason."""
@@ -145,6 +155,7 @@ class _Host:
              f"{self.today or 'no'} events, too few even for a day off; an ordinary day has {mean}"),
             (self.window.day_off, "cannot_tell", "a day off: only a fall far below an ordinary day would show"),
             (few, "breached", f"{self.today or 'no'} events, fewer than usual: {range_}"),
+            (self.silent, "breached", self.silence),
             (self.fading > 0, "breached",
              f"fading: the last {WEEK} days together are {self.fading:.0%} below the weeks before; {range_}"),
             (self.low == 0, "cannot_tell", f"too small: {mean} were expected, and a day without events would be usual"),

@@ -51,6 +51,17 @@ def test_a_broken_form_on_one_host_breaches_that_host_alone(weeks):
     assert rows["www.xxx.com"]["low"] == 0
 
 
+def test_a_broken_form_shows_after_two_same_weekdays_and_no_smaller_fall():
+    history = rates(SIGNUPS, HITS, weeks=2)
+    none = judged(with_today(history, "www.xx.com", 0))["www.xx.com"]
+    assert none["state"] == "breached"
+    assert none["reason"] == "none of 10000; each of the 2 Tuesdays before it had 20 or more"
+    assert judged(with_today(history, "www.xx.com", 0), days_off=[DAY])["www.xx.com"]["state"] == "cannot_tell"
+    assert judged(with_today(history, "www.xx.com", 1))["www.xx.com"]["state"] == "cannot_tell"
+    for few in (rates(SIGNUPS, HITS, weeks=1), rates({"www.xx.com": 0.001}, HITS, weeks=2)):
+        assert judged(with_today(few, "www.xx.com", 0))["www.xx.com"]["state"] == "cannot_tell"
+
+
 def test_a_rise_is_no_breach():
     assert judged(with_today(rates(SIGNUPS, HITS), "www.xx.com", 900))["www.xx.com"]["state"] == "ok"
 

@@ -142,3 +142,21 @@ def test_the_range_of_counts_is_that_of_the_negative_binomial_summed_up(mean, be
     for edge, level in ((int(low[0]), tail), (int(high[0]), 1 - tail)):
         assert chances[min(edge, len(chances) - 1)] >= level - 1e-6
         assert edge == 0 or chances[edge - 1] < level + 1e-6
+
+
+@pytest.mark.parametrize("expected", [0.5, 1, 2, 5, 20])
+def test_the_interval_of_a_share_or_ratio_covers_95_in_100_on_average_where_little_is_counted_too(expected):
+    """By counting through every result, around this many expected ones; equal tails would cover 97 in 100 and more."""
+    covered = []
+    for size in (30, 100):
+        for true in np.linspace(0.8, 1.25, 9) * expected / size:
+            counts = np.arange(size + 1)
+            chances = [math.comb(size, n) * true**n * (1 - true) ** (size - n) for n in counts.tolist()]
+            low, high = tails.share_interval(counts / size, np.full(size + 1, float(size)), 0.025)
+            covered.append(np.sum(chances, where=(low <= true) & (true <= high)))
+            many = np.arange(200)
+            mean = true * size
+            chances = [math.exp(n * math.log(mean) - mean - math.lgamma(n + 1)) for n in many.tolist()]
+            low, high = tails.ratio_interval(many / size, np.full(200, float(size)), 0.025)
+            covered.append(np.sum(chances, where=(low <= true) & (true <= high)))
+    assert 0.93 < np.mean(covered) < 0.97

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -158,3 +159,55 @@ def test_rows_outside_the_window_and_without_host_or_events_are_not_looked_at():
         history.head(3).with_columns(ds=pl.Series([later, older, DS]), dim_hostname=pl.Series(["a.com", "b.com", None]))
     )
     assert volume.judge(extra, DS, ()).equals(volume.judge(history, DS, ()))
+
+
+def test_an_outage_shows_where_days_off_and_past_incidents_left_no_range():
+    """Of four weeks of a small host, two of this weekday are days off, or rises and outages hide what is usual."""
+    few = traffic(30, weeks=4) | {0: 0}
+    row = judged({"www.xx.com": few}, [before(7), before(21)])["www.xx.com"]
+    assert (row["state"], row["low"]) == ("breached", None)
+    noisy = [
+        22,
+        17,
+        16,
+        7,
+        17,
+        28,
+        39,
+        18,
+        24,
+        46,
+        34,
+        42,
+        89,
+        86,
+        24,
+        8,
+        26,
+        39,
+        52,
+        41,
+        28,
+        15,
+        12,
+        45,
+        48,
+        31,
+        31,
+        32,
+    ]
+    row = judged({"www.xx.com": dict(zip(range(28, 0, -1), noisy, strict=True)) | {0: 0}})["www.xx.com"]
+    assert (row["state"], row["low"]) == ("breached", 0)
+    assert row["reason"] == "no events; 26 of 28 days before had 10 or more"
+
+
+@pytest.mark.parametrize("length", [2, 8])
+@pytest.mark.parametrize("days", [10, 26, 52])
+def test_a_day_without_events_is_seldom_told_of_a_host_that_may_have_one(days, length):
+    """Visits come by chance, and are of many events each; whatever their number, one day in 140 is too many."""
+    rng = np.random.default_rng(days)
+    for visits in (2, 3, 4, 5, 6):
+        number = rng.poisson(visits, (400, days))
+        counts = number + rng.negative_binomial(np.maximum(number, 1), 1 / length) * (number > 0)
+        held_for_silent = np.mean([volume.never_silent(each.astype(float)) for each in counts])
+        assert held_for_silent * np.exp(-visits) < 1 / 140
