@@ -1,20 +1,51 @@
 """Work on distinct values only, and give every row its answer back.
 
 A day of ten million events has a few thousand user agents and far fewer addresses than rows, so that what
-has to be done in Python is done once a value.
+has to be done in Python is done once a value. Each row keeps the number of its value: of what depends on two
+columns, the numbers are combined, and no text is looked at a second time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
-
-_ROW = "__row"
 
 FEW = 1_000
 """For so few rows a dictionary is filled before a query is planned: a small day asks ten times."""
+
+
+class Distinct:
+    """The distinct rows of some columns, and for each row of them which one it is."""
+
+    def __init__(self, values: pl.DataFrame, rows: pl.Series) -> None:
+        """Row number `rows[i]` of `values` stands for row `i`."""
+        self.values, self.rows = values, rows
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> Distinct:
+        """The distinct rows of one or more columns, in no certain order; nulls are values like any other."""
+        if frame.height <= FEW:
+            return _of_few(frame)
+        return reduce(cls.beside, map(_of_column, frame.get_columns()))
+
+    def beside(self, other: Distinct) -> Distinct:
+        """The distinct rows of the columns of both."""
+        width = other.values.height
+        first, numbers = _numbered(self.rows.cast(pl.UInt64) * width + other.rows, max(self.values.height * width, 1))
+        return Distinct(self.values[self.rows.gather(first)].hstack(other.values[other.rows.gather(first)]), numbers)
+
+    def then(self, answers: pl.DataFrame) -> Distinct:
+        """The distinct rows of `answers`, of which there is one for each of `values`."""
+        found = Distinct.of(answers)
+        return Distinct(found.values, found.rows.gather(self.rows))
+
+    def every(self, answers: pl.Series) -> pl.Series:
+        """The answer of each row, from one for each of `values`."""
+        return answers.gather(self.rows)
 
 
 def map_distinct(frame: pl.DataFrame, function: Callable[[pl.DataFrame], pl.Series]) -> pl.Series:
@@ -29,28 +60,46 @@ def map_distinct(frame: pl.DataFrame, function: Callable[[pl.DataFrame], pl.Seri
     Returns:
         As many values as `frame` has rows, in its order.
     """
-    if frame.height <= FEW:
-        return _of_few(frame, function)
-    # Grouped row numbers, not a join back: for 5 M rows of 0.8 M distinct pairs of strings 3.3 s instead of
-    # 9.9 s.
-    groups = frame.with_row_index(_ROW).group_by(frame.columns).agg(_ROW)
-    answers = function(groups.drop(_ROW))
-    rows = groups[_ROW]
-    group_of_row = np.empty(frame.height, dtype=np.uint32)
-    group_of_row[rows.explode(empty_as_null=False).to_numpy()] = np.repeat(
-        np.arange(groups.height, dtype=np.uint32), rows.list.len().to_numpy()
-    )
-    return answers.gather(pl.Series(group_of_row))
-
-
-def _of_few(frame: pl.DataFrame, function: Callable[[pl.DataFrame], pl.Series]) -> pl.Series:
-    rows = frame.rows()
-    number = {row: position for position, row in enumerate(dict.fromkeys(rows))}
-    distinct = pl.DataFrame(list(number), schema=frame.schema, orient="row")
-    return function(distinct).gather(pl.Series([number[row] for row in rows], dtype=pl.UInt32))
+    distinct = Distinct.of(frame)
+    return distinct.every(function(distinct.values))
 
 
 def map_distinct_values(values: pl.Series, function: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """`map_distinct` for a single series; `function` takes and gives a series. Keeps the name of `values`."""
     answers = map_distinct(values.alias("value").to_frame(), lambda frame: function(frame["value"]))
     return answers.alias(values.name)
+
+
+def _of_few(frame: pl.DataFrame) -> Distinct:
+    rows = frame.rows()
+    number = {row: position for position, row in enumerate(dict.fromkeys(rows))}
+    values = pl.DataFrame(list(number), schema=frame.schema, orient="row")
+    return Distinct(values, pl.Series([number[row] for row in rows], dtype=pl.UInt32))
+
+
+def _of_column(column: pl.Series) -> Distinct:
+    # To number texts by a dictionary of their own takes half the time of grouping by them.
+    texts = column if column.dtype == pl.String else column.cast(pl.String)
+    numbers = texts.cast(pl.Categorical(pl.Categories.random())).to_physical()
+    nothing = numbers.to_frame("n").select(pl.col("n").max().fill_null(0)).item() + 1
+    first, rows = _numbered(numbers.fill_null(nothing).cast(pl.UInt64), nothing + 1)
+    return Distinct(column.gather(first).to_frame(), rows)
+
+
+def _numbered(numbers: pl.Series, size: int) -> tuple[pl.Series, pl.Series]:
+    """Numbers without gaps in place of `numbers`, all below `size`: a row in which each is met, and each row's own."""
+    given = numbers.to_numpy()
+    first: npt.NDArray[np.integer]
+    if size <= 2 * len(given):
+        row = np.full(size, -1, np.int64)
+        row[given] = np.arange(len(given))
+        there = row >= 0
+        first, number = row[there], (np.cumsum(there) - 1)[given]
+    else:
+        order = numbers.arg_sort().to_numpy()
+        ordered = given[order]
+        another = np.ones(len(ordered), bool)
+        another[1:] = ordered[1:] != ordered[:-1]
+        first, number = order[another], np.empty(len(ordered), np.int64)
+        number[order] = np.cumsum(another) - 1
+    return pl.Series(first, dtype=pl.UInt32), pl.Series(number.astype(np.uint32))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import mmh3
 import polars as pl
 
-from growth_assets.enrich.distinct import map_distinct
-
 
 def visitor_ids(addresses: pl.Series, user_agents: pl.Series, salt: str) -> pl.Series:
     """The logged_out_user_id of each event: a hash of its IP address and device information.
 
     The signed first 64 bits of MurmurHash3 x64-128 over `salt|address|user agent` in UTF-8. A missing user
-    agent counts as an empty one.
+    agent counts as an empty one. Hand in distinct pairs: each is hashed.
 
     Args:
         addresses: IP addresses as received.
@@ -23,16 +21,15 @@ def visitor_ids(addresses: pl.Series, user_agents: pl.Series, salt: str) -> pl.S
         Int64; null where the address is null or empty, since then nobody in particular is meant.
     """
     pairs = pl.DataFrame({"address": addresses.cast(pl.String), "user_agent": user_agents.cast(pl.String)})
-    return map_distinct(
-        pairs.with_columns(pl.col("user_agent").fill_null("")), lambda distinct: _hashes(distinct, salt)
-    ).alias("logged_out_user_id")
+    return _hashes(pairs.with_columns(pl.col("user_agent").fill_null("")), salt)
 
 
 def _hashes(pairs: pl.DataFrame, salt: str) -> pl.Series:
     key = pl.concat_str(pl.lit(salt), "address", "user_agent", separator="|")
     keys = pairs.select(pl.when(pl.col("address") != "").then(key)).to_series()
     hash64 = mmh3.hash64
-    return pl.Series([None if each is None else hash64(each)[0] for each in keys.to_list()], dtype=pl.Int64)
+    ids = [None if each is None else hash64(each)[0] for each in keys.to_list()]
+    return pl.Series("logged_out_user_id", ids, dtype=pl.Int64)
 
 
 def anonymous_visitor_ids(anonymous_ids: pl.Series, salt: str) -> pl.Series:

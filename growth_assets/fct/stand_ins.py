@@ -23,6 +23,8 @@ def stand_in(typed: pl.DataFrame, salt: str) -> pl.DataFrame:
         typed: columns as received, and client, logged_out_user_id, dim_country and dim_device_brand.
         salt: of the visitor key.
     """
+    if typed["event_name"].null_count() == typed.height:
+        return typed
     tracked = pl.col("event_name").is_not_null()
     no_address = tracked & pl.col("client").is_null()
     no_agent = tracked & pl.col("user_agent").is_null()

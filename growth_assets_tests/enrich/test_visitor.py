@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from growth_assets.enrich.distinct import map_distinct
+from growth_assets.enrich import distinct
+from growth_assets.enrich.distinct import Distinct, map_distinct
 from growth_assets.enrich.visitor import visitor_ids
 
 TEXT = st.one_of(st.none(), st.text(max_size=12))
@@ -75,3 +76,29 @@ def test_a_distinct_row_is_asked_once():
     answers = map_distinct(pl.DataFrame({"a": [1, None, 1, 2, None], "b": [None, None, None, "x", None]}), count)
     assert answers.to_list() == [10, None, 10, 20, None]
     assert asked == [3]
+
+
+VALUES = st.sampled_from([None, "", "a", "b", "null"])
+
+
+@pytest.mark.parametrize("few", [0, distinct.FEW])
+@settings(max_examples=20, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(VALUES, st.sampled_from([None, -1, 0, 2**40]), st.sampled_from([None, True, False]), VALUES)
+    )
+)
+def test_every_row_gets_the_answer_of_its_own_values(few, rows):
+    schema = {"a": pl.String, "b": pl.Int64, "c": pl.Boolean, "d": pl.String}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distinct, "FEW", few)
+        found = Distinct.of(frame)
+        first = found.then(found.values.select("d", "a"))
+        again = first.beside(Distinct.of(frame.select("b")))
+    assert found.values.height == len(set(rows))
+    assert found.values[found.rows].equals(frame)
+    assert first.values[first.rows].equals(frame.select("d", "a"))
+    assert again.values[again.rows].equals(frame.select("d", "a", "b"))
+    assert again.values.height == len({(row[3], row[0], row[1]) for row in rows})
+    assert again.every(again.values["b"]).equals(frame["b"])
