@@ -37,7 +37,7 @@ from growth_assets.warehouse import durable, locks
 HEAD = 4096
 """First bytes that tell whether two contents can begin alike."""
 
-READER_VERSION = "6"
+READER_VERSION = "7"
 """Raised when the readers make other rows of the same bytes: known files are then read again."""
 
 ATTEMPTS = 3

@@ -105,6 +105,8 @@ class Layout:
     tails: tuple[tuple[Piece, ...], ...] = ()
     """Further pieces, each a text and one field, that only newer versions of a writer put at the end."""
     escapes: Escapes = Escapes.BACKSLASH
+    bare_dashes: bool = False
+    """True where the writer leaves the quotes out around a dash that says that there is nothing."""
 
     def __post_init__(self) -> None:
         for first, second in pairwise(self.pieces):

@@ -1,7 +1,9 @@
 """Access logs of AWS Application Load Balancers.
 
-The host is the one in the request's URL, which the balancer puts together from the Host header. AWS adds fields at
-the end from time to time: older files have fewer, and those that are not known yet are kept together.
+The host is the one in the request's URL, which the balancer puts together from the Host header. Of a request that it
+could not understand the balancer logs the host alone, as in `"- http://www.example.com:80- -"`, or nothing, as in
+`"- - - "`. AWS adds fields at the end from time to time: older files have fewer, and those that are not known yet are
+kept together.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ from growth_assets.log_format import nginx
 from growth_assets.sources.access_log import text_format
 from growth_assets.sources.logged import Meaning
 
-URL_HOST = r"^[a-z]+://(\[[^\]/]*\]|[^/:?#]+)"
-"""The host of an absolute URL."""
+URL_HOST = r"^(?:- )?[a-z]+://(\[[^\]/]*\]|[^/:?#]+)"
+"""The host of an absolute URL, or of a request line without a method."""
 
 _ALWAYS = (
     "$type $time_iso8601 $elb $client_and_port $target_address $request_processing_time $target_processing_time "

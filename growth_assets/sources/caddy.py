@@ -1,7 +1,8 @@
 """Access logs of Caddy: one JSON object a line, of the logger http.log.access.
 
-`ts` is in seconds since 1970, or a time as text. The address is Caddy's `client_ip`, which knows its trusted proxies,
-else `remote_ip`.
+`ts` is what Caddy's `time_format` makes it: a time as text, or seconds, milliseconds or nanoseconds since 1970, which
+its digits tell apart (from 1973 on; Caddy writes no microseconds). The address is Caddy's `client_ip`, which knows its
+trusted proxies, else `remote_ip`.
 """
 
 from __future__ import annotations
@@ -18,19 +19,22 @@ from growth_assets.sources.moments import Moment
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.tracked import Times
 
-_SECONDS = re.compile(r"[0-9.]+", re.ASCII)
+_NUMBER = re.compile(r"[0-9.]+", re.ASCII)
+_MILLISECONDS = r"^([0-9]{9,11})([0-9]{3})(?:\.([0-9]+))?$"
+_NANOSECONDS = r"^([0-9]{9,11})([0-9]{9})$"
 _FORWARDED = ("X-Forwarded-For", "X-Real-Ip", "Cf-Connecting-Ip", "True-Client-Ip")
 
 
 def _moment(text: str, utc_offset: str | None) -> Moment | Reason:
-    if _SECONDS.fullmatch(text):
-        return moments.epoch(text)
-    return moments.log(text, utc_offset) if "/" in text else moments.iso(text, utc_offset)
+    if _NUMBER.fullmatch(text):
+        return moments.epoch(re.sub(_NANOSECONDS, r"\1.\2", re.sub(_MILLISECONDS, r"\1.\2\3", text)))
+    return moments.written(text, utc_offset)
 
 
 def _column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
-    seconds = moments.epoch_column(texts)
-    return seconds if seconds[0].null_count() < len(texts) else moments.iso_column(texts, utc_offset)
+    numbers = texts.str.replace(_MILLISECONDS, "$1.$2$3").str.replace(_NANOSECONDS, "$1.$2")
+    seconds = moments.epoch_column(numbers)
+    return seconds if seconds[0].null_count() < len(texts) else moments.written_column(texts, utc_offset)
 
 
 LOG = JsonLog(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from growth_assets.places import Place
 from growth_assets.sources.errors import SourceError, UndecidedError
 from growth_assets.sources.formats import PARQUET, TEXT_FORMATS
+from growth_assets.sources.json_values import Object, from_json
 from growth_assets.sources.lines import BOM
 
 HEAD_BYTES = 256 << 10
@@ -22,6 +23,11 @@ _ARCHIVES = {
 """First bytes of what is no log, though it may hold one."""
 _WIDE = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
 """Byte order marks of text in which a newline is no byte of its own."""
+_NO_LOG: dict[type, str] = {
+    Object: "They are JSON objects, but do not say what happened when, as an event or a request does.",
+    list: "They are JSON lists: bring an object a line, as `jq -c '.[]'` writes them.",
+}
+_SPREAD = "It looks like one JSON text over many lines: bring an object a line, as `jq -c .` writes it."
 _MOST_LINES = 200
 _LEAST_SHARE = 0.5
 
@@ -69,8 +75,8 @@ def explain(head: bytes, path: Place) -> Taken:
     tried = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     return Taken(
         None,
-        f"the format of this file is not clear from its first {len(texts)} lines. Tried, with the share of "
-        f"lines that fit: {tried}. Nearest is {nearest}, with {TEXT_FORMATS[nearest].looks_like}.",
+        f"the format of this file is not clear from its first {len(texts)} lines. {_json(texts)}Tried, with the share "
+        f"of lines that fit: {tried}. Nearest is {nearest}, with {TEXT_FORMATS[nearest].looks_like}.",
         shares,
         "Set `format` for its source in site.toml, or `log_format` for a server's own format, or keep the file out of "
         "`files`.",
@@ -93,6 +99,24 @@ def detect(head: bytes, path: Place) -> str:
 def _likeness(texts: list[str], names: tuple[str, ...]) -> float:
     """How many of the names of a format's records stand in the lines, from 0 to 1."""
     return sum(f'"{name}"' in text for text in texts for name in names) / (len(texts) * max(len(names), 1))
+
+
+def _json(texts: list[str]) -> str:
+    """A sentence about JSON that is no log; empty where it is something else."""
+    values = [value for value in map(_value, texts) if value is not None]
+    for kind, says in _NO_LOG.items():
+        if sum(isinstance(value, kind) for value in values) > len(texts) * _LEAST_SHARE:
+            return says + " "
+    lines = [text.strip() for text in texts]
+    spread = lines[0][:1] in {"{", "["} and all(line[-1] in ",{}[]" or line[:1] == '"' for line in lines)
+    return f"{_SPREAD} " if spread else ""
+
+
+def _value(text: str) -> object:
+    try:
+        return from_json(text)
+    except ValueError:
+        return None
 
 
 def require_plain_text(head: bytes, path: Place) -> None:

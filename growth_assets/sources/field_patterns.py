@@ -124,6 +124,11 @@ def exact_field(place: Place, *, sure: bool) -> str:
     return _plain(place, escapes=place.layout.escapes is not Escapes.NONE)
 
 
+def bare_dash_or(field: str) -> str:
+    """The expression of a field with its quotes, or of a dash without: one group."""
+    return f'"?((?<="){field[1:-1]}(?=")|(?<!")-(?!"))"?'
+
+
 def _plain(place: Place, *, escapes: bool) -> str:
     """The expression of a field that is one group for both engines."""
     kind = place.field.kind

@@ -25,8 +25,10 @@ class Context:
 class Parser(Protocol):
     """Reads one file's lines, in order. May keep what it learned from earlier lines."""
 
-    header: str
-    """Lines that later lines cannot be read without, as the header of CSV; empty where the format has none."""
+    @property
+    def header(self) -> str:
+        """Lines that later lines cannot be read without, as the header of CSV; empty where the format has none."""
+        ...
 
     def parse(self, lines: Lines) -> Batch:
         """The events and rejected lines of all records that are complete by now."""

@@ -20,5 +20,5 @@ FORMAT = TextFormat(
     "iis",
     lambda lines: w3c.share(lines, DIALECT, "method"),
     lambda context: w3c.W3cParser(DIALECT, context),
-    "a #Fields line with date, time and cs-method, and lines with so many fields and spaces between",
+    "a #Fields line with date (or a #Date line), time and cs-method, and lines with so many fields and spaces between",
 )

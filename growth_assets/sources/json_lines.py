@@ -7,13 +7,20 @@ records of one shape together.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 
+from growth_assets.contracts.columns import RECEIVED
 from growth_assets.sources.format import Context, TextFormat, share_of
 from growth_assets.sources.json_values import Object, clean, from_json
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.records import RecordLines, RecordReader
 from growth_assets.sources.said import Leaves
+
+_ANYWHERE = Context("", utc_offset="+00:00")
+_TIME = list(RECEIVED).index("event_timestamp")
+_NO_WEBSITE = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - naive UTC
+"""Before it there is nothing to log: what looks like such a time was meant for something else."""
 
 
 def text_format(
@@ -28,7 +35,7 @@ def text_format(
     Args:
         name: of the format.
         reader: of its records.
-        is_one: whether an object, by its keys at the top, is such a record.
+        is_one: whether an object, by its keys at the top, is such a record; so it is where it also has a sensible time.
         looks_like: what `is_one` looks for, in words.
         telling: names that such a record has.
     """
@@ -38,7 +45,12 @@ def text_format(
             record = from_json(line)
         except ValueError:
             return False
-        return isinstance(record, Object) and is_one(dict(record))
+        if not isinstance(record, Object) or not is_one(dict(record)):
+            return False
+        row = reader.event(reader.said(reader.leaves(record)), _ANYWHERE, 1)
+        if isinstance(row, Reason):
+            return row not in {Reason.NO_TIME, Reason.BAD_TIME}
+        return bool(row[_TIME] >= _NO_WEBSITE)
 
     def share(lines: Sequence[str]) -> float:
         return share_of(lines, fits)

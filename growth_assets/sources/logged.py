@@ -46,7 +46,10 @@ class Meaning:
     """What is particular to the fields of a format."""
 
     url_host: str | None = None
-    """An expression whose first group is the host in a request's target, where it is the server's own host."""
+    """An expression whose first group is the host in a request's target, where it is the server's own host.
+
+    Also in a whole request line that could not be taken apart.
+    """
     no_host: str = "_"
     """What stands for no host: nginx's name of a server that has none."""
 
@@ -72,8 +75,8 @@ def received(found: pl.DataFrame, context: Context, meaning: Meaning, not_proper
         address, port = parts.to_series(0), parts.to_series(1)
         said = said.drop(_CLIENT).with_columns(remote_addr=pl.coalesce(address, said[_CLIENT]), remote_port=port)
         fields = [name for name in fields if name != _CLIENT] + ["remote_addr", "remote_port"]
-    if meaning.url_host is not None and "target" in fields:
-        said = said.with_columns(url_host=pl.col("target").str.extract(meaning.url_host, 1))
+    if meaning.url_host is not None and (asked := [name for name in ("target", "request") if name in fields]):
+        said = said.with_columns(url_host=pl.coalesce(asked).str.extract(meaning.url_host, 1))
     columns = _columns(said, fields, meaning)
     nothing = pl.lit(None, dtype=pl.String)
     if agent is not None:

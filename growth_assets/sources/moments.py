@@ -25,6 +25,7 @@ _ISO = re.compile(
     re.ASCII,
 )
 _LOG = re.compile(r"(\d\d)/([A-Za-z]{3})/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\s*([+-]\d{4}))?", re.ASCII)
+_SLASHED = re.compile(r"\d{4}/\d\d/\d\d ", re.ASCII)
 MONTHS = {
     name: number
     for number, name in enumerate(
@@ -33,6 +34,7 @@ MONTHS = {
 }
 _OFFSET = r"[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9]"
 _ISO_HEAD = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
+_SLASHED_COLUMN = "([0-9]{4})/([0-9]{2})/([0-9]{2}) "
 _EPOCH = re.compile(r"([0-9]{1,12})(?:\.([0-9]+))?")
 _1970 = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC
 _EARLIEST, _LATEST = dt.datetime(1, 1, 3), dt.datetime(9999, 12, 29)  # noqa: DTZ001 - naive UTC
@@ -59,6 +61,13 @@ def log(text: str, utc_offset: str | None) -> Moment | Reason:
     day, month, year, *clock, offset = found.groups()
     numbers = [int(year), MONTHS[month.lower()], int(day), *map(int, clock)]
     return _moment(numbers, 0, offset or utc_offset, subsecond=False)
+
+
+def written(text: str, utc_offset: str | None) -> Moment | Reason:
+    """A time as servers write it into JSON: as `iso` or `log` reads it, or with slashes, as in 2026/05/17 10:05:03."""
+    if "/" not in text:
+        return iso(text, utc_offset)
+    return iso(text.replace("/", "-", 2), utc_offset) if _SLASHED.match(text) else log(text, utc_offset)
 
 
 def epoch(text: str) -> Moment | Reason:
@@ -120,6 +129,16 @@ def iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.
         digits = pl.col("fraction").str.extract("^([0-9]+)", 1).str.pad_end(6, "0")
         frame = frame.with_columns(local=pl.col("local") + pl.duration(microseconds=digits.cast(pl.Int64).fill_null(0)))
     return _utc(frame)
+
+
+def written_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
+    """Times and subsecond flags of a column; null where only `written` can tell."""
+    clocks = texts.str.extract_groups(r"^([0-9]{2}/[A-Za-z]{3}/[0-9]{4}(?::[0-9]{2}){3}) ([+-][0-9]{4})$")
+    clock, offset = clocks.struct.unnest().get_columns()
+    if clock.null_count() < len(texts):
+        return log_columns(clock, offset), pl.repeat(value=False, n=len(texts), dtype=pl.Boolean, eager=True)
+    slashed = texts.str.replace(rf"^{_SLASHED_COLUMN}", "$1-$2-$3 ")
+    return iso_column(slashed, utc_offset)
 
 
 def epoch_column(texts: pl.Series) -> tuple[pl.Series, pl.Series]:

@@ -18,27 +18,21 @@ from growth_assets.sources.reasons import Reason
 from growth_assets.sources.tracked import Times
 
 _MSEC = re.compile(r"[0-9]{9,12}\.[0-9]{3}", re.ASCII)
+_ADDRESS = re.compile(r"\[?(?=.*[.:])[0-9A-Fa-f.:]+\]?(?::[0-9]+)?|unix:.*")
+_STATUS = re.compile(r"[1-5][0-9]{2}|0{1,3}", re.ASCII)
+_ANYTHING = re.compile(".*", re.DOTALL)
 _TIMES = ("msec", "@timestamp", "time_iso8601", "timestamp", "time", "time_local", "datetime", "date", "ts")
 
 
 def _moment(text: str, utc_offset: str | None) -> Moment | Reason:
     if _MSEC.fullmatch(text):
         return moments.epoch(text)  # only $msec looks like this
-    return moments.log(text, utc_offset) if "/" in text else moments.iso(text, utc_offset)
+    return moments.written(text, utc_offset)
 
 
 def _column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
-    shapes = texts.to_frame("t").select(
-        msec=pl.when(pl.col("t").str.contains(f"^{_MSEC.pattern}$")).then("t"),
-        clock=pl.col("t").str.extract(r"^([0-9]{2}/[A-Za-z]{3}/[0-9]{4}(?::[0-9]{2}){3}) [+-][0-9]{4}$"),
-        offset=pl.col("t").str.extract(r" ([+-][0-9]{4})$"),
-    )
-    if shapes["msec"].null_count() < len(texts):
-        return moments.epoch_column(shapes["msec"])
-    if shapes["clock"].null_count() < len(texts):
-        times = moments.log_columns(shapes["clock"], shapes["offset"])
-        return times, pl.repeat(value=False, n=len(texts), dtype=pl.Boolean, eager=True)
-    return moments.iso_column(texts, utc_offset)
+    msec = texts.set(~texts.str.contains(f"^{_MSEC.pattern}$").fill_null(value=False), None)
+    return moments.epoch_column(msec) if msec.null_count() < len(texts) else moments.written_column(texts, utc_offset)
 
 
 LOG = JsonLog(
@@ -58,14 +52,16 @@ LOG = JsonLog(
     user_agent=("http_user_agent", "user_agent", "useragent", "agent"),
     logs_agents_with=("http_user_agent", "user_agent", "useragent", "agent"),
 )
+_ASKED = (*LOG.request, *LOG.url, *LOG.path)
 
 
 def is_request(record: dict[str, object]) -> bool:
     """Whether an object is a logged request."""
+    # Many a record has a date, a client, a status and a URL: that of a request has an address, and a number.
     return all(
-        any(name in record for name in names)
-        for names in (_TIMES, LOG.ip, LOG.status, ("request", *LOG.url, *LOG.path))
-    ) and not isinstance(record.get("request"), list)  # of Caddy
+        any(fits.fullmatch(said) for name in names if isinstance(said := record.get(name), str))
+        for names, fits in ((_TIMES, _ANYTHING), (LOG.ip, _ADDRESS), (LOG.status, _STATUS), (_ASKED, _ANYTHING))
+    )
 
 
 FORMAT = text_format(

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from growth_assets.log_format.layout import Field, Kind, Layout, Piece
-from growth_assets.sources.field_patterns import CLIENT, Place, exact_field, literal, quick_field
+from growth_assets.sources.field_patterns import CLIENT, Place, bare_dash_or, exact_field, literal, quick_field
 
 FURTHER = "further_fields"
 """What follows the last field that is known of a layout with tails."""
@@ -87,11 +87,12 @@ def _whole(layout: Layout, *, sure: bool) -> tuple[str, tuple[str, ...]]:
 
     def expression(places: list[str | Place]) -> str:
         found = []
-        for place in places:
+        for number, place in enumerate(places):
             if isinstance(place, str):
-                found.append(literal(place))
+                found.append(literal(_between(places, number) if layout.bare_dashes else place))
             else:
-                found.append(exact_field(place, sure=sure))
+                field = exact_field(place, sure=sure)
+                found.append(bare_dash_or(field) if layout.bare_dashes and place.quoted else field)
                 names.append(place.field.name)
         return "".join(found)
 
@@ -101,6 +102,16 @@ def _whole(layout: Layout, *, sure: bool) -> tuple[str, tuple[str, ...]]:
         names.append(FURTHER)
         whole += "(?: (.*))?" + ")?" * len(tails)
     return whole, tuple(names)
+
+
+def _between(places: list[str | Place], number: int) -> str:
+    """The text of a place without the quotes of the fields beside it."""
+    text = str(places[number])
+    before = places[number - 1] if number else None
+    after = places[number + 1] if number + 1 < len(places) else None
+    if isinstance(before, Place) and before.quoted:
+        text = text.removeprefix('"')
+    return text.removesuffix('"') if isinstance(after, Place) and after.quoted else text
 
 
 def _quick(layout: Layout) -> tuple[Quick, ...]:

@@ -25,7 +25,11 @@ TRACKER = Tracker(
 
 def is_event(record: dict[str, object]) -> bool:
     """Whether an object is such an event."""
-    told = all(any(name in record for name in names) for names in (("name", "n"), ("url", "u"), ("domain", "d")))
+    name, url, domain = (
+        next((record[each] for each in names if each in record), None)
+        for names in (("name", "n"), ("url", "u"), ("domain", "d"))
+    )
+    told = type(name) is str and type(domain) is str and isinstance(url, str) and "://" in url
     return told and "event_time" not in record
 
 

@@ -1,6 +1,12 @@
-"""Server access logs of AWS S3 buckets. A bucket is no host: that is in the host header, where it is logged."""
+"""Server access logs of AWS S3 buckets. A bucket is no host: that is in the host header, where it is logged.
+
+What S3 does by itself, such as a lifecycle rule, or as part of a larger request, has no request line, referrer and user
+agent of its own: a dash stands there, without the quotes.
+"""
 
 from __future__ import annotations
+
+import dataclasses
 
 from growth_assets.log_format import nginx
 from growth_assets.sources.access_log import text_format
@@ -23,6 +29,6 @@ _LATER = (
 
 FORMAT = text_format(
     "s3_access",
-    nginx.layout(_ALWAYS, tails=_LATER),
+    dataclasses.replace(nginx.layout(_ALWAYS, tails=_LATER), bare_dashes=True),
     'owner bucket [time] IP requester id operation key "request" status error sizes times "referrer" "user agent" ...',
 )

@@ -9,6 +9,7 @@ from growth_assets.sources.json_lines import text_format
 from growth_assets.sources.tracked import Tracker
 
 CALLS = {"page", "screen", "track", "identify", "group", "alias"}
+_SAYS = ("event", "properties", "traits", "context", "groupId", "previousId")
 
 
 TRACKER = Tracker(
@@ -29,7 +30,11 @@ TRACKER = Tracker(
 
 def is_call(record: dict[str, object]) -> bool:
     """Whether an object is a call."""
-    return record.get("type") in CALLS and any(name in record for name in ("messageId", "anonymousId", "userId"))
+    kind = record.get("type")
+    # Others have pages and groups too.
+    whose = any(name in record for name in ("messageId", "anonymousId"))
+    told = whose or ("userId" in record and any(name in record for name in _SAYS))
+    return isinstance(kind, str) and kind in CALLS and told and (kind != "track" or "event" in record)
 
 
 FORMAT = text_format(

@@ -1,14 +1,16 @@
 """The W3C extended log format: what a line's fields are stands in a `#Fields` line before it, which may change.
 
 Lines that begin with `#` and a word and a colon are directives: no events, and not counted, as the header of CSV is
-not. Times are UTC, as the format asks for.
+not. Times are UTC, as the format asks for. Where the fields have a time and no date, the `#Date` line before them gives
+the date; a time that is over an hour before that of the line above is of the next day.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +28,9 @@ from growth_assets.sources.text import Lines
 
 DIRECTIVE = r"^#[A-Za-z-]+:"
 _FIELDS = "#Fields:"
+_DATED = re.compile(r"#Date:\s*([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T]+([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)?", re.ASCII)
+_FIELDS_OR_DATE = r"^#(?:Fields|Date):"
+_HOUR, _DAY = 3600, dt.timedelta(days=1)
 _UTC = "+00:00"
 _CLOCK = {
     "date": "(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})",
@@ -108,8 +113,9 @@ def share(lines: Sequence[str], dialect: Dialect, sign: str) -> float:
 class Splitter:
     """Finds the fields of lines under one `#Fields` line."""
 
-    def __init__(self, names: tuple[str, ...], dialect: Dialect) -> None:
+    def __init__(self, names: tuple[str, ...], dialect: Dialect, date: str | None = None) -> None:
         self._names = names
+        self._date = date
         self._separator = dialect.separator
         self._decoders = {name: decode for name, decode in dialect.decoders.items() if name in names}
 
@@ -119,6 +125,8 @@ class Splitter:
         fits = (whole.str.count_matches(self._separator, literal=True) == len(self._names) - 1) & (whole != "")
         split = whole.set(~fits, None).str.split_exact(self._separator, len(self._names) - 1).struct.unnest()
         split.columns = list(self._names)
+        if self._date is not None:
+            split = split.with_columns(date=pl.lit(self._date))
         return split.with_columns(_decoded(split[name], decode) for name, decode in self._decoders.items())
 
     def row(self, line: str) -> Row | Reason:
@@ -126,7 +134,8 @@ class Splitter:
         texts = line.split(self._separator)
         if len(texts) != len(self._names):
             return Reason.WRONG_FIELD_COUNT
-        return {
+        dated: Row = {} if self._date is None else {"date": self._date}
+        return dated | {
             name: self._decoders[name](text) if name in self._decoders else text
             for name, text in zip(self._names, texts, strict=True)
         }
@@ -138,53 +147,112 @@ def _decoded(values: pl.Series, decode: Callable[[str], str]) -> pl.Series:
     return values.replace(changed) if changed else values
 
 
-def _header_line(line: str) -> str:
-    return line.rstrip("\r\n") + "\n"
+def _date_of(directive: str) -> tuple[dt.date | None, int | None]:
+    """The day that a `#Date` line gives, and the second of it; None for what it does not give."""
+    found = _DATED.match(directive)
+    try:
+        date = dt.date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        return None, None
+    if found is None or found[2] is None:
+        return date, None
+    return date, int(found[2]) * 3600 + int(found[3]) * 60 + int(found[4] or 0)
 
 
 class W3cParser:
-    """Reads the lines of one file; keeps the `#Fields` line that is in force."""
+    """Reads the lines of one file; keeps the `#Fields` line that is in force, and the date where lines have none."""
 
     def __init__(self, dialect: Dialect, context: Context) -> None:
         self._dialect = dialect
         self._context = context
-        self.header = ""
+        self._fields = ""
+        self._given: dt.date | None = None
+        """By the last `#Date` line."""
+        self._date: dt.date | None = None
+        """Of the last line."""
+        self._second: int | None = None
+        """Of its day."""
+
+    @property
+    def header(self) -> str:
+        """The directives that lines cannot be read without."""
+        names = fields_of(self._fields, self._dialect)
+        dated = self._date is None or names is None or "date" in names or "time" not in names
+        return self._fields if dated else f"#Date: {self._date}\n{self._fields}"
 
     def parse(self, lines: Lines) -> Batch:
         """The events and rejected lines of `lines`."""
         directives = lines.text.str.contains(DIRECTIVE).to_numpy()
-        header_at = np.flatnonzero(lines.text.str.starts_with(_FIELDS).to_numpy())
+        changes = np.flatnonzero(lines.text.str.contains(_FIELDS_OR_DATE).to_numpy())
         parts: dict[str, list[np.ndarray]] = {}
-        for begin, end in zip([0, *header_at], [*header_at, lines.height], strict=True):
-            parts.setdefault(self._header_at(lines, begin), []).append(np.arange(begin, end)[~directives[begin:end]])
+        begun: list[tuple[int, str]] = []
+        for begin, end in zip([0, *changes], [*changes, lines.height], strict=True):
+            if begin in changes:
+                self._direct(lines.text[int(begin)])
+                begun.append((lines.first_line + int(begin), self.header))
+            positions = np.arange(begin, end)[~directives[begin:end]]
+            for number, (header, some) in enumerate(self._days(lines.text, positions)):
+                parts.setdefault(header, []).append(some)
+                if number:
+                    begun.append((lines.first_line + int(some[0]), header))
         events: list[pl.DataFrame] = []
         rejections: list[Rejection] = []
         for header, positions_of in parts.items():
             found, refused = self._under(header, lines, np.concatenate(positions_of))
             events += found
             rejections += refused
-        begun = [(lines.first_line + int(each), _header_line(lines.text[int(each)])) for each in header_at]
         return dataclasses.replace(native.merged(events, rejections), headers=begun)
 
     def flush(self) -> None:
         """A line never waits for the next."""
 
-    def _header_at(self, lines: Lines, position: int) -> str:
-        """The `#Fields` line in force at a line, kept for those that follow."""
-        line = lines.text[int(position)] if lines.height else ""
+    def _direct(self, line: str) -> None:
         if line.startswith(_FIELDS):
-            self.header = _header_line(line)
-        return self.header
+            self._fields = line.rstrip("\r\n") + "\n"
+        else:
+            self._date, self._second = _date_of(line)
+            self._given = self._date
+
+    def _days(self, text: pl.Series, positions: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+        """The lines at `positions` by the header in force, which changes at midnight where lines have no date."""
+        header = self.header
+        names = fields_of(self._fields, self._dialect)
+        if header == self._fields or names is None or self._date is None or self._given is None:
+            yield header, positions
+            return
+        clock = Splitter(names, self._dialect).columns(text.gather(positions))["time"]
+        parts = clock.str.extract_groups(r"^([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.|$)").struct.unnest().cast(pl.Int64)
+        seconds = parts.select(pl.col("1") * 3600 + pl.col("2") * 60 + pl.col("3")).to_series()
+        there = seconds.is_not_null().arg_true().to_numpy()
+        times = seconds.drop_nulls().to_numpy()
+        start = 0
+        if len(times):
+            before = np.concatenate([[times[0] if self._second is None else self._second], times[:-1]])
+            steps = times - before
+            for jump in np.flatnonzero((steps < -_HOUR) | (steps > 23 * _HOUR)).tolist():
+                if steps[jump] < 0 and self._date < dt.date.max:
+                    date = self._date + _DAY
+                elif steps[jump] > 0 and self._date > self._given:
+                    date = self._date - _DAY  # a line of the day before that was written late
+                else:
+                    continue
+                yield self.header, positions[start : there[jump]]
+                self._date, start = date, int(there[jump])
+            self._second = int(times[-1])
+        yield self.header, positions[start:]
 
     def lines_under(self, header: str) -> FieldLines | Reason:
-        """The reader of lines that follow a `#Fields` line, or why none can be read."""
-        names = fields_of(header, self._dialect)
+        """The reader of lines under a header, or why none can be read."""
+        *dates, fields = header.splitlines(keepends=True) or [""]
+        names = fields_of(fields, self._dialect)
         if names is None:
             return Reason.NO_HEADER
-        if not {"date", "time"} <= set(names):
+        date = _date_of(dates[0])[0] if dates else None
+        if "time" not in names or ("date" not in names and date is None):
             return Reason.NO_TIME
         clock = Clock([Field(name, Kind.TIME_PARTS, parts) for name, parts in _CLOCK.items()], _UTC)
-        return FieldLines(Splitter(names, self._dialect), clock, Meaning(), self._context)
+        splitter = Splitter(names, self._dialect, None if date is None else date.isoformat())
+        return FieldLines(splitter, clock, Meaning(), self._context)
 
     def _under(self, header: str, lines: Lines, positions: np.ndarray) -> tuple[list[pl.DataFrame], list[Rejection]]:
         """The events and rejections of the lines at `positions`, which have the fields of one header."""

@@ -99,6 +99,13 @@ def test_undecided_with_the_remedy_of_the_error(doctor, tmp_path):
     assert (taken.format, set(taken.shares.values())) == (None, {0.0})
 
 
+def test_json_that_is_no_log_is_undecided(doctor):
+    ran = doctor(json.dumps({"name": "left-pad", "version": "1.0.0", "url": "https://example.org", "domain": "x"}))
+    assert ran.code == FAILED
+    assert "They are JSON objects, but do not say what happened when" in line(ran, "format")[0]
+    assert "Set `format` for its source in site.toml" in line(ran, "remedy")[0]
+
+
 def test_rejected_lines_with_their_reasons(doctor):
     ran = doctor("broken\n" + LOG + "\n" + "x" * 500 + "\n")
     assert ran.code == DONE

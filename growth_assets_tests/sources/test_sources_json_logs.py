@@ -192,7 +192,9 @@ BROKEN = {
         (without(NGINX, "request", "status"), "not_a_log_line"),
     ],
     "caddy": [
-        ({**CADDY, "ts": 1773482703123}, "bad_time"),
+        ({**CADDY, "ts": 1773482703123456}, "bad_time"),
+        ({**CADDY, "ts": "2026/03/14 10:05:03"}, "time_without_offset"),
+        ({**CADDY, "ts": "2026/13/14 10:05:03"}, "bad_time"),
         ({**CADDY, "ts": -1}, "bad_time"),
         ({**CADDY, "ts": 1e300}, "bad_time"),
         (without(CADDY, "ts"), "no_time"),
@@ -223,6 +225,33 @@ def test_a_broken_line_is_rejected_alone_with_its_reason(read_bytes, name):
     numbered = [(2 * number, reason) for number, (_, reason) in enumerate(broken, start=1)]
     assert whole.reasons == [*numbered, (len(lines) + 2, "not_json")], "the last line is half a line"
     assert [event["line_number"] for event in whole.events] == list(range(1, len(lines) + 2, 2))
+
+
+CADDY_TIMES = {
+    "1773482703": (0, False),
+    "1773482703.25": (250_000, True),
+    "1773482703123": (123_000, True),
+    "1773482703123.4567": (123_456, True),
+    "1773482703123456789": (123_456, True),
+    '"2026-03-14T10:05:03.123Z"': (123_000, True),
+    '"2026-03-14T11:05:03+0100"': (0, False),
+    '"2026/03/14 12:05:03"': (0, False),
+    '"2026/03/14 12:05:03.1234567"': (123_456, True),
+    '"14/Mar/2026:11:05:03 +0100"': (0, False),
+}
+"""As Caddy's formats write them; those with slashes in the server's own time, two hours ahead."""
+
+
+@pytest.mark.parametrize("together", [1, 70])
+@pytest.mark.parametrize("ts", CADDY_TIMES)
+def test_the_time_of_caddy_in_each_of_its_formats(read_bytes, ts, together):
+    line = json.dumps({**CADDY, "ts": "here"}).replace('"here"', ts)
+    whole = read_bytes((line + "\n").encode() * together, utc_offset="+02:00")
+    assert (whole.format, len(whole.events)) == ("caddy", together)
+    microsecond, fine = CADDY_TIMES[ts]
+    assert {(event["event_timestamp"], event["subsecond_clock"]) for event in whole.events} == {
+        (dt.datetime(2026, 3, 14, 10, 5, 3, microsecond), fine)
+    }
 
 
 def nginx(read_bytes, record):
@@ -276,6 +305,40 @@ def test_a_user_agent_that_was_not_sent_tells_a_robot_and_one_that_is_not_logged
 def test_a_server_without_a_name_is_the_sources_host(read_bytes):
     event = nginx(read_bytes, {**without(NGINX, "host"), "server_name": "_"})
     assert (event["hostname"], dict(event["other_properties"])["server_name"]) == ("www.default.com", "_")
+
+
+AT = "2026-03-14T10:05:03Z"
+NO_LOGS = {
+    "a package": {"name": "left-pad", "version": "1.0.0", "url": "https://example.org/left-pad", "domain": "string"},
+    "a package with a time": {"name": "left-pad", "url": "git@example.org", "domain": "string", "timestamp": AT},
+    "a list of sites": {"n": 1, "u": "https://example.org/", "d": "example.org", "timestamp": AT},
+    "geography": {"type": "Feature", "geometry": {"type": "Point", "coordinates": [1, 2]}, "properties": {"name": "x"}},
+    "pages of a site": {"type": "page", "userId": 7, "title": "About us", "timestamp": AT},
+    "a group of people": {"type": "group", "userId": 7, "anonymousId": None, "timestamp": "soon"},
+    "a track of music": {"type": "track", "userId": 7, "properties": {"title": "x"}, "timestamp": AT},
+    "a party": {"event_name": "Party", "event_timestamp": "tomorrow"},
+    "a party in seconds": {"event_name": "Party", "event_timestamp": 1773482703},
+    "a distinct party": {"event": "Party", "distinct_id": 7},
+    "an invoice": {"date": AT, "client": "ACME", "status": "paid", "url": "https://example.org/invoices/1"},
+    "a machine": {"time": AT, "ip": "192.0.2.7", "status": "online", "path": "/rack/1"},
+    "an answer": {"timestamp": AT, "status": 404, "error": "Not Found", "path": "/missing"},
+}
+
+
+@pytest.mark.parametrize("record", NO_LOGS.values(), ids=NO_LOGS)
+def test_objects_that_are_no_events_are_undecided_and_the_message_says_so(read_bytes, record):
+    with pytest.raises(SourceError, match="They are JSON objects, but do not say what happened when") as error:
+        read_bytes((json.dumps(record) + "\n").encode() * 3)
+    assert "Nearest is " in str(error.value)
+    assert "Set `format` for its source" in str(error.value)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_that_is_no_line_each_is_undecided_with_what_to_do(read_bytes, indent):
+    with pytest.raises(
+        SourceError, match="an object a line, as `jq -c '.\\[\\]'` writes" if not indent else "one JSON text over"
+    ):
+        read_bytes(json.dumps([NGINX, NGINX], indent=indent).encode())
 
 
 @pytest.mark.parametrize(

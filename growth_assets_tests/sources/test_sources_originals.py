@@ -30,6 +30,7 @@ IIS = [
     b"#Software: x", b"#Fields: date time cs-method cs-uri-stem c-ip", b"2026-03-01 10:00:00 GET / 8.8.8.8", b"one",
     b"#Fields: date time cs-method c-ip", b"two", b"2026-03-01 10:00:00 GET 8.8.8.8",
     b"#Fields: date time cs-method cs-uri-stem c-ip", b"three",
+    b"#Date: 2026-03-02 23:00:00", b"#Fields: time c-ip", b"23:10:00 8.8.8.8", b"00:10:00 8.8.8.8", b"four",
 ]  # fmt: skip
 
 
@@ -63,7 +64,8 @@ def test_a_csv_record_is_kept_with_all_its_lines_and_its_header(tmp_path, chunk_
 def test_a_line_is_kept_with_the_fields_that_were_in_force(tmp_path, chunk_bytes):
     found = kept(tmp_path, b"\n".join(IIS) + b"\n", chunk_bytes, format="iis")
     assert sorted(found) == [(4, b"one", f"{IIS[1].decode()}\n"), (6, b"two", f"{IIS[4].decode()}\n"),
-                             (9, b"three", f"{IIS[7].decode()}\n")]  # fmt: skip
+                             (9, b"three", f"{IIS[7].decode()}\n"),
+                             (14, b"four", "#Date: 2026-03-03\n#Fields: time c-ip\n")]  # fmt: skip
 
 
 def test_a_line_up_to_the_limit_is_kept_and_a_longer_one_is_not(tmp_path):

@@ -400,7 +400,7 @@ def test_clean_records_of_one_shape_need_no_second_look(read_bytes, monkeypatch)
     monkeypatch.setattr(Tracker, "event", lambda *given: looks.append(given) or exact(*given))
     monkeypatch.setattr(records, "MOST_HELD", 150)
     lines = [json.dumps({**SEGMENT, "messageId": f"m{number}", "properties": {"n": number}}) for number in range(300)]
-    whole = read_bytes("\n".join([*lines, json.dumps({**SEGMENT, "timestamp": "x"})]).encode())
+    whole = read_bytes("\n".join([*lines, json.dumps({**SEGMENT, "timestamp": "x"})]).encode(), format="segment")
     assert [event["event_id"] for event in whole.events] == [f"m{number}" for number in range(300)]
     assert whole.reasons == [(301, "bad_time")]
     assert len(looks) == 1

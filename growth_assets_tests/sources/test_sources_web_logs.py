@@ -129,6 +129,15 @@ S3_FIRST = (
     S3[0] | {"hostname": "www.default.com"},
     {name: value for name, value in S3[1].items() if name not in {"host_id", "ssl_cipher", "ssl_protocol"}},
 )
+ALB_NO_REQUEST = (
+    ALB_FIRST[0] | {"url": None, "method": None},
+    {name: value for name, value in ALB_FIRST[1].items() if name != "protocol"},
+)
+S3_BY_ITSELF = (
+    S3[0] | {"url": None, "method": None, "referrer": None, "user_agent": "-", "ip": None},
+    {name: value for name, value in S3[1].items() if name != "protocol"}
+    | {"operation": "S3.EXPIRE.OBJECT", "requester": "AmazonS3"},
+)
 HAPROXY = (
     {
         **micro(655_000),
@@ -226,10 +235,18 @@ CLOUDFRONT = (
         ("alb", sample.ALB, ALB, {}),
         ("alb", sample.ALB_NEWER, ALB, {"further_fields": '"new host" - 7'}),
         ("alb", sample.ALB_FIRST, ALB_FIRST, {}),
+        ("alb", sample.ALB_NO_REQUEST, ALB_NO_REQUEST, {"request": "- http://www.example.com:80- -"}),
+        (
+            "alb",
+            sample.ALB_NO_HOST,
+            (ALB_NO_REQUEST[0] | {"hostname": "www.default.com"}, ALB_NO_REQUEST[1]),
+            {"request": "- - - "},
+        ),
         ("elb", sample.ELB, ELB, {}),
         ("elb", sample.ELB_FIRST, (ELB[0] | {"user_agent": None}, ELB[1]), {}),
         ("s3_access", sample.S3, S3, {}),
         ("s3_access", sample.S3_FIRST, S3_FIRST, {}),
+        ("s3_access", sample.S3_BY_ITSELF, S3_BY_ITSELF, {"request": "-"}),
         ("haproxy", sample.HAPROXY, HAPROXY, {}),
         ("haproxy", sample.SYSLOG + sample.HAPROXY, HAPROXY, {"syslog": "May 17 10:05:03 edge haproxy[14389]:"}),
         ("haproxy", sample.SYSLOG_NEW + sample.HAPROXY_PLAIN, HAPROXY_PLAIN, {}),
@@ -244,7 +261,7 @@ def test_every_column(read_bytes, name, line, expected, more):
     columns, other = expected
     said = {key: value for key, value in event.items() if value is not None and key != "line_number"}
     other = other | more | {"status": str(columns["status"])}
-    if "method" in columns:
+    if columns.get("method"):
         other["method"] = columns["method"]
     assert dict(said.pop("other_properties")) == other
     expected_columns = {"subsecond_clock": False} | columns
@@ -261,6 +278,8 @@ def test_every_column(read_bytes, name, line, expected, more):
         ("elb", sample.ELB, " 200 200 ", " OK 200 ", "not_a_log_line"),
         ("s3_access", sample.S3, "17/May", "17/Maj", "bad_time"),
         ("s3_access", sample.S3, '" 200 ', " 200 ", "not_a_log_line"),
+        ("s3_access", sample.S3, '"https://www.linkedin.com/"', "https://www.linkedin.com/", "not_a_log_line"),
+        ("s3_access", sample.S3, '"https://www.linkedin.com/"', '-"', "not_a_log_line"),
         ("haproxy", sample.HAPROXY, "17/May", "32/May", "bad_time"),
         ("haproxy", sample.HAPROXY, "10:05:03.655", "10:05:03.655", "time_without_offset"),
         ("haproxy", sample.HAPROXY, " 200 ", " ", "not_a_log_line"),
@@ -305,11 +324,58 @@ def test_iis_fields_change_in_mid_file(read_bytes, chunk_bytes):
          + sample.IIS_OTHER, sample.IIS, sample.IIS_HEAD + sample.IIS, "#Fields: time cs-method", "10:00:00 GET"]
     )  # fmt: skip
     whole = read_bytes(text.encode(), format="iis", chunk_bytes=chunk_bytes)
-    assert whole.reasons == [(1, "no_header"), (10, "wrong_field_count"), (17, "no_time")]
+    assert whole.reasons == [(1, "no_header"), (10, "wrong_field_count")]
     assert [(event["line_number"], event["url"], event["status"]) for event in whole.events] == [
-        (6, "/blog/post.aspx?id=7", 200), (9, "/signup", 302), (15, "/blog/post.aspx?id=7", 200),
+        (6, "/blog/post.aspx?id=7", 200), (9, "/signup", 302), (15, "/blog/post.aspx?id=7", 200), (17, None, None),
     ]  # fmt: skip
+    assert whole.events[-1]["event_timestamp"] == AT.replace(minute=0, second=0), "the day of the #Date line above"
     assert whole.lines == 6
+
+
+DATELESS = [
+    "#Fields: time c-ip cs-method cs-uri-stem sc-status",
+    "09:00:00 192.0.2.1 GET /a 200",
+    "#Date: 2026-05-17 23:59:50",
+    "23:59:49 192.0.2.1 GET /b 200",
+    "23:59:58 192.0.2.1 GET /d 200",
+    "00:00:01 192.0.2.1 GET /d 200",
+    "23:59:59 192.0.2.1 GET /e 200",
+    "broken",
+    "00:00:02 192.0.2.1 GET /d 200",
+    "17:30:00.250 192.0.2.1 GET /d 200",
+    "17:29:59 192.0.2.1 GET /d 200",
+    "03:00:00 192.0.2.1 GET /d 200",
+    "25:00:00 192.0.2.1 GET /c 200",
+    "#Date: 2026-06-01 00:00:00",
+    "23:30:00 192.0.2.1 GET /d 200",
+    "#Date: soon",
+    "10:00:00 192.0.2.1 GET /a 200",
+    "#Date: 9999-12-31",
+    "10:00:00 192.0.2.1 GET /d 200",
+    "01:00:00 192.0.2.1 GET /d 200",
+    "#Fields: date time c-ip cs-method cs-uri-stem sc-status",
+    "2026-05-20 10:00:00 192.0.2.1 GET /d 200",
+]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 90, 1 << 20])
+def test_the_date_line_gives_the_day_where_lines_have_none_and_midnight_passes(read_bytes, chunk_bytes):
+    whole = read_bytes("\n".join(DATELESS).encode(), format="iis", chunk_bytes=chunk_bytes)
+    assert whole.reasons == [(2, "no_time"), (8, "wrong_field_count"), (13, "bad_time"), (17, "no_time")]
+    found = {event["line_number"]: event["event_timestamp"] for event in whole.events}
+    assert [f"{number}: {at:%Y-%m-%d %H:%M:%S}" for number, at in found.items()] == [
+        "4: 2026-05-17 23:59:49", "5: 2026-05-17 23:59:58", "6: 2026-05-18 00:00:01", "7: 2026-05-17 23:59:59",
+        "9: 2026-05-18 00:00:02", "10: 2026-05-18 17:30:00", "11: 2026-05-18 17:29:59", "12: 2026-05-19 03:00:00",
+        "15: 2026-06-01 23:30:00", "19: 9999-12-31 10:00:00", "20: 9999-12-31 01:00:00", "22: 2026-05-20 10:00:00",
+    ]  # fmt: skip
+
+
+def test_a_log_whose_date_stands_above_it_is_known_by_its_content(read_bytes):
+    text = "#Software: Microsoft Internet Information Services 6.0\n#Version: 1.0\n" + "\n".join(DATELESS[2:6])
+    whole = read_bytes(
+        text.replace("#Date: 2026-05-17 23:59:50", f"#Date: 2026-05-17 23:59:50\n{DATELESS[0]}").encode()
+    )
+    assert (whole.format, len(whole.events)) == ("iis", 3)
 
 
 def test_fields_of_headers_and_doubles_have_names(read_bytes):

@@ -12,6 +12,8 @@ ALB_FIRST = (
     "http 2026-05-17T10:05:03.5Z app/shop/50dc 192.0.2.10:2817 - -1 -1 -1 503 - 34 366 "
     '"POST http://www.example.com:80/signup HTTP/1.1" "curl/7.46.0" - - - "Root=1-5833"'
 )
+ALB_NO_REQUEST = ALB_FIRST.replace("POST http://www.example.com:80/signup HTTP/1.1", "- http://www.example.com:80- -")
+ALB_NO_HOST = ALB_FIRST.replace("POST http://www.example.com:80/signup HTTP/1.1", "- - - ")
 ELB = (
     "2026-05-17T10:05:03.945958Z shop 192.0.2.10:2817 10.0.0.1:80 0.000073 0.001048 0.000057 200 200 0 29 "
     '"GET http://www.example.com:80/ HTTP/1.1" "curl/7.38.0" - -'
@@ -23,6 +25,9 @@ S3 = (
     '"GET /blog/index.html?v=2 HTTP/1.1" 200 - 2048 2048 7 6 "https://www.linkedin.com/" "Mozilla/5.0 (Test)" - '
     "s9lzHYrFp76ZVxRcpX9= - ECDHE-RSA-AES128-GCM-SHA256 - www.example.com TLSv1.2 - -"
 )
+S3_BY_ITSELF = S3.replace("WEBSITE.GET.OBJECT", "S3.EXPIRE.OBJECT").replace("192.0.2.3 - ", "- AmazonS3 ")
+for each in ("GET /blog/index.html?v=2 HTTP/1.1", "https://www.linkedin.com/", "Mozilla/5.0 (Test)"):
+    S3_BY_ITSELF = S3_BY_ITSELF.replace(f'"{each}"', "-")
 S3_FIRST = S3.partition(" s9lz")[0]
 HAPROXY = (
     "192.0.2.9:33317 [17/May/2026:10:05:03.655] web~ shop/srv1 10/0/30/69/+109 200 +2750 - - ---- 1/1/1/1/0 0/0 "
@@ -72,9 +77,9 @@ LINES = {
         'www.b.com:443 192.0.2.1 - - [17/May/2026:10:05:03 +0200] "GET /a HTTP/1.1" 200 12 "https://x.com/" "Agent"',
     ],
     "common": ['192.0.2.1 - - [17/May/2026:10:05:03 +0200] "GET /a HTTP/1.1" 200 12'],
-    "alb": [ALB, ALB_NEWER, ALB_FIRST],
+    "alb": [ALB, ALB_NEWER, ALB_FIRST, ALB_NO_REQUEST, ALB_NO_HOST],
     "elb": [ELB, ELB_FIRST],
-    "s3_access": [S3, S3_FIRST],
+    "s3_access": [S3, S3_FIRST, S3_BY_ITSELF],
     "haproxy": [HAPROXY, HAPROXY_PLAIN, SYSLOG + HAPROXY, SYSLOG_NEW + HAPROXY_PLAIN],
     "iis": [IIS],
     "cloudfront": [CLOUDFRONT],
