@@ -14,6 +14,12 @@ from itertools import combinations
 
 import polars as pl
 
+from growth_assets.enrich.distinct import Distinct
+
+VISITOR = "logged_out_user_id"
+
+_CELL = "cell"
+
 ADDITIVE = ("dim_country", "dim_device_brand")
 """Dimensions of which each visitor has one, but for those that a tracker told apart."""
 
@@ -50,43 +56,31 @@ def roll_up(
     Returns:
         `dimensions`, the counts, the visitors and `aggregation_level`, sorted by level and dimensions.
     """
-    visitor = "logged_out_user_id"
-    own = [name for name in dimensions if name in ADDITIVE]
-    several = [name for name in dimensions if name not in ADDITIVE]
     flags = {**counts, **visitors}
-    types = events.select(dimensions).collect_schema()
-    # One row for each visitor and group: all that follows reads this and not the events again.
-    finest = (
-        events.select(visitor, *dimensions, *(expression.alias(name) for name, expression in flags.items()))
-        .group_by(visitor, *dimensions)
-        .agg(
-            *(pl.col(name).sum().cast(pl.Int64) for name in counts),
-            *(pl.col(name).any() for name in visitors),
-        )
-        .collect()
-        .lazy()
-    )
-    if own and _several(finest, visitor, own):
-        own, several = [], list(dimensions)
+    narrow = events.select(VISITOR, *dimensions, *(flag.alias(name) for name, flag in flags.items())).collect()
+    types = narrow.select(dimensions).schema
+    # From here on an event has the number of its cell in place of the texts: what is grouped is two integers.
+    cell = Distinct.of(narrow.select(dimensions))
+    narrow = narrow.select(VISITOR, *flags, cell.rows.alias(_CELL))
+    counted = narrow.lazy().group_by(_CELL).agg(pl.col(name).sum().cast(pl.Int64) for name in counts).collect()
+    seen = {name: narrow.lazy().filter(name).select(VISITOR, _CELL).unique().collect() for name in visitors}
+    own = [name for name in dimensions if name in ADDITIVE]
+    if own and any(_several(people, cell.values.select(own)) for people in seen.values()):
+        own = []
+    several = [name for name in dimensions if name not in own]
     parts: list[pl.LazyFrame] = []
     for kept in all_sets(several):
         wanted = [level for level in levels if tuple(n for n in level if n in several) == kept]
         if not wanted:
             continue
-        by_visitor = finest.group_by(visitor, *own, *kept).agg(
-            *(pl.col(name).sum() for name in counts), *(pl.col(name).any() for name in visitors)
-        )
-        cells = (
-            by_visitor.group_by(*own, *kept)
-            .agg(
-                *(pl.col(name).sum() for name in counts),
-                *(pl.col(name).sum().cast(pl.Int64) for name in visitors),
-            )
-            .collect()
-            .lazy()
-            if own or kept
-            else by_visitor
-        )
+        coarse = _coarser(cell.values, [*own, *kept])
+        cells = coarse.values.lazy().with_row_index(_CELL)
+        for found in (
+            counted.lazy().with_columns(_in(coarse)).group_by(_CELL).agg(pl.col(name).sum() for name in counts),
+            *(_people(people, coarse, cell.values.height, name) for name, people in seen.items()),
+        ):
+            cells = cells.join(found, on=_CELL, how="left")
+        cells = cells.select(*own, *kept, *(pl.col(name).fill_null(0) for name in flags)).collect().lazy()
         parts += [_level(cells, types, level, list(flags)) for level in wanted]
     order = {level_name(level): rank for rank, level in enumerate(levels)}
     return (
@@ -100,6 +94,25 @@ def roll_up(
     )
 
 
+def _coarser(cells: pl.DataFrame, names: Sequence[str]) -> Distinct:
+    """The cells by fewer dimensions; by none, all are one."""
+    if names:
+        return Distinct.of(cells.select(names))
+    return Distinct(pl.DataFrame(height=1), pl.zeros(cells.height, pl.UInt32, eager=True))
+
+
+def _in(coarse: Distinct) -> pl.Expr:
+    return pl.lit(coarse.rows).gather(_CELL).alias(_CELL)
+
+
+def _people(people: pl.DataFrame, coarse: Distinct, cells: int, name: str) -> pl.LazyFrame:
+    """How many visitors there are in each of the coarser cells; `people` are the pairs of visitor and cell."""
+    pairs = people.lazy().with_columns(_in(coarse))
+    # Where the cells are no coarser, each pair is there once already.
+    distinct = pairs.unique() if coarse.values.height < cells else pairs
+    return distinct.group_by(_CELL).agg(pl.len().cast(pl.Int64).alias(name))
+
+
 def names_of(levels: Iterable[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """`aggregation_level` to the columns that it groups by."""
     return {level_name(level): level for level in levels}
@@ -110,10 +123,10 @@ def day_of(events: pl.LazyFrame) -> pl.Expr:
     return pl.lit(events.select(pl.col("ds").first()).collect().item(), dtype=pl.String).alias("ds")
 
 
-def _several(finest: pl.LazyFrame, visitor: str, own: Sequence[str]) -> bool:
-    """True where some visitor has more than one value of `own`."""
-    values = finest.select(visitor, *own).unique().select(visitor).collect()
-    return int(values[visitor].n_unique()) < values.height
+def _several(people: pl.DataFrame, own: pl.DataFrame) -> bool:
+    """True where some visitor has more than one value of `own`, of which there is a row for each cell."""
+    values = people.lazy().with_columns(_in(Distinct.of(own))).unique().select(VISITOR).collect()
+    return int(values[VISITOR].n_unique()) < values.height
 
 
 def _level(

@@ -8,7 +8,6 @@ columns, the numbers are combined, and no text is looked at a second time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,10 @@ import polars as pl
 
 FEW = 1_000
 """For so few rows a dictionary is filled before a query is planned: a small day asks ten times."""
+
+_MOST = 1 << 63
+"""Numbers of several columns are combined below this; beyond, they are numbered anew."""
+_NO_ROW = (1 << 32) - 1
 
 
 class Distinct:
@@ -30,12 +33,22 @@ class Distinct:
         """The distinct rows of one or more columns, in no certain order; nulls are values like any other."""
         if frame.height <= FEW:
             return _of_few(frame)
-        return reduce(cls.beside, map(_of_column, frame.get_columns()))
+        numbers, size = pl.zeros(frame.height, pl.UInt64, eager=True), 1
+        for column in frame.get_columns():
+            each, width = _numbers_of(column)
+            if size * width > _MOST:
+                _, numbers = _without_gaps(numbers, size)
+                numbers, size = numbers.cast(pl.UInt64), frame.height
+            numbers, size = numbers * width + each, size * width
+        first, rows = _without_gaps(numbers, size)
+        return cls(frame[first], rows)
 
     def beside(self, other: Distinct) -> Distinct:
         """The distinct rows of the columns of both."""
         width = other.values.height
-        first, numbers = _numbered(self.rows.cast(pl.UInt64) * width + other.rows, max(self.values.height * width, 1))
+        first, numbers = _without_gaps(
+            self.rows.cast(pl.UInt64) * width + other.rows, max(self.values.height * width, 1)
+        )
         return Distinct(self.values[self.rows.gather(first)].hstack(other.values[other.rows.gather(first)]), numbers)
 
     def then(self, answers: pl.DataFrame) -> Distinct:
@@ -77,29 +90,32 @@ def _of_few(frame: pl.DataFrame) -> Distinct:
     return Distinct(values, pl.Series([number[row] for row in rows], dtype=pl.UInt32))
 
 
-def _of_column(column: pl.Series) -> Distinct:
-    # To number texts by a dictionary of their own takes half the time of grouping by them.
-    texts = column if column.dtype == pl.String else column.cast(pl.String)
-    numbers = texts.cast(pl.Categorical(pl.Categories.random())).to_physical()
+def _numbers_of(column: pl.Series) -> tuple[pl.Series, int]:
+    """By row, a number for its value, and what all numbers are below."""
+    if column.dtype == pl.String:
+        # To number texts by a dictionary of their own takes half the time of grouping by them.
+        numbers = column.cast(pl.Categorical(pl.Categories.random())).to_physical().cast(pl.UInt64)
+    else:
+        whole = column.cast(pl.Int64)
+        numbers = (whole - whole.to_frame("n").select(pl.col("n").min().fill_null(0)).item()).cast(pl.UInt64)
     nothing = numbers.to_frame("n").select(pl.col("n").max().fill_null(0)).item() + 1
-    first, rows = _numbered(numbers.fill_null(nothing).cast(pl.UInt64), nothing + 1)
-    return Distinct(column.gather(first).to_frame(), rows)
+    return numbers.fill_null(nothing), nothing + 1
 
 
-def _numbered(numbers: pl.Series, size: int) -> tuple[pl.Series, pl.Series]:
+def _without_gaps(numbers: pl.Series, size: int) -> tuple[pl.Series, pl.Series]:
     """Numbers without gaps in place of `numbers`, all below `size`: a row in which each is met, and each row's own."""
     given = numbers.to_numpy()
-    first: npt.NDArray[np.integer]
-    if size <= 2 * len(given):
-        row = np.full(size, -1, np.int64)
-        row[given] = np.arange(len(given))
-        there = row >= 0
-        first, number = row[there], (np.cumsum(there) - 1)[given]
+    first: npt.NDArray[np.unsignedinteger]
+    if size <= 4 * len(given):
+        row = np.full(size, _NO_ROW, np.uint32)
+        row[given] = np.arange(len(given), dtype=np.uint32)
+        there = row != _NO_ROW
+        first, number = row[there], (np.cumsum(there, dtype=np.uint32) - 1)[given]
     else:
         order = numbers.arg_sort().to_numpy()
         ordered = given[order]
         another = np.ones(len(ordered), bool)
         another[1:] = ordered[1:] != ordered[:-1]
-        first, number = order[another], np.empty(len(ordered), np.int64)
-        number[order] = np.cumsum(another) - 1
-    return pl.Series(first, dtype=pl.UInt32), pl.Series(number.astype(np.uint32))
+        first, number = order[another], np.empty(len(ordered), np.uint32)
+        number[order] = np.cumsum(another, dtype=np.uint32) - 1
+    return pl.Series(first), pl.Series(number)
