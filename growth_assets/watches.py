@@ -37,9 +37,11 @@ def judgement(rows: pl.DataFrame, subject: str) -> Judgement:
         for row in said.iter_rows(named=True)
         if row["reason"]
     ]
+    distinct = list(dict.fromkeys(reasons))
+    more = [f"and {len(distinct) - REASONS} more"] if len(distinct) > REASONS else []
     return Judgement(
         state,
-        "; ".join(dict.fromkeys(reasons[:REASONS])) or ("" if state == "ok" else "there is nothing to compare"),
+        "; ".join([*distinct[:REASONS], *more]) or ("" if state == "ok" else "there is nothing to compare"),
         {"breached": breached.height, "cannot_tell": unsure.height, "ok": fine.height},
         # Few are shown of many hosts; an alert has to see which are well again.
         pl.concat([breached, fine, unsure]),
@@ -47,7 +49,7 @@ def judgement(rows: pl.DataFrame, subject: str) -> Judgement:
 
 
 REASONS = 5
-"""So many reasons are said; all are among the rows."""
+"""So many reasons are said, and how many there are beside them; all are among the rows."""
 
 
 def _volume(history: pl.DataFrame, ds: str, settings: Settings) -> Judgement:

@@ -13,6 +13,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from growth_assets_tests.alerts.receivers import Mailbox, Webhook, mailbox, webhook
+
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -31,6 +33,20 @@ def shared() -> Path:
     if not (folder / "real").is_dir():
         pytest.skip(f"the folder with real logs is not there: {folder}")
     return folder
+
+
+@pytest.fixture
+def hook() -> Iterator[Webhook]:
+    """A channel that alerts really go to."""
+    with webhook() as hook:
+        yield hook
+
+
+@pytest.fixture
+def box() -> Iterator[Mailbox]:
+    """Another one, by mail."""
+    with mailbox() as box:
+        yield box
 
 
 @dataclass(frozen=True)

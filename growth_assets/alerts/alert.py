@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from growth_assets.alerts.seen import Ended, Level, Seen
+from growth_assets.alerts.seen import DUE_DAY, FRESHNESS, Ended, Level, Seen
 
-Kind = Literal["opened", "worsened", "recovered", "history", "test"]
+Kind = Literal["opened", "worsened", "reopened", "recovered", "history", "test"]
 
 Key = tuple[str, str, str]
-"""What an incident is about: table, rule, host."""
+"""What an incident is about: table, rule, host; of a rule in TOGETHER the schema in place of the table."""
+
+TOGETHER = frozenset({FRESHNESS, DUE_DAY})
+"""Rules that do not hold of many tables for one reason, so that all tables of a schema have one incident."""
 
 HistoryDay = tuple[str, str, str, str, int]
 """Table, rule, host, day and level of a bad day of the past."""
@@ -50,7 +53,12 @@ class Alert:
     @property
     def key(self) -> Key:
         """What it is about."""
-        return self.table, self.check, self.host
+        return key_of(self.table, self.check, self.host)
+
+
+def key_of(table: str, check: str, host: str) -> Key:
+    """What an incident of this table, rule and host is about."""
+    return table.partition(".")[0] if check in TOGETHER else table, check, host
 
 
 def alert_id(kind: Kind, seen: Seen) -> str:

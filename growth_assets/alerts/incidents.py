@@ -1,9 +1,13 @@
 """When an incident opens, worsens and is over, as a fold over findings in the order in which they were logged.
 
-An incident is one rule of one table, and of one host where the rule knows hosts, that does not hold. It opens with the
-first bad day and is told once; the next bad day is part of it and says nothing new. It is told again when it worsens,
-from a warning to an error, and when it is over: when the newest day passes again. A day that nothing can be said about
-neither opens nor ends one. A bad day of the past that is judged again is known and not told again.
+An incident is one rule of one table, and of one host where the rule knows hosts, that does not hold; a rule that breaks
+in many tables for one reason has one incident for all of them. It opens with the first bad day and is told once; the
+next bad day is part of it and says nothing new. It is told again when it worsens, from a warning to an error, and when
+it is over: when the newest day passes again, of every table. A day that nothing can be said about neither opens nor
+ends one. A bad day of the past that is judged again is known and not told again.
+
+An incident that comes back within CALM_DAYS is the same one: that is told once, and then it is over when as many days
+lie behind the last bad one. So a rule that breaks every other day is told four times, and not every day.
 
 History is told in a summary, one for each run: days older than `quiet_days`, and all days of a run that builds more
 than `many_days`. It opens no incident, but may end one.
@@ -14,15 +18,20 @@ finding alone: whoever reads findings twice tells nothing twice.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
-from growth_assets.alerts.alert import Alert, HistoryDay, Key, Kind, alert_id, summary
+from growth_assets.alerts.alert import Alert, HistoryDay, Key, Kind, alert_id, key_of, summary
 from growth_assets.alerts.seen import RUN, Ended, Level, Seen, age_in_days
 
 REMEMBERED_DAYS = 90
 """So long after its last bad day an incident that is over is remembered, so that its days are not told again."""
+
+
+CALM_DAYS = 7
+"""A bad day so soon after the last one is no new incident; one that came back is over after as many."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,10 @@ class Incident:
     dated: bool
     """Whether its days are judged days; else they are the days of the findings."""
     open: bool = True
+    bad: Mapping[str, str] = field(default_factory=dict)
+    """Tables that do not keep the rule, each with its last bad day."""
+    restless: bool = False
+    """It was over and has come back."""
 
 
 @dataclass
@@ -81,45 +94,56 @@ class State:
             yield from self._break(seen, seen.level, rules)
 
     def _break(self, seen: Seen, level: Level, rules: Rules) -> Iterator[Alert]:
-        key = (seen.table, seen.check, seen.host)
+        key = key_of(seen.table, seen.check, seen.host)
         known = self.incidents.get(key)
         if known and seen.order <= known.order:
             return
         history = is_history(seen, rules)
         if known and _is_part_of(known, seen, history=history):
             worse = level > known.level
-            now = replace(
-                known, order=seen.order, open=known.open or worse, level=max(known.level, level),
-                first_bad_day=min(known.first_bad_day, seen.day), last_bad_day=max(known.last_bad_day, seen.day),
-            )  # fmt: skip
+            now = _taken_in(replace(known, open=known.open or worse), seen, level)
             self.incidents[key] = now
             if worse:
                 yield _alert("worsened", now, seen)
+        elif known and not history and _comes_back(known, seen):
+            now = _taken_in(replace(known, open=True, restless=True), seen, level)
+            self.incidents[key] = now
+            yield _alert("reopened", now, seen)
         elif history:
             found = self.history.setdefault(seen.run_id, {})
             found["/".join((*key, seen.day))] = (*key, seen.day, int(level))
         else:
-            now = Incident(alert_id("opened", seen), level, seen.day, seen.day, seen.order, dated=bool(seen.ds))
+            now = Incident(
+                alert_id("opened", seen), level, seen.day, seen.day, seen.order, dated=bool(seen.ds),
+                bad={seen.table: seen.day},
+            )  # fmt: skip
             self.incidents[key] = now
             yield _alert("opened", now, seen)
 
     def _pass(self, seen: Seen) -> Iterator[Alert]:
+        table, check, _ = key_of(seen.table, seen.check, "")
         keys = [
-            (table, check, host)
-            for table, check, host in self.incidents
-            if (table, check) == (seen.table, seen.check)
-            and (seen.host == host or (seen.for_all_hosts and host not in seen.but_for))
-        ]
+            key
+            for key in self.incidents
+            if key[:2] == (table, check)
+            and (seen.host == key[2] or (seen.for_all_hosts and key[2] not in seen.but_for))
+        ]  # fmt: skip
         for key in keys:
             known = self.incidents[key]
-            if seen.order <= known.order or seen.day < known.last_bad_day:
+            if seen.order <= known.order:
                 continue
-            if known.open:
-                now = replace(known, order=seen.order, open=False)
-                self.incidents[key] = now
+            if not known.open:
+                if age_in_days(known.last_bad_day, seen.at) > REMEMBERED_DAYS:
+                    del self.incidents[key]
+                continue
+            if not _is_well(known, seen):
+                continue
+            bad = {name: day for name, day in known.bad.items() if name != seen.table}
+            now = replace(known, order=seen.order, bad=bad)
+            if not bad:
+                now = replace(now, open=False, restless=False)
                 yield _alert("recovered", now, replace(seen, host=key[2], level=known.level))
-            elif age_in_days(known.last_bad_day, seen.at) > REMEMBERED_DAYS:
-                del self.incidents[key]
+            self.incidents[key] = now
 
     def _end(self, ended: Ended, rules: Rules) -> Iterator[Alert]:
         history = list(self.history.pop(ended.run_id, {}).values())
@@ -184,6 +208,8 @@ class State:
             incidents[each.key] = Incident(
                 each.incident_id, each.level, each.first_bad_day, each.last_bad_day, each.order,
                 dated=each.ds is not None, open=each.kind != "recovered",
+                bad={} if each.kind == "recovered" else {each.table: each.last_bad_day},
+                restless=each.kind == "reopened",
             )  # fmt: skip
         begin = min((each.order for each in incidents.values() if each.open), default=None)
         return cls(max((each.order for each in told), default=0) if begin is None else begin, incidents)
@@ -194,6 +220,33 @@ def is_history(seen: Seen, rules: Rules) -> bool:
     if seen.ds is None or not seen.run_id:
         return False
     return age_in_days(seen.ds, seen.at) > rules.quiet_days or seen.days_of_run > rules.many_days
+
+
+def _taken_in(known: Incident, seen: Seen, level: Level) -> Incident:
+    """The incident with one more bad day."""
+    return replace(
+        known, order=seen.order, level=max(known.level, level),
+        first_bad_day=min(known.first_bad_day, seen.day), last_bad_day=max(known.last_bad_day, seen.day),
+        bad={**known.bad, seen.table: max(known.bad.get(seen.table, ""), seen.day)},
+    )  # fmt: skip
+
+
+def _is_well(known: Incident, seen: Seen) -> bool:
+    """True where one that passes says that its table keeps the rule again."""
+    last_bad_day = known.bad.get(seen.table, "" if known.bad else known.last_bad_day)
+    if not last_bad_day or seen.day < last_bad_day:
+        return False
+    return not known.restless or _days_between(known.last_bad_day, seen.day) >= CALM_DAYS
+
+
+def _comes_back(known: Incident, seen: Seen) -> bool:
+    """True where a bad day is the next one of an incident that is over. What has no days is a new one each time."""
+    dated = known.dated and seen.ds is not None
+    return not known.open and dated and 0 < _days_between(known.last_bad_day, seen.day) <= CALM_DAYS
+
+
+def _days_between(earlier: str, later: str) -> int:
+    return (dt.date.fromisoformat(later) - dt.date.fromisoformat(earlier)).days
 
 
 def _is_part_of(known: Incident, seen: Seen, *, history: bool) -> bool:

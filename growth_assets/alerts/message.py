@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from growth_assets.alerts.alert import Alert
-from growth_assets.alerts.seen import FRESHNESS, RUN, Level
+from growth_assets.alerts.alert import TOGETHER, Alert
+from growth_assets.alerts.incidents import CALM_DAYS
+from growth_assets.alerts.seen import FRESHNESS, MANY_HOSTS, RUN, SINGLY, Level
 from growth_assets.alerts.words import words
 
 LONGEST = 200
@@ -56,14 +57,14 @@ def message(alert: Alert, base_url: str) -> Message:
 
 
 def _title(alert: Alert) -> str:
-    what = f"{shown(alert.table)}: {alert.check}"
+    what = f"{shown(alert.key[0])}: {alert.check}"
     host = f" on {shown(alert.host)}" if alert.host else ""
     if alert.kind == "recovered":
         return f"[recovered] {what}{host}"
     if alert.kind == "history":
         return f"[history] {alert.numbers['bad_days']} days of the past did not keep their rules"
-    worse = "now " if alert.kind == "worsened" else ""
-    return f"[{worse}{alert.level.name}] {what}{host}, since {alert.first_bad_day}"
+    news = {"worsened": "now ", "reopened": "again "}.get(alert.kind, "")
+    return f"[{news}{alert.level.name}] {what}{host}, since {alert.first_bad_day}"
 
 
 def _text(alert: Alert, link: str) -> str:
@@ -78,7 +79,12 @@ def _text(alert: Alert, link: str) -> str:
         lines.append(told.means)
     if alert.kind == "worsened":
         lines.append(f"It was a warning and is an error now, on {alert.ds or alert.last_bad_day}.")
-    lines += [f"First bad day: {alert.first_bad_day}", f"Table: {shown(alert.table)}"]
+    if alert.kind == "reopened":
+        lines.append(
+            f"It was over, and is back on {alert.ds}. It is told as over when {CALM_DAYS} days have passed without it."
+        )
+    others = f"; other tables of {shown(alert.key[0])} are told with it" if alert.check in TOGETHER else ""
+    lines += [f"First bad day: {alert.first_bad_day}", f"Table: {shown(alert.table)}{others}"]
     says = "\n".join(shown(line, LONGEST_TEXT) for line in alert.says[:LONGEST_TEXT].splitlines())
     if alert.kind == "history":
         lines += [f"From {alert.first_bad_day} to {alert.last_bad_day}:", says]
@@ -98,7 +104,9 @@ def _what_passes(alert: Alert) -> str:
     if alert.check == RUN:
         return "a later run ended well"
     if alert.check == FRESHNESS:
-        return "the table is fresh again"
+        return "every table is fresh again"
+    if alert.host == MANY_HOSTS:
+        return f"on {alert.ds} no more than {SINGLY} hosts break the rule, and those have messages of their own"
     return f"the newest day, {alert.ds}, passes again" if alert.ds else "the newest evaluation passes"
 
 

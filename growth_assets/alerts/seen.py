@@ -13,6 +13,15 @@ RUN = "run"
 FRESHNESS = "freshness"
 """The rule that a table is materialized in time."""
 
+DUE_DAY = "due_day_is_there"
+"""The rule that the newest day that has to be there is there; evaluated also while nothing is built."""
+
+MANY_HOSTS = "many hosts"
+"""In place of a host: more than SINGLY of them, which have one incident together."""
+
+SINGLY = 5
+"""So many hosts that break a rule on one day have incidents of their own."""
+
 
 class Level(IntEnum):
     """How bad a finding is."""

@@ -54,6 +54,7 @@ WORDS: dict[str, Words] = {
         "Nothing is urgent. The checks' pages show each day.",
     ),
     "conservation": Words("Rows were lost or came from nowhere on the way through this table.", _CODE),
+    "agreement": Words("Numbers of this table are not those of the events that it is made from.", _CODE),
     "contract": Words("Some rows or the table as a whole broke a rule of the table's contract.", _ROWS),
     "lines_conserved": Words(
         "Lines of a file are lost: those read are not those kept as events or as rejected lines.",

@@ -19,9 +19,10 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from growth_assets.alerts.seen import FRESHNESS, Ended, Level, Seen
+from growth_assets.alerts.seen import FRESHNESS, MANY_HOSTS, SINGLY, Ended, Level, Seen
 from growth_assets.orchestration.daily import BAD_DAYS, daily_keys
 from growth_assets.orchestration.landing import LANDING_KEYS
+from growth_assets.orchestration.recency import DUE
 from growth_assets.orchestration.specs import table_name
 
 ENDS = {
@@ -160,9 +161,11 @@ class Log:
 def findings(position: int, at: float, run_id: str, days_of_run: int, evaluation: AssetCheckEvaluation) -> list[Seen]:
     """What one evaluation found: about the table, or about each host where it compared hosts."""
     metadata = {name: value.value for name, value in evaluation.metadata.items()}
+    # A check of no partition may ask for a day; it is of now, however many days its run builds.
+    due = str(metadata.get(DUE) or "")
     about = Seen(
-        position, at, table_name(evaluation.asset_key), evaluation.check_name, None, ds=_day(evaluation.partition),
-        run_id=run_id, days_of_run=days_of_run,
+        position, at, table_name(evaluation.asset_key), evaluation.check_name, None,
+        ds=_day(evaluation.partition or due), run_id=run_id, days_of_run=1 if due else days_of_run,
     )  # fmt: skip
     severity = Level[evaluation.severity.value]
     reason = str(metadata.get("reason") or "")
@@ -171,7 +174,7 @@ def findings(position: int, at: float, run_id: str, days_of_run: int, evaluation
     records = [each.data for each in compared.records] if isinstance(compared, dg.TableMetadataValue) else []
     hosts = [each for each in records if "dim_hostname" in each and "state" in each]
     if hosts:
-        return list(_of_hosts(about, hosts, state, severity))
+        return list(_of_hosts(about, hosts, state, severity, metadata))
     host = str(metadata.get("dim_hostname") or "")
     says = "; ".join(dict.fromkeys(text for text in (evaluation.description or "", reason) if text))
     return [
@@ -182,14 +185,26 @@ def findings(position: int, at: float, run_id: str, days_of_run: int, evaluation
     ]  # fmt: skip
 
 
-def _of_hosts(about: Seen, rows: Sequence[Mapping[str, object]], state: str, severity: Level) -> Iterator[Seen]:
+def _of_hosts(
+    about: Seen, rows: Sequence[Mapping[str, object]], state: str, severity: Level, metadata: Mapping[str, object]
+) -> Iterator[Seen]:
     """What was found about each host that is listed; some may not be, where they are many."""
     by_host = {"" if each["dim_hostname"] == OVERALL else str(each["dim_hostname"] or ""): each for each in rows}
-    breached = any(each["state"] == "breached" for host, each in by_host.items() if host)
+    breached = {host for host, each in by_host.items() if each["state"] == "breached"}
+    hosts = breached - {""}
+    count = metadata.get("breached")
+    number = max(count - len(breached - hosts) if isinstance(count, int) else 0, len(hosts))
+    many = number > SINGLY
+    if many:
+        says = f"on {number} hosts: {metadata.get('reason') or ''}"
+        yield replace(about, level=severity, host=MANY_HOSTS, says=says, numbers=_numbers(metadata))
+    elif state != "cannot_tell":
+        yield replace(about, level=Level.OK, host=MANY_HOSTS)
     for host, each in by_host.items():
-        # What all hosts come to is no incident of its own where one of them is.
-        level = None if breached and not host else _level(str(each["state"]), severity)
-        yield replace(about, level=level, host=host, says=str(each.get("reason") or ""), numbers=_numbers(each))
+        told = _level(str(each["state"]), severity)
+        if host in breached and (many if host else bool(hosts)):
+            told = None  # of many hosts each is no incident of its own, nor is what all come to where one of them is
+        yield replace(about, level=told, host=host, says=str(each.get("reason") or ""), numbers=_numbers(each))
     if state == "ok":
         unsure = frozenset(host for host, each in by_host.items() if each["state"] != "ok")
         yield replace(about, level=Level.OK, for_all_hosts=True, but_for=unsure)

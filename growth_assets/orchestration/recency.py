@@ -16,9 +16,10 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 
 from growth_assets.agg import website_events as agg
 from growth_assets.agg.grouping_sets import level_name
+from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.checks.recent import Recency, due, judge
 from growth_assets.contracts.table import Table
-from growth_assets.orchestration.specs import DUE_DAY, asset_key
+from growth_assets.orchestration.specs import asset_key
 from growth_assets.settings import Settings
 from growth_assets.tables import DAILY
 from growth_assets.warehouse.partitions import Warehouse
@@ -27,6 +28,9 @@ NAME = "due_day_sensor"
 
 SECONDS = 120
 """How often the sensor looks, at most."""
+
+DUE = "due"
+"""Entry of an evaluation's metadata: the day that was asked for."""
 
 NEVER = "2000-01-01T00:00:00"
 
@@ -63,8 +67,8 @@ def due_day_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def metrics() -> list[Table]:
-    """The tables that have the check."""
-    return [table for table in DAILY if table.kind == "metric"]
+    """The tables that have the check, guardrails first: what is worst is told first, and the rest with it."""
+    return sorted((table for table in DAILY if table.kind == "metric"), key=lambda table: not table.guardrail)
 
 
 def evaluations(
@@ -107,7 +111,7 @@ def evaluation(table: Table, found: Recency) -> AssetCheckEvaluation:
         metadata={
             "state": dg.MetadataValue.text(found.state),
             "reason": dg.MetadataValue.text(found.reason),
-            "due": dg.MetadataValue.text(found.ds),
+            DUE: dg.MetadataValue.text(found.ds),
             "sql": f"SELECT ds, count(*) AS rows FROM {table.name} GROUP BY ds ORDER BY ds DESC LIMIT 7",  # noqa: S608 - a name of ours
         },
         description=found.reason or f"{found.ds} is there, up to its evening",

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.engines.local import only_by_history, outdated, stale_tables
 from growth_assets.engines.rejudge import judged_otherwise
 from growth_assets.ingest import ledger
@@ -19,7 +20,7 @@ from growth_assets.orchestration.daily import BAD_DAYS, Progress, daily_keys
 from growth_assets.orchestration.graph import daily_partitions, definitions
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.landing import AGAIN, LANDING_KEYS, FileProgress
-from growth_assets.orchestration.specs import DUE_DAY, asset_key
+from growth_assets.orchestration.specs import asset_key
 from growth_assets.orchestration.stale_days import contiguous, range_tags
 from growth_assets.settings import Settings
 from growth_assets.tables import DAILY

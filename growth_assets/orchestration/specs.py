@@ -9,6 +9,7 @@ from datetime import timedelta
 import dagster as dg
 from dagster._utils.warnings import PreviewWarning
 
+from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.checks.verdict import check_names
 from growth_assets.contracts.contract import Contract
 from growth_assets.contracts.table import Table, Watch
@@ -166,9 +167,6 @@ def check_specs(
             ]
         )
 
-
-DUE_DAY = "due_day_is_there"
-"""The check that the newest day that is due is there; evaluated also while nothing is built (see `recency`)."""
 
 SHARED_CHECKS = {
     "contract": "Types, and all rules of the contract that have no check of their own",

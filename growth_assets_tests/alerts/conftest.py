@@ -1,28 +1,15 @@
-"""Channels that alerts really go to, and a site of its own."""
+"""A site whose alerts go to channels of a test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from growth_assets.settings import Settings, load
-from growth_assets_tests.alerts.receivers import Mailbox, Webhook, mailbox, webhook
 
 Site = Callable[..., Settings]
-
-
-@pytest.fixture
-def hook() -> Iterator[Webhook]:
-    with webhook() as hook:
-        yield hook
-
-
-@pytest.fixture
-def box() -> Iterator[Mailbox]:
-    with mailbox() as box:
-        yield box
 
 
 @pytest.fixture

@@ -35,13 +35,25 @@ class Log:
         self.events: list[Seen | Ended] = []
 
     def see(
-        self, back: int | None, level: Level | None, host: str = "", run: str = "r", days: int = 1, check=""
+        self, back: int | None, level: Level | None, host: str = "", run: str = "r", days: int = 1, check="", table=""
     ) -> Log:
         order = len(self.events) + 1
-        table, rule = GUARDRAIL
+        usual, rule = GUARDRAIL
         day = None if back is None else ds(back)
         self.events.append(
-            Seen(order, at(order), table, check or rule, level, host, not host, day, f"{run}{order}", days, says="says")
+            Seen(
+                order,
+                at(order),
+                table or usual,
+                check or rule,
+                level,
+                host,
+                not host,
+                day,
+                f"{run}{order}",
+                days,
+                says="says",
+            )
         )
         return self
 
@@ -96,7 +108,43 @@ def test_only_the_newest_day_ends_it():
 def test_days_of_a_past_incident_are_not_told_again_when_they_are_judged_again():
     over = Log().see(5, WARN).see(4, WARN).see(3, OK)
     assert kinds(over.see(4, WARN).see(5, WARN)) == ["opened", "recovered"]
-    assert kinds(over.see(2, WARN)) == ["opened", "recovered", "opened"]
+    assert kinds(over.see(2, WARN)) == ["opened", "recovered", "reopened"]
+    # More than a week later it is another one.
+    assert kinds(Log().see(9, WARN).see(8, OK).see(1, WARN), Rules(quiet_days=30)) == ["opened", "recovered", "opened"]
+
+
+def test_what_comes_back_every_other_day_is_told_when_it_does_and_when_it_held_for_a_week():
+    flapping = Log()
+    for back in range(40, 8, -1):
+        flapping.see(back, WARN if back % 2 else OK)
+    rules = Rules(quiet_days=100)
+    opened, recovered, reopened = told(flapping, rules)
+    assert [each.kind for each in (opened, recovered, reopened)] == ["opened", "recovered", "reopened"]
+    assert reopened.incident_id == opened.incident_id
+    assert (reopened.ds, reopened.first_bad_day) == (ds(37), ds(39))
+    for back in range(8, 2, -1):
+        assert len(told(flapping.see(back, OK), rules)) == 3
+    over = told(flapping.see(2, OK), rules)[3]
+    assert (over.kind, over.last_bad_day, over.incident_id) == ("recovered", ds(9), opened.incident_id)
+
+
+def test_a_rule_that_breaks_in_many_tables_for_one_reason_has_one_incident():
+    rates, people, sources = "metrics.signup_conversion_rate", "metrics.daily_visitors", "metrics.traffic_breakdown"
+    log = Log()
+    for table, level in ((rates, ERROR), (people, WARN), (sources, WARN)):
+        log.see(1, level, check="due_day_is_there", table=table)
+    (opened,) = told(log)
+    assert (opened.key, opened.table, opened.level) == (("metrics", "due_day_is_there", ""), rates, ERROR)
+    for table in (rates, people):
+        log.see(1, OK, check="due_day_is_there", table=table)
+    # One that breaks again meanwhile is still the same.
+    log.see(1, WARN, check="due_day_is_there", table=people)
+    log.see(1, OK, check="due_day_is_there", table=sources)
+    assert len(told(log)) == 1
+    log.see(0, OK, check="due_day_is_there", table=people)
+    assert [each.kind for each in told(log)] == ["opened", "recovered"]
+    # Another rule is told of each table.
+    assert kinds(Log().see(1, WARN, table=rates).see(1, WARN, table=people)) == ["opened", "opened"]
 
 
 def test_each_host_has_incidents_of_its_own_and_a_whole_that_passes_ends_all():
@@ -174,11 +222,11 @@ def logs(draw: st.DrawFn) -> list[Seen | Ended]:
         run, many = f"run{number}", draw(st.sampled_from([1, 1, 1, 3, 10]))
         newest = draw(st.integers(0, 12))
         for back in range(newest + many - 1, newest - 1, -1):
-            for check in draw(st.sets(st.sampled_from(["guardrail", "contract"]), min_size=1)):
+            for check in draw(st.sets(st.sampled_from(["guardrail", "due_day_is_there"]), min_size=1)):
                 order = len(log.events) + 1
                 log.events.append(
                     Seen(
-                        order, at(order), "core.t", check, draw(levels),
+                        order, at(order), draw(st.sampled_from(["core.t", "core.u"])), check, draw(levels),
                         draw(st.sampled_from(["", "", "a.xx.com", "b.xx.com"])), draw(st.booleans()), ds(back), run,
                         many,
                     )
@@ -224,12 +272,31 @@ def test_what_was_told_is_enough_to_tell_nothing_twice(events, cut):
 
 
 @settings(deadline=None, max_examples=100)
+@given(st.lists(st.sampled_from([OK, WARN, None]), max_size=60))
+def test_an_incident_is_told_four_times_at_most_and_never_while_nothing_is_wrong(days):
+    log = Log()
+    for number, level in enumerate(days):
+        log.see(len(days) - number, level)
+    of_incident: dict[str, list[str]] = {}
+    bad = [ds(len(days) - number) for number, level in enumerate(days) if level is WARN]
+    alerts = told(log, Rules(quiet_days=1000))
+    for each in alerts:
+        of_incident.setdefault(each.incident_id, []).append(each.kind)
+        assert (each.ds in bad) == (each.kind != "recovered")
+    for told_kinds in of_incident.values():
+        assert ["opened", "recovered", "reopened", "recovered"][: len(told_kinds)] == told_kinds
+    assert bool(alerts) == bool(bad)
+    if bad:
+        assert (alerts[0].kind, alerts[0].ds) == ("opened", bad[0])
+
+
+@settings(deadline=None, max_examples=100)
 @given(events=logs(), data=st.data())
 def test_rules_and_hosts_do_not_disturb_each_other(events, data):
     """Findings of one table and rule tell the same, whatever lies between them."""
     whole = [each for each in State().advance(events, RULES) if each.kind != "history" and each.check != "run"]
     alone = []
-    for check in ("guardrail", "contract"):
+    for check in ("guardrail", "due_day_is_there"):
         own = [each for each in events if isinstance(each, Seen) and each.check == check]
         alone += list(State().advance(own, RULES))
     assert sorted(alone, key=lambda each: (each.order, each.host)) == sorted(

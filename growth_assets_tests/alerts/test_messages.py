@@ -63,7 +63,7 @@ def test_worse_history_freshness_and_runs_have_words_of_their_own():
     assert history.link == f"{BASE}/runs/run-1"
     assert message(replace(ALERT, check="run", host=""), BASE).link == f"{BASE}/runs/run-1"
     fresh = message(replace(ALERT, check="freshness", kind="recovered", ds=None), BASE)
-    assert fresh.text.startswith("Over: the table is fresh again.")
+    assert fresh.text.startswith("Over: every table is fresh again.")
     assert fresh.link.endswith("?view=overview")
 
 

@@ -10,7 +10,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 
 from growth_assets import settings
 from growth_assets.orchestration.instance import open_instance
-from growth_assets_tests.alerts.receivers import SECRET, webhook
+from growth_assets_tests.alerts.receivers import SECRET
 
 DONE, WRONG, FAILED = 0, 2, 3
 
@@ -34,14 +34,13 @@ def test_a_site_without_channels_and_incidents(cli, site):
     assert ran.code == DONE
 
 
-def test_a_test_message_goes_to_every_channel_and_the_failing_one_is_named(cli, site, monkeypatch):
-    with webhook() as hook:
-        monkeypatch.setenv("GROWTH_ALERT_URLS", hook.url)
-        ran = cli("alerts", "--test", "--data", site)
-        assert ran.code == DONE, ran.out
-        assert hook.titles == ["[test] growth_assets"]
-        monkeypatch.setenv("GROWTH_ALERT_URLS", f"json://127.0.0.1:1/{SECRET} {hook.url}")
-        ran = cli("alerts", "--test", "--data", site)
+def test_a_test_message_goes_to_every_channel_and_the_failing_one_is_named(cli, site, monkeypatch, hook):
+    monkeypatch.setenv("GROWTH_ALERT_URLS", hook.url)
+    ran = cli("alerts", "--test", "--data", site)
+    assert ran.code == DONE, ran.out
+    assert hook.titles == ["[test] growth_assets"]
+    monkeypatch.setenv("GROWTH_ALERT_URLS", f"json://127.0.0.1:1/{SECRET} {hook.url}")
+    ran = cli("alerts", "--test", "--data", site)
     assert ran.code == FAILED
     assert len(hook.got) == 2
     lines = [line for line in ran.out.splitlines() if line.startswith(("ok", "wrong"))]

@@ -11,9 +11,10 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.checks.verdict import CONTRACT, check_names
 from growth_assets.contracts.table import Table
-from growth_assets.orchestration.specs import DUE_DAY, asset_key
+from growth_assets.orchestration.specs import asset_key
 from growth_assets.settings import SettingsError
 from growth_assets.tables import BY_NAME, DAILY, TABLES
 from growth_assets.watches import WATCHES

@@ -10,13 +10,14 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.cli import app
 from growth_assets.ingest import ledger
 from growth_assets.orchestration import doctor, landing
 from growth_assets.orchestration.graph import definitions
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.run import build
-from growth_assets.orchestration.specs import DUE_DAY, asset_key
+from growth_assets.orchestration.specs import asset_key
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.partitions import Warehouse
 from growth_assets.watches import WATCHES

@@ -9,40 +9,37 @@ import time
 from collections.abc import Iterator
 
 import dagster as dg
+import polars as pl
 import pytest
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 
 from growth_assets.alerts import memory
 from growth_assets.alerts.journal import GONE_OUT, Journal
-from growth_assets.orchestration import alert_sensor, findings
+from growth_assets.alerts.words import words
+from growth_assets.checks.recent import Recency
+from growth_assets.orchestration import alert_sensor, findings, recency
 from growth_assets.orchestration.alert_sensor import NAME, Looked, look
 from growth_assets.orchestration.catalogue import refresh_catalogue
+from growth_assets.orchestration.daily import MOST_COMPARED
 from growth_assets.orchestration.graph import definitions
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.settings import Settings, load
 from growth_assets.warehouse import durable
 from growth_assets.warehouse.catalogue import query
-from growth_assets_tests.alerts.receivers import PASSWORD, SECRET, Mailbox, Webhook, mailbox, webhook
+from growth_assets.watches import judgement
+from growth_assets_tests.alerts.receivers import PASSWORD, SECRET
 
 KEY = dg.AssetKey(["metrics", "signup_conversion_rate"])
 TITLE = "metrics.signup_conversion_rate: guardrail"
 
 
-@pytest.fixture
-def hook() -> Iterator[Webhook]:
-    with webhook() as hook:
-        yield hook
-
-
-@pytest.fixture
-def box() -> Iterator[Mailbox]:
-    with mailbox() as box:
-        yield box
-
-
 def day(back: int) -> str:
     return (dt.datetime.now(dt.UTC).date() - dt.timedelta(days=back)).isoformat()
+
+
+def guardrail_of(rows):
+    return judgement(pl.DataFrame(rows, schema=["dim_hostname", "state", "reason"], orient="row"), "dim_hostname")
 
 
 class Watched:
@@ -131,6 +128,64 @@ def test_hosts_have_incidents_of_their_own(watched, hook):
     watched.judge(day(1), "ok", compared=compared(a="ok", overall="ok", b="cannot_tell"))
     watched.look()
     assert hook.titles[1:] == [f"[WARN] {TITLE} on b.xx.com, since {day(2)}", f"[recovered] {TITLE} on a.xx.com"]
+
+
+def test_many_hosts_have_one_incident_together(watched, hook):
+    """All hosts lose the form at once, then two of them are left, then none."""
+
+    def judged(ds: str, bad: int) -> None:
+        found = guardrail_of(
+            [(f"{number:02}.xx.com", "breached" if number < bad else "ok", f"{number} fell") for number in range(27)]
+        )
+        listed = [dg.TableRecord(row) for row in found.rows.head(MOST_COMPARED).to_dicts()]
+        watched.judge(ds, found.state, reason=found.reason, **found.numbers, compared=listed)
+
+    judged(day(4), 27)
+    judged(day(3), 26)
+    watched.look()
+    assert hook.titles == [f"[WARN] {TITLE} on many hosts, since {day(4)}"]
+    assert "on 27 hosts: 00.xx.com: 0 fell; " in hook.got[0]["message"]
+    assert "; and 22 more" in hook.got[0]["message"]
+    assert len(hook.got[0]["message"]) < 2000
+    judged(day(2), 2)
+    watched.look()
+    assert hook.titles[1:] == [
+        f"[recovered] {TITLE} on many hosts", f"[WARN] {TITLE} on 00.xx.com, since {day(2)}",
+        f"[WARN] {TITLE} on 01.xx.com, since {day(2)}",
+    ]  # fmt: skip
+    assert f"on {day(2)} no more than 5 hosts break the rule" in hook.got[1]["message"]
+    judged(day(1), 0)
+    watched.look()
+    assert hook.titles[4:] == [f"[recovered] {TITLE} on 00.xx.com", f"[recovered] {TITLE} on 01.xx.com"]
+
+
+def test_a_pipeline_that_stopped_is_one_message_for_all_metrics(watched, hook):
+    def told(ds: str, *states: str) -> None:
+        for table, state in zip(recency.metrics(), states, strict=True):
+            found = recency.evaluation(table, Recency(ds, state, "it is not published" if state == "breached" else ""))
+            watched.instance.report_runless_asset_event(found)
+
+    told(day(2), "ok", "ok", "ok", "ok")
+    told(day(1), "breached", "breached", "breached", "breached")
+    told(day(1), "breached", "breached", "breached", "breached")
+    watched.look()
+    assert hook.titles == [f"[ERROR] metrics: due_day_is_there, since {day(1)}"]
+    assert "other tables of metrics are told with it" in hook.got[0]["message"]
+    # The guardrails are asked for a later day sooner than the others.
+    told(day(0), "breached", "breached", "cannot_tell", "cannot_tell")
+    told(day(0), "ok", "ok", "cannot_tell", "cannot_tell")
+    told(day(1), "ok", "ok", "ok", "breached")
+    watched.look()
+    assert len(hook.got) == 1
+    told(day(1), "ok", "ok", "ok", "ok")
+    watched.look()
+    assert hook.titles[1:] == ["[recovered] metrics: due_day_is_there"]
+
+
+def test_every_check_of_the_graph_has_words_of_its_own(watched):
+    checks = {key.name for key in definitions(watched.settings).resolve_asset_graph().asset_check_keys}
+    assert {name for name in checks if words(name) == words("nobody knows it")} == set()
+    assert len(checks) > 15
 
 
 def test_a_host_that_is_not_listed_among_many_is_well_when_all_are(watched, hook):
@@ -247,11 +302,37 @@ def test_a_restart_and_a_lost_memory_tell_nothing_twice(watched, hook):
     for lose in (remembered.unlink, lambda: remembered.write_text("{damaged"), lambda: remembered.write_text("{}")):
         lose()
         watched.look()
-    assert watched.kinds == ["opened", "recovered", "opened"]
+    assert watched.kinds == ["opened", "recovered", "reopened"]
     assert len(hook.got) == 3
-    watched.judge(day(0), "ok")
+    for back in (0, -5):
+        watched.judge(day(back), "ok")
     watched.look()
-    assert watched.kinds == ["opened", "recovered", "opened", "recovered"]
+    assert len(hook.got) == 3  # it came back once, and has not held for long enough
+    watched.judge(day(-6), "ok")
+    watched.look()
+    assert watched.kinds == ["opened", "recovered", "reopened", "recovered"]
+
+
+def test_alerts_on_a_store_are_told_kept_and_remembered_as_on_disk(s3, tmp_path, monkeypatch, hook):
+    bucket = s3.bucket("told")
+    (tmp_path / "site.toml").write_text(f'hostnames = ["www.xx.com"]\nwarehouse = "s3://{bucket}/tables"\n')
+    monkeypatch.setenv("GROWTH_ALERT_URLS", f"json://127.0.0.1:1/{SECRET} {hook.url}")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
+    settings = load(tmp_path)
+    with open_instance(settings) as instance:
+        watched = Watched(settings, instance)
+        watched.judge(day(2), "breached")
+        assert watched.look().delivered.sent == 1
+        (settings.workplace / "_alerts.json").unlink()
+        watched.judge(day(1), "ok")
+        watched.look()
+        assert watched.kinds == ["opened", "recovered"]
+    assert hook.titles == [f"[WARN] {TITLE}, since {day(2)}", f"[recovered] {TITLE}"]
+    seen = query(settings.catalogue, "SELECT * FROM ops.alerts ORDER BY found_at", root=settings.warehouse)
+    assert seen["kind"].to_list() == ["opened", "recovered"]
+    for delivery in seen["delivery"].to_list():
+        assert sorted(state.partition(" ")[0] for state in dict(delivery).values()) == [GONE_OUT, "waiting"]
+    assert not [path for path in tmp_path.rglob("*.parquet")]  # noqa: C416 - staged files are gone
 
 
 def test_a_new_storage_of_dagster_is_read_from_its_beginning(watched, hook, tmp_path):

@@ -8,10 +8,11 @@ import json
 import dagster as dg
 import pytest
 
+from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.orchestration import recency
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.run import build
-from growth_assets.orchestration.specs import DUE_DAY, asset_key
+from growth_assets.orchestration.specs import asset_key
 from growth_assets.settings import Settings, load
 from growth_assets.tables import BY_NAME
 

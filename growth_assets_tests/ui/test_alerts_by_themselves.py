@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from growth_assets.warehouse.catalogue import query
-from growth_assets_tests.alerts.receivers import PASSWORD, SECRET, Mailbox, Webhook, mailbox, webhook
+from growth_assets_tests.alerts.receivers import PASSWORD, SECRET, Mailbox, Webhook
 from growth_assets_tests.ui.conftest import World
 from growth_assets_tests.ui.served import PATIENCE, Server, served
 
@@ -125,7 +125,7 @@ def wait_for(what: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(tmp_path: Path, hook: Webhook, box: Mailbox) -> Iterator[Site]:
     apart, world = World(tmp_path / "apart"), World(tmp_path / "site")
     apart.data.mkdir()
     first = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=HISTORY + 3)
@@ -139,10 +139,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     (world.data / "site.toml").write_text(SETTINGS)
     built = world.run("build")
     assert built.returncode == 0, built.stdout + built.stderr
-    with webhook() as hook, mailbox() as box:
-        variables = {"GROWTH_ALERT_URLS": f"json://127.0.0.1:1/{SECRET} {hook.url} {box.url}"}
-        with served(world.data, tmp_path / "log.txt", variables) as server:
-            yield Site(world.data, files[HISTORY:], hook, box, server)
+    variables = {"GROWTH_ALERT_URLS": f"json://127.0.0.1:1/{SECRET} {hook.url} {box.url}"}
+    with served(world.data, tmp_path / "log.txt", variables) as server:
+        yield Site(world.data, files[HISTORY:], hook, box, server)
 
 
 def test_a_broken_signup_form_is_told_once_and_so_is_its_end(site: Site, tmp_path: Path):

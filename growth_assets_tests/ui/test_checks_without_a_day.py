@@ -2,9 +2,9 @@
 
 import dagster as dg
 
+from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.orchestration.daily import daily_tables
 from growth_assets.orchestration.graph import daily_partitions
-from growth_assets.orchestration.specs import DUE_DAY
 from growth_assets.settings import load
 
 
