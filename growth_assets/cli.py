@@ -170,7 +170,7 @@ def replay(data: Data = None) -> None:
 def _under_way(work: Callable[[Progressed, Progressed], Done]) -> Done:
     """Do the work of a build under its bars; end the process where it fails as a whole."""
     from growth_assets.ingest.ledger import LedgerError
-    from growth_assets.orchestration.run import LandingError
+    from growth_assets.orchestration.run import LandingError, StoppedError
     from growth_assets.warehouse.partitions import WarehouseError
 
     with _bar() as bar:
@@ -186,6 +186,12 @@ def _under_way(work: Callable[[Progressed, Progressed], Done]) -> Done:
 
         try:
             return work(files, days)
+        except StoppedError:
+            _stop(
+                "stopped. What was published stays: the day that was under way and those before it. "
+                "`growth-assets build` goes on with the others.",
+                FAILED,
+            )
         except (LedgerError, WarehouseError, LandingError, OSError) as error:
             _stop(str(error), FAILED)
 

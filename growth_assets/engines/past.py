@@ -13,7 +13,10 @@ from growth_assets.warehouse.partitions import Warehouse
 
 
 class Past:
-    """The published days of the tables that others look back to; each is read once, as long as it stays as it is."""
+    """The published days of the tables that others look back to; each is read once, as long as it stays as it is.
+
+    Threads that build different days may share one.
+    """
 
     def __init__(
         self, warehouse: Warehouse, settings: Settings, tables: Sequence[Table], watches: Sequence[Watch] = ()
@@ -45,7 +48,6 @@ class Past:
         """The rows of the earlier days that are published, in order, and with `itself` those of the day."""
         table = self._tables[history.table]
         frames = [self._frame(table, day) for day in (*history.days(ds), *((ds,) if itself else ()))]
-        self._forget(table, ds)
         there = [frame for frame in frames if frame is not None]
         return pl.concat(there) if there else pl.DataFrame(schema=table.contract(self._settings).dtypes)
 
@@ -66,12 +68,12 @@ class Past:
     def _version(self, table: Table, ds: str) -> str | None:
         return self._put.get((table.name, ds)) or _recorded(self._seen, table, ds)
 
-    def _forget(self, table: Table, ds: str) -> None:
-        """A range is built day after day: what lies further back than any look is not held."""
-        first = History(table.name, (self._back[table.name],)).days(ds)[0]
+    def forget_before(self, ds: str) -> None:
+        """A range is built day after day: what lies further back than any look of `ds` is not held."""
+        first = {name: History(name, (back,)).days(ds)[0] for name, back in self._back.items()}
         for name, day in list(self._frames):
-            if name == table.name and day < first:
-                del self._frames[name, day]
+            if day < first[name]:
+                self._frames.pop((name, day), None)
 
 
 def version_on_disk(warehouse: Warehouse, table: Table, history: History, ds: str) -> str:

@@ -65,6 +65,12 @@ def read(settings: Settings, ds: str) -> Attempts | None:
         return None
 
 
+def unfinished(settings: Settings) -> set[str]:
+    """Days whose last attempt did not come to an end: what they published may be unknown to Dagster."""
+    days = {path.stem.removeprefix("ds=") for path in (settings.workplace / "_attempts").glob("ds=*.json")}
+    return {ds for ds in days if (attempt := read(settings, ds)) and not attempt.refused}
+
+
 def begin(settings: Settings, ds: str, version: str) -> Attempts:
     """Count an attempt before it is made, so that it counts too when it ends with the process."""
     before = read(settings, ds)

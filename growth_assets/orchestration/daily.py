@@ -6,8 +6,11 @@ goes on. Ordinary asset outputs cannot do that: they would speak of the whole ra
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -21,22 +24,33 @@ from dagster._core.definitions.data_version import (
     INPUT_DATA_VERSION_TAG_PREFIX,
     INPUT_EVENT_POINTER_TAG_PREFIX,
 )
+from dagster._utils.interrupts import capture_interrupts, check_captured_interrupt, pop_captured_interrupt
 
 from growth_assets.checks.verdict import Verdict
-from growth_assets.contracts.table import Judgement, Table
+from growth_assets.contracts.table import Judgement, Table, Watch
 from growth_assets.engines.local import Day, Outcome, Received, Receiving
 from growth_assets.engines.past import Past
 from growth_assets.ingest import ledger
 from growth_assets.orchestration import attempts, recency
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.charts import last_weeks
+from growth_assets.orchestration.event_log import Materialized, together
 from growth_assets.orchestration.rule_tables import rule_tables
 from growth_assets.orchestration.specs import ROWS, asset_key, asset_spec, check_specs, table_name
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.catalogue import CatalogueError, literal
-from growth_assets.warehouse.partitions import Warehouse
+from growth_assets.warehouse.partitions import Record, Warehouse
 from growth_assets.watches import WATCHES
+
+AT_ONCE = 2
+"""So many days are built at once: while one waits for the disk or for one core, the other goes on."""
+
+AHEAD = 3
+"""So many days may be built before the first of them is logged; no table stands on days as near as that."""
+
+EVENTS_AT_ONCE = 500_000
+"""Days of more events together are built one after the other: a day has to fit into memory, and not two."""
 
 Progress = Callable[[str, int, int], None]
 """Told after each day: the day, how many are done, how many there are."""
@@ -74,46 +88,17 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
                 allow_retries=False,
             )
         days = sorted(context.partition_keys)
-        wanted = {table_name(key) for key in context.selected_asset_keys}
-        warehouse = Warehouse.of(settings)
-        landed = receiving(settings)
-        events = _Events(context, next((ds for ds in reversed(days) if _landed(landed, ds)), None))
-        past = Past(warehouse, settings, DAILY, WATCHES)
-        code = attempts.code_of(settings) if wanted == {table.name for table in DAILY} else None
-        bad: dict[str, str] = {}
-        started = last_told = time.monotonic()
-        for done, ds in enumerate(days, start=1):
-            try:
-                with warehouse.building(ds):
-                    attempt = _begin(settings, ds, landed, code) if code else None
-                    day = Day(warehouse, settings, ds, DAILY, past)
-                    for outcome in day.build(wanted, landed):
-                        yield from events.log(outcome)
-                        if outcome.status in {"refused", "held_up"}:
-                            # What is put aside is refused with the table that puts it aside: that one is to be named.
-                            name = outcome.table.built_with or outcome.table.name
-                            bad.setdefault(ds, f"{name}: {outcome.reason}")
-                            context.log.warning(f"{ds}: {outcome.table.name} not published: {outcome.reason}")
-                    yield from events.judged(day, wanted)
-                    if attempt:
-                        attempts.end(settings, ds, attempt, refused=ds in bad)
-            except dg.DagsterExecutionInterruptedError:
-                raise
-            except Exception as error:
-                # Whatever goes wrong with one day must not hold up the others; the run still ends failed and says it.
-                bad[ds] = f"{type(error).__name__}: {error}"
-                context.log.exception(f"{ds}: not built")
+        building = _Building(context, settings, days)
+
+        def told(ds: str, done: int) -> None:
             progress(ds, done, len(days))
-            now = time.monotonic()
             if done == 1:
                 # So that the first day can be read while the others are built; the last refresh is the one that counts.
                 with suppress(OSError, CatalogueError):
                     refresh_catalogue(settings)
-            if now - last_told >= PROGRESS_SECONDS or done == len(days):
-                last_told = now
-                rate = done / max(now - started, 1e-9)
-                left = (len(days) - done) / rate
-                context.log.info(f"{done} of {len(days)} days done, {rate:.1f} days a second, {left:.0f} s left")
+
+        bad = building.days(days, told)
+        yield from context.op_execution_context.consume_events()
         refresh_catalogue(settings)
         yield from recency.evaluations(settings, context.instance, context.selected_asset_check_keys)
         if bad:
@@ -144,14 +129,127 @@ def receiving(settings: Settings) -> Receiving:
     return received
 
 
-def _landed(landed: Receiving, ds: str) -> int:
-    with landed(ds) as received:
-        return received.rows
+@dataclass(frozen=True)
+class _Built:
+    """What became of one day, which is still held."""
+
+    day: Day
+    outcomes: Sequence[Outcome]
+    attempt: attempts.Attempts | None
+    error: Exception | None
+    """Whatever went wrong, unless it was a check."""
+    held: ExitStack
+    """Close it when all is logged: until then no other process builds the day."""
 
 
-def _begin(settings: Settings, ds: str, landed: Receiving, code: str) -> attempts.Attempts:
-    with landed(ds) as received:
-        return attempts.begin(settings, ds, attempts.version_of(received.inputs, code))
+class _Building:
+    """The days of one run: built some at once, but judged and logged one after the other."""
+
+    def __init__(self, context: dg.AssetExecutionContext, settings: Settings, days: Sequence[str]) -> None:
+        self.context, self.settings = context, settings
+        self.wanted = {table_name(key) for key in context.selected_asset_keys}
+        self.warehouse = Warehouse.of(settings)
+        self.landed = receiving(settings)
+        self.past = Past(self.warehouse, settings, DAILY, WATCHES)
+        self.events = _Events(context, next((ds for ds in reversed(days) if self._landed(ds)), None))
+        self.whole = self.wanted == {table.name for table in DAILY}
+        self.code = attempts.code_of(settings)
+
+    def days(self, days: Sequence[str], told: Callable[[str, int], None]) -> dict[str, str]:
+        """Build the days; gives those not published in full, with the reason.
+
+        Someone who stops the run waits until the days under way are done: what is published of them is whole and stays.
+        """
+        bad: dict[str, str] = {}
+        coming = deque(days)
+        under_way: deque[tuple[str, Future[_Built]]] = deque()
+        started = last_told = time.monotonic()
+        with capture_interrupts(), ThreadPoolExecutor(AT_ONCE) as pool:
+            while coming or under_way:
+                while coming and len(under_way) < (AHEAD if self._small(coming[0], under_way) else 1):
+                    under_way.append((coming[0], pool.submit(self._build, coming[0])))
+                    coming.popleft()
+                ds, building = under_way.popleft()
+                if why := self._finish(ds, building.result()):
+                    bad[ds] = why
+                done, now = len(days) - len(coming) - len(under_way), time.monotonic()
+                told(ds, done)
+                if now - last_told >= PROGRESS_SECONDS or done == len(days):
+                    last_told = now
+                    rate = done / max(now - started, 1e-9)
+                    left = (len(days) - done) / rate
+                    self.context.log.info(
+                        f"{done} of {len(days)} days done, {rate:.1f} days a second, {left:.0f} s left"
+                    )
+                if check_captured_interrupt():
+                    coming.clear()
+                    under_way = deque(each for each in under_way if not each[1].cancel())
+            stopped = pop_captured_interrupt()
+        if stopped:
+            raise dg.DagsterExecutionInterruptedError
+        return bad
+
+    def _small(self, ds: str, under_way: Iterable[tuple[str, object]]) -> bool:
+        """True where the day and those under way fit into memory together."""
+        return sum(map(self._landed, [ds, *(day for day, _ in under_way)])) <= EVENTS_AT_ONCE
+
+    def _landed(self, ds: str) -> int:
+        with self.landed(ds) as received:
+            return received.rows
+
+    def _build(self, ds: str) -> _Built:
+        """Build one day, in a thread of its own: of Dagster it knows nothing."""
+        day = Day(self.warehouse, self.settings, ds, DAILY, self.past)
+        outcomes: list[Outcome] = []
+        attempt: attempts.Attempts | None = None
+        held = ExitStack()
+        try:
+            held.enter_context(self.warehouse.building(ds))
+            attempt = self._begin(ds)
+            outcomes.extend(day.build(self.wanted, self.landed))
+        except Exception as error:
+            # Also of a day that ends with an error: what was published of it is published.
+            return _Built(day, outcomes, attempt, error, held)
+        return _Built(day, outcomes, attempt, None, held)
+
+    def _finish(self, ds: str, built: _Built) -> str:
+        """Judge and log one day; why it is not published in full, or "" where it is.
+
+        Whatever goes wrong with one day must not hold up the others; the run still ends failed and says it.
+        """
+        error, judged = built.error, list[tuple[Watch, Judgement]]()
+        with built.held:
+            try:
+                if error is None:
+                    judged += built.day.judge(self.wanted)
+            except Exception as wrong:
+                error = wrong
+            try:
+                self.events.log(ds, built.outcomes, judged)
+                self.past.forget_before(ds)
+                refused = _refused(built.outcomes)
+                if built.attempt and error is None:
+                    attempts.end(self.settings, ds, built.attempt, refused=self.whole and bool(refused))
+            except Exception as wrong:
+                error = error or wrong
+        if error is not None:
+            self.context.log.error(f"{ds}: not built", exc_info=error)
+            return f"{type(error).__name__}: {error}"
+        return refused
+
+    def _begin(self, ds: str) -> attempts.Attempts | None:
+        if not self.whole and attempts.read(self.settings, ds):
+            return None  # what is remembered of the whole day stays
+        with self.landed(ds) as received:
+            return attempts.begin(self.settings, ds, attempts.version_of(received.inputs, self.code))
+
+
+def _refused(outcomes: Iterable[Outcome]) -> str:
+    for outcome in outcomes:
+        if outcome.status in {"refused", "held_up"}:
+            # What is put aside is refused with the table that puts it aside: that one is to be named.
+            return f"{outcome.table.built_with or outcome.table.name}: {outcome.reason}"
+    return ""
 
 
 class _Events:
@@ -161,83 +259,75 @@ class _Events:
         """`charted` is the day that gets a chart: the newest of the run, which the pages show first."""
         self.context, self.charted = context, charted
         self.checks = context.selected_asset_check_keys
-        self.pointers: dict[tuple[str, str], int] = {}
-        self.targets: dict[tuple[str, str], AssetCheckEvaluationTargetMaterializationData] = {}
+        self.upstream: dict[str, int | None] = {}
 
-    def log(self, outcome: Outcome) -> Iterator[AssetCheckEvaluation]:
-        """Log the materialization of what was published; give the check evaluations."""
-        target = self._materialize(outcome) if outcome.record else None
-        key = asset_key(outcome.table.name)
-        if target:
-            self.targets[outcome.table.name, outcome.ds] = target
-        for verdict in outcome.verdicts:
-            if dg.AssetCheckKey(key, verdict.check) in self.checks:
-                yield AssetCheckEvaluation(
-                    asset_key=key,
-                    check_name=verdict.check,
-                    passed=verdict.passed,
-                    severity=dg.AssetCheckSeverity[verdict.severity],
-                    metadata=_check_metadata(verdict, outcome),
-                    blocking=True,
-                    description=verdict.description,
-                    partition=outcome.ds,
-                    target_materialization_data=target,
-                )
-
-    def judged(self, day: Day, wanted: Collection[str]) -> Iterator[AssetCheckEvaluation]:
-        """Give the evaluations of the checks that compare what was published of the day with the days before."""
-        for watch, judgement in day.judge(wanted):
-            key = asset_key(watch.table)
-            if dg.AssetCheckKey(key, watch.check) in self.checks:
-                yield AssetCheckEvaluation(
-                    asset_key=key,
-                    check_name=watch.check,
-                    passed=judgement.state != "breached",
-                    severity=dg.AssetCheckSeverity.WARN,
-                    metadata=_judgement_metadata(judgement, watch.table, day.ds),
-                    blocking=False,
+    def log(self, ds: str, outcomes: Sequence[Outcome], judged: Sequence[tuple[Watch, Judgement]]) -> None:
+        """Log the materializations and check evaluations of a day, all at once where the event log can."""
+        with together(self.context.instance) as materialized:
+            for outcome in outcomes:
+                if outcome.record:
+                    self._materialize(outcome, outcome.record, materialized)
+                elif outcome.status in {"refused", "held_up"}:
+                    self.context.log.warning(f"{ds}: {outcome.table.name} not published: {outcome.reason}")
+            for outcome in outcomes:
+                for verdict in outcome.verdicts:
+                    self._evaluate(
+                        outcome.table.name, verdict.check, ds, materialized if outcome.record else {},
+                        passed=verdict.passed, severity=dg.AssetCheckSeverity[verdict.severity], blocking=True,
+                        metadata=_check_metadata(verdict, outcome), description=verdict.description,
+                    )  # fmt: skip
+            for watch, judgement in judged:
+                self._evaluate(
+                    watch.table, watch.check, ds, materialized,
+                    passed=judgement.state != "breached", severity=dg.AssetCheckSeverity.WARN, blocking=False,
+                    metadata=_judgement_metadata(judgement, watch.table, ds),
                     description=judgement.reason or watch.description,
-                    partition=day.ds,
-                    target_materialization_data=self.targets.get((watch.table, day.ds)),
-                )
+                )  # fmt: skip
 
-    def _materialize(self, outcome: Outcome) -> AssetCheckEvaluationTargetMaterializationData | None:
-        record = outcome.record
-        if record is None:
-            return None
+    def _evaluate(
+        self, table: str, check: str, ds: str, materialized: Materialized, *, passed: bool,
+        severity: dg.AssetCheckSeverity, blocking: bool, metadata: Mapping[str, Any], description: str,
+    ) -> None:  # fmt: skip
+        key = asset_key(table)
+        if dg.AssetCheckKey(key, check) in self.checks:
+            evaluation = AssetCheckEvaluation(
+                asset_key=key, check_name=check, passed=passed, severity=severity, metadata=metadata, blocking=blocking,
+                description=description, partition=ds, target_materialization_data=materialized.get((key, ds)),
+            )  # fmt: skip
+            self.context.op_execution_context.log_event(evaluation)  # type: ignore[arg-type]  # it takes them too
+
+    def _materialize(self, outcome: Outcome, record: Record, materialized: Materialized) -> None:
         table, ds = outcome.table, outcome.ds
         tags = {CODE_VERSION_TAG: record.code_version, DATA_VERSION_TAG: record.sha256}
         for name, version in record.inputs.items():
             if table.history and name == table.history.name:
                 continue  # many days: no one asset has this version
-            upstream = asset_key(name).to_user_string()
-            tags[f"{INPUT_DATA_VERSION_TAG_PREFIX}/{upstream}"] = version
-            pointer = self._pointer(name, ds)
+            upstream = asset_key(name)
+            tags[f"{INPUT_DATA_VERSION_TAG_PREFIX}/{upstream.to_user_string()}"] = version
+            pointer = self._pointer(name, ds, materialized)
             if pointer is not None:
-                tags[f"{INPUT_EVENT_POINTER_TAG_PREFIX}/{upstream}"] = str(pointer)
+                tags[f"{INPUT_EVENT_POINTER_TAG_PREFIX}/{upstream.to_user_string()}"] = str(pointer)
+        key = asset_key(table.name)
         metadata = dict(_materialization_metadata(outcome))
         if ds == self.charted:
             metadata |= last_weeks(self.context.instance, table, ds, metadata)
-        self.context.log_event(
-            dg.AssetMaterialization(asset_key(table.name), partition=ds, metadata=metadata, tags=tags)
-        )
-        latest = self._latest(table.name, ds)
-        if latest is None:
-            return None
-        self.pointers[table.name, ds] = latest.storage_id
-        return AssetCheckEvaluationTargetMaterializationData(
-            storage_id=latest.storage_id, run_id=latest.run_id, timestamp=latest.timestamp
-        )
+        self.context.log_event(dg.AssetMaterialization(key, partition=ds, metadata=metadata, tags=tags))
+        if (key, ds) not in materialized and (latest := self._latest(table.name, ds)):
+            materialized[key, ds] = AssetCheckEvaluationTargetMaterializationData(
+                storage_id=latest.storage_id, run_id=latest.run_id, timestamp=latest.timestamp
+            )
 
-    def _pointer(self, name: str, ds: str) -> int | None:
+    def _pointer(self, name: str, ds: str, materialized: Materialized) -> int | None:
         """Storage id of the upstream's latest materialization: without it Dagster shows a new dependency."""
-        if (name, ds) not in self.pointers:
-            partition = ds if name in BY_NAME else None
-            latest = self._latest(name, partition)
-            if latest is None:
-                return None
-            self.pointers[name, ds] = latest.storage_id
-        return self.pointers[name, ds]
+        if name not in BY_NAME:
+            if name not in self.upstream:
+                landed = self._latest(name, None)
+                self.upstream[name] = landed.storage_id if landed else None
+            return self.upstream[name]
+        if here := materialized.get((asset_key(name), ds)):
+            return here.storage_id
+        before = self._latest(name, ds)
+        return before.storage_id if before else None
 
     def _latest(self, name: str, partition: str | None) -> dg.EventLogRecord | None:
         found = self.context.instance.fetch_materializations(

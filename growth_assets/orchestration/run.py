@@ -15,6 +15,7 @@ from growth_assets.engines.rejudge import judged_otherwise
 from growth_assets.ingest import ledger
 from growth_assets.ingest.ledger import Ledger
 from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
+from growth_assets.orchestration import attempts
 from growth_assets.orchestration.builders import builder
 from growth_assets.orchestration.daily import BAD_DAYS, Progress, daily_keys
 from growth_assets.orchestration.graph import daily_partitions, definitions
@@ -32,6 +33,10 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 class LandingError(Exception):
     """The landing run failed as a whole; the message says why."""
+
+
+class StoppedError(Exception):
+    """Someone stopped the build; the day that was under way is published, and so are those before it."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,8 @@ def wanted_days(
         return [ds for ds in landed.days if start <= ds <= end]
     warehouse = warehouse or _as_it_is(settings)
     stale = {ds: stale_tables(warehouse, DAILY, ds, landed.inputs(ds)) for ds in landed.days}
-    return [ds for ds, tables in stale.items() if tables and not only_by_history(tables)]
+    unfinished = attempts.unfinished(settings)
+    return [ds for ds, tables in stale.items() if (tables and not only_by_history(tables)) or ds in unfinished]
 
 
 def _standing_on_others(
@@ -178,10 +184,15 @@ def _run(
     again: bool = False,
 ) -> dg.ExecuteInProcessResult:
     job = defs.resolve_implicit_global_asset_job_def()
-    return job.execute_in_process(
+    result = job.execute_in_process(
         run_config={**QUIET, **(AGAIN if again else {})}, instance=instance, asset_selection=list(keys),
         raise_on_error=False, tags=tags,
     )  # fmt: skip
+    for event in result.all_events:
+        why = event.job_failure_data.error if event.is_run_failure else None
+        if why and why.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+            raise StoppedError
+    return result
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> list[CheckFailure]:

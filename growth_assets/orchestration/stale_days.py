@@ -65,6 +65,7 @@ class Watch:
         warehouse = Warehouse.of(settings)
         code = attempts.code_of(settings)
         self._doubt()
+        unfinished = attempts.unfinished(settings)
         first, last = first_day(settings, landed).isoformat(), last_day().isoformat()
         found = StaleDays()
         for ds in landed.days:
@@ -72,14 +73,14 @@ class Watch:
                 found.no_partition.append(ds)
                 continue
             inputs = landed.inputs(ds)
-            if self._good.get(ds) == inputs:
+            if self._good.get(ds) == inputs and ds not in unfinished:
                 found.up_to_date += 1
                 continue
             for history in LOOKED_BACK:
                 for follower in history.followers(ds):
                     self._good.pop(follower, None)
             stale = stale_tables(warehouse, DAILY, ds, inputs)
-            if not stale:
+            if not stale and ds not in unfinished:
                 self._good[ds] = inputs
                 found.up_to_date += 1
                 continue

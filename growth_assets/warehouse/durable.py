@@ -33,14 +33,23 @@ def sync_folder(path: Place) -> None:
         sync_file(path)
 
 
-def put_in_place(staged: Path, final: Place) -> None:
-    """Put `staged` over `final`: readers see the old file or the new one, never half of either."""
+def put_in_place(staged: Path, final: Place, *, beside: tuple[str, dict[str, Any]] | None = None) -> None:
+    """Put `staged` over `final`: readers see the old file or the new one, never half of either.
+
+    `beside` is the name and the content of a JSON file that is put beside it afterwards. It may be lost or half written
+    when the power goes, but is never there before `final` is.
+    """
     if is_remote(final):
         objects.put(staged, final)
+        if beside:
+            write_json(final.with_name(beside[0]), beside[1])
         return
     sync_file(staged)
     final.parent.mkdir(parents=True, exist_ok=True)
     staged.replace(final)
+    if beside:
+        # One sync of the folder for both: journalled file systems keep the order of renames within a folder.
+        _staged_json(final.with_name(beside[0]), beside[1]).replace(final.with_name(beside[0]))
     sync_folder(final.parent)
 
 
@@ -74,14 +83,21 @@ def remove_folder(path: Place) -> None:
 
 def write_json(path: Place, content: dict[str, Any]) -> None:
     """Replace `path` by `content` as JSON with sorted keys."""
-    text = json.dumps(content, sort_keys=True, indent=1) + "\n"
     if is_remote(path):
-        objects.put_bytes(text.encode(), path)
+        objects.put_bytes(_json(content).encode(), path)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
+    put_in_place(_staged_json(path, content), path)
+
+
+def _staged_json(path: Path, content: dict[str, Any]) -> Path:
     staged = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    staged.write_text(text, encoding="utf-8")
-    put_in_place(staged, path)
+    staged.write_text(_json(content), encoding="utf-8")
+    return staged
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, indent=1) + "\n"
 
 
 def read_json(path: Place) -> dict[str, Any] | None:

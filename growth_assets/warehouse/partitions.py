@@ -207,8 +207,7 @@ class Warehouse:
         if not is_remote(final):
             for old in final.parent.glob(f".{RECORD}.*"):
                 old.unlink(missing_ok=True)
-        durable.put_in_place(staged, final)
-        durable.write_json(final.with_name(RECORD), record.__dict__)
+        durable.put_in_place(staged, final, beside=(RECORD, record.__dict__))
         return record
 
     def withdraw(self, table: Table, ds: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from dagster._serdes import deserialize_value, serialize_value
 
 from growth_assets.orchestration.event_log import OPEN_RUNS, PooledSqliteEventLogStorage
 
@@ -21,6 +22,9 @@ POOLED = {
         "config": {"home": None},
     }
 }
+
+
+NUMBERS = "evaluation_event_storage_id, materialization_event_storage_id"
 
 
 def home(folder: Path, *, pooled: bool) -> Path:
@@ -68,11 +72,19 @@ def test_the_same_rows_as_the_stock_storage(tmp_path):
             assert instance.get_latest_materialization_event(dg.AssetKey("numbers")) is not None
     assert events[True] == events[False]
     assert len(events[True]) == 3
+    # What the pooled one writes by itself is what the stock one would write.
+    with closing(sqlite3.connect(homes[True] / "history" / "runs" / "index.db")) as connection:
+        ((last, number),) = connection.execute(
+            "SELECT last_materialization, (SELECT max(id) FROM event_logs WHERE dagster_event_type = "
+            "'ASSET_MATERIALIZATION') FROM asset_keys"
+        ).fetchall()
+    record = deserialize_value(last, dg.EventLogRecord)
+    assert (serialize_value(record), record.storage_id) == (last, number)
     for table, columns in (
         ("event_logs", "dagster_event_type, step_key, asset_key, partition"),
         ("asset_event_tags", "asset_key, key"),
-        ("asset_check_executions", "asset_key, check_name, execution_status, partition"),
-        ("asset_keys", "asset_key"),
+        ("asset_check_executions", f"asset_key, check_name, execution_status, partition, {NUMBERS}"),
+        ("asset_keys", "asset_key, last_materialization_timestamp IS NULL"),
     ):
         stored = rows(homes[True], table, columns)
         assert stored == rows(homes[False], table, columns)
