@@ -13,7 +13,7 @@ from growth_assets.warehouse.partitions import Warehouse
 
 
 class Past:
-    """The published days of the tables that others look back to; each is read once, as long as it stays as it is.
+    """The published days of the tables that others look back to; each is read once.
 
     Threads that build different days may share one.
     """
@@ -30,9 +30,8 @@ class Past:
                 back[each.table] = max(back.get(each.table, 0), *each.back, 0)
         self._tables = {table.name: table for table in tables if table.name in back}
         self._back = back
-        # On a store it takes a request to ask for a record: they are asked for once, and kept up by `put`.
         self._seen = warehouse.looked_through(list(self._tables.values()))
-        self._put: dict[tuple[str, str], str] = {}
+        self._known: dict[tuple[str, str], str | None] = {}
         self._frames: dict[tuple[str, str], tuple[str, pl.DataFrame]] = {}
 
     def looks_at(self, table: Table) -> bool:
@@ -41,7 +40,7 @@ class Past:
 
     def put(self, table: Table, ds: str, frame: pl.DataFrame, version: str) -> None:
         """A day of `table` was published; only of tables that are looked back to."""
-        self._put[table.name, ds] = version
+        self._known[table.name, ds] = version
         self._frames[table.name, ds] = (version, frame)
 
     def rows(self, history: History, ds: str, *, itself: bool = False) -> pl.DataFrame:
@@ -66,7 +65,11 @@ class Past:
         return known[1]
 
     def _version(self, table: Table, ds: str) -> str | None:
-        return self._put.get((table.name, ds)) or _recorded(self._seen, table, ds)
+        # Asked for once: of a day that another process builds meanwhile what is recorded is older than what is there,
+        # and who stands on it counts as out of date.
+        if (table.name, ds) not in self._known:
+            self._known[table.name, ds] = _recorded(self._seen, table, ds)
+        return self._known[table.name, ds]
 
     def forget_before(self, ds: str) -> None:
         """A range is built day after day: what lies further back than any look of `ds` is not held."""

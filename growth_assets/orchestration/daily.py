@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+import polars as pl
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluation,
     AssetCheckEvaluationTargetMaterializationData,
@@ -150,6 +151,7 @@ class _Building:
         self.wanted = {table_name(key) for key in context.selected_asset_keys}
         self.warehouse = Warehouse.of(settings)
         self.landed = receiving(settings)
+        self.events_of: dict[str, int] = {}
         self.past = Past(self.warehouse, settings, DAILY, WATCHES)
         self.events = _Events(context, next((ds for ds in reversed(days) if self._landed(ds)), None))
         self.whole = self.wanted == {table.name for table in DAILY}
@@ -164,9 +166,11 @@ class _Building:
         coming = deque(days)
         under_way: deque[tuple[str, Future[_Built]]] = deque()
         started = last_told = time.monotonic()
-        with capture_interrupts(), ThreadPoolExecutor(AT_ONCE) as pool:
+        with capture_interrupts(), ThreadPoolExecutor(AT_ONCE) as pool, pl.Config() as polars:
             while coming or under_way:
                 while coming and len(under_way) < (AHEAD if self._small(coming[0], under_way) else 1):
+                    # A day costs some 700 queries: of few events they take a fourth less time in memory.
+                    polars.set_engine_affinity("in-memory" if self._small(coming[0]) else None)
                     under_way.append((coming[0], pool.submit(self._build, coming[0])))
                     coming.popleft()
                 ds, building = under_way.popleft()
@@ -189,13 +193,15 @@ class _Building:
             raise dg.DagsterExecutionInterruptedError
         return bad
 
-    def _small(self, ds: str, under_way: Iterable[tuple[str, object]]) -> bool:
-        """True where the day and those under way fit into memory together."""
+    def _small(self, ds: str, under_way: Iterable[tuple[str, object]] = ()) -> bool:
+        """True where the day, with those under way, takes little memory."""
         return sum(map(self._landed, [ds, *(day for day, _ in under_way)])) <= EVENTS_AT_ONCE
 
     def _landed(self, ds: str) -> int:
-        with self.landed(ds) as received:
-            return received.rows
+        if ds not in self.events_of:
+            with self.landed(ds) as received:
+                self.events_of[ds] = received.rows
+        return self.events_of[ds]
 
     def _build(self, ds: str) -> _Built:
         """Build one day, in a thread of its own: of Dagster it knows nothing."""

@@ -144,7 +144,7 @@ def test_a_record_never_speaks_of_the_file_before(shop, monkeypatch):
     def crash(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(durable, "write_json", crash)
+    monkeypatch.setattr(durable, "_staged_json", crash)
     with pytest.raises(KeyboardInterrupt):
         shop.warehouse.publish(VISITS_TABLE, DAY, as_long, rows=3, inputs={}, code_version="2")
     assert path.stat().st_size == before.size
