@@ -37,6 +37,12 @@ def may_begin(shorter: Entry, longer: Entry) -> bool:
     return all(longer.beginnings.get(length) == sha256 for length, sha256 in shorter.beginnings.items())
 
 
+def may_begin_alike(one: Entry, other: Entry) -> bool:
+    """False where the ledger tells already that the two have not even their first bytes in common."""
+    first = str(LENGTHS[0])
+    return first in one.beginnings and one.beginnings[first] == other.beginnings.get(first)
+
+
 def told_by_bytes(content: bytes, longer: Entry) -> bool:
     """True where a whole content, FIRST_BYTES at most, is the beginning of `longer`."""
     return len(content) < longer.length and longer.first_bytes.startswith(content)
@@ -56,6 +62,14 @@ def read_alike(sure_below: int, shorter: ReadFiles, longer: ReadFiles, *, other_
         compared += alike
     # A header is no line that was read: what has nothing else in common may go on otherwise.
     return compared > 0
+
+
+def same_first_event(one: ReadFiles, other: ReadFiles, *, other_settings: bool) -> bool:
+    """True where the first event of `one` is on the same line of the other, and the same there."""
+    if not one.events:
+        return False
+    first = pl.concat(one.events).select(pl.col("line_number").min()).collect().item()
+    return bool(first and _lines_alike(first, first + 1, one, other, other_settings=other_settings))
 
 
 def _lines_alike(first: int, below: int, shorter: ReadFiles, longer: ReadFiles, *, other_settings: bool) -> int | None:

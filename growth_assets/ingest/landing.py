@@ -30,7 +30,7 @@ from growth_assets.settings import Settings, Source
 from growth_assets.sources import decompressed
 from growth_assets.sources.errors import SourceError
 from growth_assets.sources.fingerprint import FIRST_BYTES, Fingerprint, fingerprint
-from growth_assets.sources.formats import PARQUET
+from growth_assets.sources.formats import PARQUET, TEXT_FORMATS
 from growth_assets.sources.reader import read
 from growth_assets.warehouse import durable, locks
 
@@ -45,6 +45,11 @@ ATTEMPTS = 3
 
 CORRUPT = "Bring the file again, or unpack it by hand and bring what is right of it."
 """What to do with an archive of which no part has a right checksum."""
+
+CONTRADICTION = (
+    "{path}: its data ends early, so that no checksum vouches for it, and {other} begins as it does and goes on "
+    "otherwise: wrong bytes are in it, and it does not count. Bring the file again, or take it away."
+)
 
 Progress = Callable[[str, int, int], None]
 """Told before each file: its name, how many are done, how many there are."""
@@ -243,7 +248,8 @@ class _Look:
         if identifier not in self.entries:
             return False
         return identifier in self.current or any(
-            identifier in entry.replaces and entry.fingerprint != sha256 for entry in self.current.values()
+            identifier in entry.replaces and entry.fingerprint != sha256 and identifier not in entry.contradicts
+            for entry in self.current.values()
         )
 
     def _alike(self, head: bytes) -> list[Entry]:
@@ -306,20 +312,28 @@ class _Look:
                 beginnings={str(each): found.prefixes[each] for each in beginning.LENGTHS if each in found.prefixes},
                 unfinished=reading_file.unfinished,
                 damaged=found.damage is not None,
+                unsure=found.damage is not None and found.sound is None,
+                contradicts=tuple(sorted({each for entry in shorter for each in entry.contradicts})),
+                log_format=file.source.log_format,
                 first=base64.b64encode(found.first).decode(),
             )
             entry = dataclasses.replace(entry, replaces=tuple(sorted(replaces - {entry.id})))
-            longer = self._longer(entry, staged, reading_file.sure_below)
+            mine = ReadFiles(staged / "segments", staged / "rejected.parquet")
+            longer = self._longer(entry, mine, reading_file.sure_below, file, sound)
             if longer:
                 self._publish_inside(entry, longer)
             else:
-                self._publish(entry, staged)
+                self._publish(self._against(entry, mine, file), staged)
                 if entry.unfinished:
                     self.landed.unfinished.append(file.name)
             self._seen(file, entry.fingerprint, reading)
             return True
         finally:
             shutil.rmtree(staged, ignore_errors=True)
+
+    def _sound_selves(self, entry: Entry) -> set[str]:
+        """Those in the place of which the entry counts, without unsure ones."""
+        return {each for each in entry.replaces if each in self.entries and not self.entries[each].unsure}
 
     def _free_name(self, name: str) -> str:
         """`name`, or with a number where another content was first seen under it, as after a rotation."""
@@ -330,17 +344,65 @@ class _Look:
             number += 1
         return candidate
 
-    def _longer(self, entry: Entry, staged: Path, sure_below: int) -> Entry | None:
+    def _longer(
+        self, entry: Entry, mine: ReadFiles, sure_below: int, file: LandingFile, sound: int | None
+    ) -> Entry | None:
         """The content that counts and begins with this one, as a grown file does with an older copy of itself."""
-        mine = ReadFiles(staged / "segments", staged / "rejected.parquet")
         for other in self.current.values():
             if beginning.may_begin(entry, other):
-                rejected = ledger.rejected_path(self.settings.warehouse, other.id)
+                theirs = self._read_files(other)
                 changed = other.replayed or entry.reading != other.reading
-                theirs = ReadFiles(ledger.segment_folder(self.folder, other.id), rejected)
-                if beginning.read_alike(sure_below, mine, theirs, other_settings=changed):
+                if beginning.read_alike(sure_below, mine, theirs, other_settings=changed) or (
+                    (entry.format, entry.log_format) != (other.format, other.log_format)
+                    and self._begins_as_read_before(file, other, theirs, sound)
+                ):
                     return other
         return None
+
+    def _read_files(self, entry: Entry) -> ReadFiles:
+        rejected = ledger.rejected_path(self.settings.warehouse, entry.id)
+        return ReadFiles(ledger.segment_folder(self.folder, entry.id), rejected)
+
+    def _begins_as_read_before(self, file: LandingFile, other: Entry, theirs: ReadFiles, sound: int | None) -> bool:
+        """True where the file is the beginning of `other` when it is read in the format in which that one was."""
+        if other.format not in TEXT_FORMATS:
+            return False
+        staged = staging_folder(self.settings.workplace / "landing")
+        source = file.source.model_copy(update={"format": other.format, "log_format": other.log_format})
+        latest = dt.datetime.fromisoformat(other.latest)
+        try:
+            again = read(file.path, source, self.settings.default_hostname(source), sound=sound)
+            fan_out(iter(again), staged, source.name, file.name, latest)
+            mine = ReadFiles(staged / "segments", staged / "rejected.parquet")
+            return beginning.read_alike(again.sure_below, mine, theirs, other_settings=True)
+        except SourceError:
+            return False
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+    def _against(self, entry: Entry, mine: ReadFiles, file: LandingFile) -> Entry:
+        """The entry, in the place of unsure contents as well that begin as it does and go on otherwise.
+
+        Raises:
+            SourceError: it is unsure itself, and another content begins so.
+        """
+        against = []
+        for other in self.current.values():
+            if (entry.unsure or other.unsure) and other.id not in {entry.id, *entry.replaces}:
+                theirs, changed = self._read_files(other), other.replayed or entry.reading != other.reading
+                if beginning.may_begin_alike(entry, other) and beginning.same_first_event(
+                    mine, theirs, other_settings=changed
+                ):
+                    against.append(other)
+        if entry.unsure and against:
+            raise SourceError(CONTRADICTION.format(path=file.path, other=against[0].source_file))
+        # What is sound of the past of such a content is hidden by it, and would be lost with it.
+        ids = {each.id for each in against if self._sound_selves(each) <= set(entry.replaces)}
+        return dataclasses.replace(
+            entry,
+            replaces=tuple(sorted({*entry.replaces, *ids})),
+            contradicts=tuple(sorted({*entry.contradicts, *ids})),
+        )
 
     def _publish_inside(self, entry: Entry, longer: Entry) -> None:
         """Remember a content that is in a longer one already: as if it had landed before it."""

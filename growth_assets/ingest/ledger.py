@@ -84,8 +84,14 @@ class Entry:
     """True where some of its events may have been read with other settings than those of `reading`."""
     damaged: bool = False
     """True where the file was packed, and cut off or corrupt after these bytes."""
+    unsure: bool = False
+    """True where no checksum was reached that would vouch for all these bytes."""
+    contradicts: tuple[str, ...] = ()
+    """Those of `replaces` that were unsure and are no beginning of this content: wrong bytes were in them."""
     first: str = ""
     """The first FIRST_BYTES in base64; empty in entries of older versions."""
+    log_format: str | None = None
+    """The layout that the lines were read by, where `format` is that of a layout."""
 
     @property
     def id(self) -> str:
@@ -112,12 +118,14 @@ class Entry:
         values = dict(content)
         segments = values.pop("segments")
         replaces = values.pop("replaces")
+        contradicts = values.pop("contradicts", ())
         if not isinstance(segments, dict) or not isinstance(replaces, list):
             raise TypeError("segments must be an object and replaces a list")
         return cls(
             **values,  # type: ignore[arg-type]  # wrong names raise TypeError, which the reader reports
             segments={ds: Segment(**segment) for ds, segment in segments.items()},
             replaces=tuple(replaces),
+            contradicts=tuple(contradicts),  # type: ignore[arg-type]  # what is no list raises TypeError
         )
 
 

@@ -86,3 +86,66 @@ def test_what_follows_the_last_member_is_damage_and_all_before_it_counts(site, w
     site.put("a.ndjson", PACK[packing](content))
     assert [(entry.events, entry.rejected) for entry in site.land().read] == [(20, 0)]
     assert len(site.raw()) == 20
+
+
+def cut(numbers: range, write, wrong: bool = False) -> bytes:
+    """An archive without its end; with a wrong byte that no checksum tells, since it is not reached."""
+    packed = gzip.compress(write.events(numbers), compresslevel=0)[:-10]
+    return packed.replace(b"/page/7", b"/page/8") if wrong else packed
+
+
+@pytest.mark.parametrize("good", ["whole", "plain", "longer"])
+@pytest.mark.parametrize("first", ["corrupt", "good"])
+def test_a_cut_archive_with_wrong_bytes_never_counts_beside_the_good_file(site, write, first, good):
+    content = write.events(range(40 if good == "longer" else 20))
+    files = {
+        "corrupt": ("a.ndjson.gz", cut(range(20), write, wrong=True)),
+        "good": ("b.ndjson", content if good == "plain" else gzip.compress(content)),
+    }
+    site.put(*files[first])
+    assert site.land().unreadable == []
+    (second,) = set(files) - {first}
+    site.put(*files[second])
+    site.land()
+    assert urls(site) == sorted(f"https://www.xx.com/page/{number}" for number in range(content.count(b"\n")))
+    assert site.rejected() == []
+    # It is told for as long as it is there, and only then.
+    (told,) = site.land().unreadable
+    assert told.name == "a.ndjson.gz"
+    assert "b.ndjson begins as it does and goes on otherwise: wrong bytes are in it" in told.error
+    (site.landing / "a.ndjson.gz").unlink()
+    assert site.land().unreadable == []
+    assert site.land().touched == []
+
+
+def test_of_two_cut_archives_that_contradict_each_other_one_counts_until_the_good_file_comes(site, write):
+    site.put("a.ndjson.gz", cut(range(30), write))
+    site.put("b.ndjson.gz", cut(range(20), write, wrong=True))
+    landed = site.land()
+    assert [each.name for each in landed.unreadable] == ["b.ndjson.gz"]
+    assert len(site.raw()) == 29
+    # One that ends earlier and has no wrong byte is known.
+    site.put("c.ndjson.gz", cut(range(20), write))
+    assert site.land().read == []
+    site.put("d.ndjson", write.events(range(30)))
+    site.land()
+    assert len(site.raw()) == 30
+    assert site.rejected() == []
+
+
+def test_a_whole_archive_and_one_that_begins_alike_both_count(site, write):
+    site.put("a.ndjson.gz", gzip.compress(write.events(range(20)) + write.events(range(50, 60))))
+    site.put("b.ndjson.gz", gzip.compress(write.events(range(20)) + write.events(range(70, 80))))
+    site.land()
+    assert len(site.raw()) == 60
+
+
+def test_what_a_cut_archive_grew_from_is_not_lost_with_it(site, write):
+    site.put("old.ndjson", write.events(range(10)))
+    site.land()
+    (site.landing / "old.ndjson").unlink()
+    site.put("cut.ndjson.gz", cut(range(30), write))
+    site.land()
+    site.put("other.ndjson", write.event(0) + write.events(range(100, 105)))
+    site.land()
+    assert {f"https://www.xx.com/page/{number}" for number in (*range(10), *range(100, 105))} <= set(urls(site))

@@ -14,6 +14,11 @@ from growth_assets.ingest.landing import land
 
 D1, D2, D3 = "2026-03-01", "2026-03-02", "2026-03-03"
 
+LAYOUT = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+)
+BEHIND_A_PROXY = LAYOUT.replace("$remote_addr", "$http_x_forwarded_for")
+
 
 def rows(site) -> int:
     return sum(segment.rows for entry in site.ledger.current.values() for segment in entry.segments.values())
@@ -327,6 +332,32 @@ def test_older_copy_read_with_other_settings_adds_nothing(site, write):
     site.configure(hostnames='["www.xxx.com"]')
     site.land()
     assert [row["hostname"] for row in site.raw()] == ["www.xxx.com"] * 100
+    assert nothing_new(site.land())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("", 'format = "common"'),
+        ("", f"log_format = '{BEHIND_A_PROXY}'"),
+        (f"log_format = '{BEHIND_A_PROXY}'", 'format = "combined"'),
+        (f"log_format = '{BEHIND_A_PROXY}'", f"log_format = '{LAYOUT}'"),
+    ],
+    ids=["auto to common", "auto to layout", "layout to combined", "layout to another"],
+)
+def test_older_copy_read_in_another_format_adds_nothing(site, write, settings):
+    before, after = (f'[[sources]]\nname = "logs"\n{each}' for each in settings)
+    site.configure(before)
+    path = site.put("a.log", write.log_lines(range(100)))
+    site.land()
+    path.unlink()
+    held, turned_down = site.raw(), site.rejected()
+    site.configure(after)
+    site.put("b.log", write.log_lines(range(60))[:-9])
+    os.utime(site.landing / "b.log", (1, 1))
+    landed = site.land()
+    assert (landed.read, landed.unreadable) == ([], [])
+    assert (site.raw(), site.rejected()) == (held, turned_down)
     assert nothing_new(site.land())
 
 
