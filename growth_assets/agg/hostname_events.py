@@ -89,14 +89,15 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # n
 
 def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:  # noqa: ARG001 - every agreement takes them
     """What of the counts is not what core.fct_website_events says."""
-    hour = pl.col("event_timestamp").dt.hour().cast(pl.Int32).alias("event_hour")
+    hour = pl.col("event_timestamp").dt.hour().cast(pl.Int32)
     counts = {
         "m_total_events": pl.lit(value=True),
         "m_unknown_country": pl.col("dim_country") == UNKNOWN_COUNTRY,
         "m_unknown_brand": pl.col("dim_device_brand") == device.UNKNOWN,
     }
     one_level = frame.with_columns(pl.lit("all").alias(LEVEL))
-    return disagreements(inputs[fct.TABLE.name].with_columns(hour), one_level, {"all": KEY}, counts=counts, visitors={})
+    events, levels = inputs[fct.TABLE.name], {"all": KEY}
+    return disagreements(events, one_level, levels, counts=counts, visitors={}, made={"event_hour": hour})
 
 
 def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:

@@ -45,6 +45,7 @@ COLUMNS = columns(
 LEVELS = all_sets(DIMENSIONS)
 
 COUNTS = {"m_total_events": pl.lit(value=True), "m_bot_events": pl.col("is_bot")}
+_HOUR = pl.col("event_timestamp").dt.hour().cast(pl.Int32)
 VISITORS = {"m_unique_visitors": pl.lit(value=True)}
 
 
@@ -108,19 +109,17 @@ def contract(settings: Settings) -> Contract:
 
 def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # noqa: ARG001 - every build takes them
     """The 16 rollups of one day of core.fct_website_events."""
-    events = _with_hour(inputs)
+    events = inputs[fct.TABLE.name].with_columns(_HOUR.alias("event_hour"))
     rolled = roll_up(events, DIMENSIONS, LEVELS, counts=COUNTS, visitors=VISITORS)
     return Built(rolled.with_columns(day_of(events)).select(list(COLUMNS)))
 
 
 def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:  # noqa: ARG001 - every agreement takes them
     """What of the 16 rollups is not what core.fct_website_events says."""
-    found = disagreements(_with_hour(inputs), frame, names_of(LEVELS), counts=COUNTS, visitors=VISITORS)
+    found = disagreements(
+        inputs[fct.TABLE.name], frame, names_of(LEVELS), counts=COUNTS, visitors=VISITORS, made={"event_hour": _HOUR}
+    )
     return [*found, levels_add_up(frame, list(COUNTS))]
-
-
-def _with_hour(inputs: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    return inputs[fct.TABLE.name].with_columns(pl.col("event_timestamp").dt.hour().cast(pl.Int32).alias("event_hour"))
 
 
 TABLE = Table(

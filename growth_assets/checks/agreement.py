@@ -10,10 +10,12 @@ there may be one or several, and the pairs that may be the same.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import groupby
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,8 @@ VISITOR = "logged_out_user_id"
 
 _CELL = "cell"
 
+Rows: TypeAlias = npt.NDArray[np.unsignedinteger]
+
 GROUPS_SHOWN = 5
 """So many groups that disagree are shown for each measure."""
 
@@ -39,30 +43,31 @@ def disagreements(
     *,
     counts: Mapping[str, pl.Expr],
     visitors: Mapping[str, pl.Expr],
+    made: Mapping[str, pl.Expr] | None = None,
 ) -> list[Finding]:
     """For each measure, how many groups it is another of in `published` than in `events`.
 
     Args:
-        events: what the table is made from.
+        events: what the table is made from. While other tables are compared with the same frame, what was made of it
+            is kept.
         published: has `aggregation_level`, the grouped columns, NULL where rolled up, and the measures.
         levels: names of the levels to the columns that they group by.
         counts: measure to a Boolean expression; the measure is the number of its true events.
         visitors: measure to a Boolean expression; the measure is the number of distinct visitors with a true event.
+        made: grouped columns that `events` do not have by this name and value, as expressions.
 
     A group of which no measure counts anything may be left out of `published`; a group that `events` know nothing of
     may not be in it.
     """
     measures = [*counts, *visitors]
     keys = [LEVEL, *dict.fromkeys(name for level in levels.values() for name in level)]
-    dimensions = keys[1:]
-    narrow = events.select(
-        VISITOR, *dimensions, *(flag.alias(name) for name, flag in {**counts, **visitors}.items())
-    ).collect()
-    numbers = {name: Numbered.of(narrow[name]) for name in dimensions}
-    narrow = narrow.select(VISITOR, *measures)
-    counted = _events_of(narrow, numbers, levels, list(counts))
+    dimensions = {name: (made or {}).get(name, pl.col(name)) for name in keys[1:]}
+    laid = _ByVisitor.of(events)
+    numbers = laid.numbers(events, dimensions)
+    flags = laid.flags(events, {**counts, **visitors})
+    counted = _events_of(flags, numbers, levels, list(counts))
     for name in visitors:
-        people = _visitors_of(narrow, numbers, levels, name)
+        people = _visitors_of(laid, flags[name].to_numpy(), numbers, levels, name)
         counted = counted.join(people, on=keys, how="left", nulls_equal=True)
     counted = counted.with_columns(pl.col(name).fill_null(0) for name in measures)
     both = published.lazy().select(*keys, *measures, pl.lit(value=True).alias("_published")).join(
@@ -95,12 +100,55 @@ def levels_add_up(published: pl.DataFrame, measures: Sequence[str]) -> Finding:
     return Finding("levels_add_up", sums.height, off.height, text, sample(off.head(GROUPS_SHOWN)))
 
 
+class _ByVisitor:
+    """The events of a day in the order of their visitors."""
+
+    last: tuple[weakref.ref[pl.LazyFrame], _ByVisitor] | None = None
+
+    def __init__(self, events: pl.LazyFrame) -> None:
+        visitor = events.select(VISITOR).collect().to_series()
+        order = visitor.arg_sort()
+        visitor = visitor.gather(order)
+        self._order: Rows = order.to_numpy()
+        self._numbers: dict[tuple[str, str], Numbered] = {}
+        another = visitor.ne_missing(visitor.shift(1)).to_numpy()
+        self.visitor: Rows = np.cumsum(another, dtype=np.uint32)
+        """By event, a number of its visitor."""
+
+    @classmethod
+    def of(cls, events: pl.LazyFrame) -> _ByVisitor:
+        """Made once for the tables of a day, which are compared with the same frame one after the other."""
+        if cls.last is None or cls.last[0]() is not events:
+            cls.last = None
+            cls.last = (weakref.ref(events, cls._forget), cls(events))
+        return cls.last[1]
+
+    @classmethod
+    def _forget(cls, gone: weakref.ref[pl.LazyFrame]) -> None:
+        if cls.last is not None and cls.last[0] is gone:
+            cls.last = None
+
+    def numbers(self, events: pl.LazyFrame, columns: Mapping[str, pl.Expr]) -> dict[str, Numbered]:
+        """The values of columns, event by event."""
+        new = [each.alias(name) for name, each in columns.items() if (name, str(each)) not in self._numbers]
+        for values in events.select(new).collect().get_columns():
+            key = values.name, str(columns[values.name])
+            self._numbers[key] = Numbered.of(values).at(self._order)
+        return {name: self._numbers[name, str(each)] for name, each in columns.items()}
+
+    def flags(self, events: pl.LazyFrame, wanted: Mapping[str, pl.Expr]) -> pl.DataFrame:
+        """Which events are counted."""
+        given = events.select(VISITOR, *(flag.alias(name) for name, flag in wanted.items())).collect()
+        order = pl.Series(self._order)
+        return pl.DataFrame([flag if flag.all() else flag.gather(order) for flag in given.select(*wanted)])
+
+
 def _events_of(
-    narrow: pl.DataFrame, numbers: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], names: Sequence[str]
+    flags: pl.DataFrame, numbers: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], names: Sequence[str]
 ) -> pl.DataFrame:
-    cell = _together(numbers.values(), narrow.height)
+    cell = _together(numbers.values(), flags.height)
     cells = (
-        narrow.lazy()
+        flags.lazy()
         .select(*names, pl.lit(pl.Series(_CELL, cell.codes)))
         .group_by(_CELL)
         .agg(pl.col(name).sum().cast(pl.Int64) for name in names)
@@ -109,14 +157,17 @@ def _events_of(
 
 
 def _visitors_of(
-    narrow: pl.DataFrame, numbers: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], name: str
+    laid: _ByVisitor,
+    flag: npt.NDArray[np.bool_],
+    numbers: Mapping[str, Numbered],
+    levels: Mapping[str, tuple[str, ...]],
+    name: str,
 ) -> pl.DataFrame:
-    rows = narrow[name].arg_true()
-    visitor = narrow[VISITOR].gather(rows)
-    order = visitor.arg_sort()
-    visitor = visitor.gather(order)
-    of_event = {each: of.at(rows.gather(order).to_numpy()) for each, of in numbers.items()}
-    another: npt.NDArray[np.bool_] = (visitor != visitor.shift(1)).fill_null(value=True).to_numpy()
+    of_event, visitor = dict(numbers), laid.visitor
+    if not flag.all():
+        of_event, visitor = {each: of.at(flag) for each, of in of_event.items()}, visitor[flag]
+    another = np.ones(len(visitor), bool)
+    another[1:] = visitor[1:] != visitor[:-1]
     # What each visitor has one of goes with the visitor; only the others multiply.
     single = [each for each, of in of_event.items() if bool((another[1:] | (of.codes[1:] == of.codes[:-1])).all())]
     people = int(another.sum())
@@ -128,7 +179,7 @@ def _visitors_of(
 
     parts = []
     for several, same in groupby(sorted(levels, key=multiplying), key=multiplying):
-        others = _together((of_event[each] for each in several), len(rows)).small()
+        others = _together((of_event[each] for each in several), len(visitor)).small()
         size = np.uint64(others.size)
         pairs = pl.Series(number * size + others.codes).unique().to_numpy()
         cell = of_visitor.at(pairs // size).by(replace(others, codes=pairs % size))

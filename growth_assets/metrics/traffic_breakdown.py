@@ -103,7 +103,11 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
 
 def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:
     """What of the breakdown is not what core.fct_website_events says."""
-    found = disagreements(_hits(inputs, settings), frame, names_of(LEVELS), counts=COUNTS, visitors=VISITORS)
+    hit = _hit(settings)
+    found = disagreements(
+        inputs[fct.TABLE.name], frame, names_of(LEVELS), counts=dict.fromkeys(COUNTS, hit),
+        visitors=dict.fromkeys(VISITORS, hit), made={"dim_referrer_domain": _REFERRER},
+    )  # fmt: skip
     made = pl.col("m_website_hits").sum().over("aggregation_level", "dim_hostname")
     off = frame.filter(made != pl.col("m_total_website_hits"))
     total = Finding(
@@ -131,8 +135,15 @@ def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:
 
 def _hits(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> pl.LazyFrame:
     """The hits of people, those without a referrer under a name."""
-    hit = ~pl.col("is_bot") & pl.col("dim_action_type").is_in(list(settings.hit_actions))
-    return inputs[fct.TABLE.name].filter(hit).with_columns(pl.col("dim_referrer_domain").fill_null(NO_REFERRER))
+    return inputs[fct.TABLE.name].filter(_hit(settings)).with_columns(_REFERRER.alias("dim_referrer_domain"))
+
+
+def _hit(settings: Settings) -> pl.Expr:
+    """True for the hits of people."""
+    return ~pl.col("is_bot") & pl.col("dim_action_type").is_in(list(settings.hit_actions))
+
+
+_REFERRER = pl.col("dim_referrer_domain").fill_null(NO_REFERRER)
 
 
 TABLE = Table(
