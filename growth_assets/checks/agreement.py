@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import groupby
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +103,8 @@ def levels_add_up(published: pl.DataFrame, measures: Sequence[str]) -> Finding:
 class _ByVisitor:
     """The events of a day in the order of their visitors."""
 
-    last: tuple[weakref.ref[pl.LazyFrame], _ByVisitor] | None = None
+    _made: ClassVar[dict[int, _ByVisitor]] = {}
+    """By the identity of frames that are there still; days may be built by several threads at once."""
 
     def __init__(self, events: pl.LazyFrame) -> None:
         visitor = events.select(VISITOR).collect().to_series()
@@ -118,15 +119,11 @@ class _ByVisitor:
     @classmethod
     def of(cls, events: pl.LazyFrame) -> _ByVisitor:
         """Made once for the tables of a day, which are compared with the same frame one after the other."""
-        if cls.last is None or cls.last[0]() is not events:
-            cls.last = None
-            cls.last = (weakref.ref(events, cls._forget), cls(events))
-        return cls.last[1]
-
-    @classmethod
-    def _forget(cls, gone: weakref.ref[pl.LazyFrame]) -> None:
-        if cls.last is not None and cls.last[0] is gone:
-            cls.last = None
+        found = cls._made.get(id(events))
+        if found is None:
+            found = cls._made[id(events)] = cls(events)
+            weakref.finalize(events, cls._made.pop, id(events), None)
+        return found
 
     def numbers(self, events: pl.LazyFrame, columns: Mapping[str, pl.Expr]) -> dict[str, Numbered]:
         """The values of columns, event by event."""
