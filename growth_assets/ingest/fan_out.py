@@ -83,7 +83,7 @@ def fan_out(
                         pl.lit(source_file).alias("source_file"),
                         pl.lit(started.item(), dtype=MICROSECONDS).alias("file_started_at"),
                         (pl.col("event_timestamp") > latest).alias("in_the_future"),
-                        pl.col("event_timestamp").dt.strftime("%Y-%m-%d").alias("ds"),
+                        _days(batch.events["event_timestamp"]),
                     )
         except Exception as error:
             # Polars would wrap it; the caller wants the reader's own words.
@@ -104,6 +104,14 @@ def fan_out(
         path.stem.removeprefix("ds="): segment_of(path) for path in sorted(segments.glob("ds=*.parquet"))
     }
     return result
+
+
+def _days(times: pl.Series) -> pl.Expr:
+    """The column `ds`: written once where all events are of one day, as in most files."""
+    first, last = times.to_frame("t").select(first=pl.col("t").min().dt.date(), last=pl.col("t").max().dt.date()).row(0)
+    if first == last:
+        return pl.lit(first.isoformat()).alias("ds")
+    return pl.col("event_timestamp").dt.strftime("%Y-%m-%d").alias("ds")
 
 
 def _spread(frames: Iterator[pl.DataFrame], segments: Path) -> None:

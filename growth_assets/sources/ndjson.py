@@ -29,6 +29,8 @@ _MOST_EXTRA = 64
 _SAMPLE = 200
 _LINES_A_BATCH = 16_384
 _BISECT_TO = 64
+_FEW_UNSURE = 0.01
+"""Where no larger share of lines is without braces, the others are taken for JSON until one proves to be none."""
 _TAKEN = "line_number"
 _LINE, _BAG = f"{_TAKEN} line", f"{_TAKEN} bag"
 """Names of columns while a chunk is checked; no unknown key that begins so is learned."""
@@ -114,6 +116,13 @@ class NdjsonParser:
             if read is not None and read.height == lines.height:
                 return every, read
         self._validate = True
+        # Most broken lines are cut off or no JSON at all, which their first and last byte tell.
+        braced = _braced(lines)
+        unsure = np.flatnonzero(~braced)
+        if len(unsure) <= lines.height * _FEW_UNSURE:
+            read = self._polars(_blanked(lines, unsure))
+            if read is not None and read.height == lines.height:
+                return every, read
         valid = self._valid(lines)
         read = self._polars(_blanked(lines, np.flatnonzero(~valid)))
         if read is not None and read.height == lines.height:
@@ -149,7 +158,10 @@ class NdjsonParser:
             + pl.col(_BAG).map.len().fill_null(0).cast(pl.Int64),
             numbers=line.str.contains(_NUMBERS),
             texts=pl.any_horizontal(line.str.contains(text, literal=True) for text in _TEXTS),
-            nested=pl.any_horizontal(pl.col(name).str.contains(r"^[\[{]").fill_null(value=False) for name in scalars),
+            nested=pl.any_horizontal(
+                (pl.col(name).str.starts_with("{") | pl.col(name).str.starts_with("[")).fill_null(value=False)
+                for name in scalars
+            ),
         )
         odd = checked["numbers"] | checked["texts"] | checked["nested"] | ~flat
         missing = checked["keys"] - checked["found"]
@@ -174,6 +186,18 @@ class NdjsonParser:
         result: npt.NDArray[np.bool_] = valid.fill_null(value=False).to_numpy().copy()
         result[list(lines.undecodable)] = False
         return result
+
+
+def _braced(lines: Lines) -> npt.NDArray[np.bool_]:
+    """Lines that begin with a brace and end with one, and were decoded."""
+    data = np.frombuffer(lines.data, np.uint8)
+    begins = np.zeros(len(lines.ends), np.int64)
+    begins[1:] = lines.ends[:-1] + 1
+    ends = np.maximum(lines.ends - 1, begins)
+    ends = np.where(data[ends] == ord("\r"), np.maximum(ends - 1, begins), ends)
+    braced: npt.NDArray[np.bool_] = (data[begins] == ord("{")) & (data[ends] == ord("}"))
+    braced[list(lines.undecodable)] = False
+    return braced
 
 
 def _in_batches(text: pa.Array) -> pa.Table:
