@@ -30,6 +30,9 @@ VISITOR = "logged_out_user_id"
 
 _CELL = "cell"
 
+_FEW = 0.1
+"""A smaller share of the events is put into the order of visitors by itself."""
+
 Rows: TypeAlias = npt.NDArray[np.unsignedinteger]
 
 GROUPS_SHOWN = 5
@@ -62,12 +65,13 @@ def disagreements(
     measures = [*counts, *visitors]
     keys = [LEVEL, *dict.fromkeys(name for level in levels.values() for name in level)]
     dimensions = {name: (made or {}).get(name, pl.col(name)) for name in keys[1:]}
-    laid = _ByVisitor.of(events)
-    numbers = laid.numbers(events, dimensions)
-    flags = laid.flags(events, {**counts, **visitors})
+    day = _Events.of(events)
+    numbers = day.numbers(events, dimensions)
+    given = events.select(VISITOR, *(flag.alias(name) for name, flag in {**counts, **visitors}.items()))
+    flags = given.collect().select(measures)
     counted = _events_of(flags, numbers, levels, list(counts))
     for name in visitors:
-        people = _visitors_of(laid, flags[name].to_numpy(), numbers, levels, name)
+        people = _visitors_of(*day.by_visitor(events, dimensions, flags[name]), levels, name)
         counted = counted.join(people, on=keys, how="left", nulls_equal=True)
     counted = counted.with_columns(pl.col(name).fill_null(0) for name in measures)
     both = published.lazy().select(*keys, *measures, pl.lit(value=True).alias("_published")).join(
@@ -100,44 +104,66 @@ def levels_add_up(published: pl.DataFrame, measures: Sequence[str]) -> Finding:
     return Finding("levels_add_up", sums.height, off.height, text, sample(off.head(GROUPS_SHOWN)))
 
 
-class _ByVisitor:
-    """The events of a day in the order of their visitors."""
+class _Events:
+    """The events of a day as numbers, also in the order of their visitors."""
 
-    _made: ClassVar[dict[int, _ByVisitor]] = {}
+    _made: ClassVar[dict[int, _Events]] = {}
     """By the identity of frames that are there still; days may be built by several threads at once."""
 
-    def __init__(self, events: pl.LazyFrame) -> None:
-        visitor = events.select(VISITOR).collect().to_series()
-        order = visitor.arg_sort()
-        visitor = visitor.gather(order)
-        self._order: Rows = order.to_numpy()
+    def __init__(self) -> None:
         self._numbers: dict[tuple[str, str], Numbered] = {}
-        another = visitor.ne_missing(visitor.shift(1)).to_numpy()
-        self.visitor: Rows = np.cumsum(another, dtype=np.uint32)
-        """By event, a number of its visitor."""
+        self._ordered: dict[tuple[str, str], Numbered] = {}
 
     @classmethod
-    def of(cls, events: pl.LazyFrame) -> _ByVisitor:
+    def of(cls, events: pl.LazyFrame) -> _Events:
         """Made once for the tables of a day, which are compared with the same frame one after the other."""
         found = cls._made.get(id(events))
         if found is None:
-            found = cls._made[id(events)] = cls(events)
+            found = cls._made[id(events)] = cls()
             weakref.finalize(events, cls._made.pop, id(events), None)
         return found
 
     def numbers(self, events: pl.LazyFrame, columns: Mapping[str, pl.Expr]) -> dict[str, Numbered]:
         """The values of columns, event by event."""
         new = [each.alias(name) for name, each in columns.items() if (name, str(each)) not in self._numbers]
-        for values in events.select(new).collect().get_columns():
-            key = values.name, str(columns[values.name])
-            self._numbers[key] = Numbered.of(values).at(self._order)
+        for values in events.select(new).collect().get_columns() if new else ():
+            self._numbers[values.name, str(columns[values.name])] = Numbered.of(values)
         return {name: self._numbers[name, str(each)] for name, each in columns.items()}
 
-    def flags(self, events: pl.LazyFrame, wanted: Mapping[str, pl.Expr]) -> pl.DataFrame:
-        """Which events are counted."""
-        given = events.select(VISITOR, *(flag.alias(name) for name, flag in wanted.items())).collect()
-        order = pl.Series(self._order)
-        return pl.DataFrame([flag if flag.all() else flag.gather(order) for flag in given.select(*wanted)])
+    def by_visitor(
+        self, events: pl.LazyFrame, columns: Mapping[str, pl.Expr], flag: pl.Series
+    ) -> tuple[Rows, dict[str, Numbered]]:
+        """A number of the visitor, and the values of columns, of the events with `flag`, visitor by visitor."""
+        numbers = self.numbers(events, columns)
+        few = flag.sum() < _FEW * len(flag)
+        if few:
+            rows = flag.arg_true()
+            visitor = events.select(VISITOR).collect().to_series().gather(rows)
+            order = visitor.arg_sort()
+            chosen = rows.gather(order).to_numpy()
+            return _counted_up(visitor.gather(order)), {name: each.at(chosen) for name, each in numbers.items()}
+        order_of_all = self._order(events)
+        for name, each in columns.items():
+            if (name, str(each)) not in self._ordered:
+                self._ordered[name, str(each)] = numbers[name].at(order_of_all)
+        ordered = {name: self._ordered[name, str(each)] for name, each in columns.items()}
+        if flag.all():
+            return self._visitor, ordered
+        there = flag.to_numpy()[order_of_all]
+        return self._visitor[there], {name: each.at(there) for name, each in ordered.items()}
+
+    def _order(self, events: pl.LazyFrame) -> Rows:
+        if not hasattr(self, "_rows"):
+            visitor = events.select(VISITOR).collect().to_series()
+            order = visitor.arg_sort()
+            self._visitor = _counted_up(visitor.gather(order))
+            self._rows: Rows = order.to_numpy()
+        return self._rows
+
+
+def _counted_up(visitors: pl.Series) -> Rows:
+    """Equal neighbours have the same number, others different ones."""
+    return np.cumsum(visitors.ne_missing(visitors.shift(1)).to_numpy(), dtype=np.uint32)
 
 
 def _events_of(
@@ -154,15 +180,8 @@ def _events_of(
 
 
 def _visitors_of(
-    laid: _ByVisitor,
-    flag: npt.NDArray[np.bool_],
-    numbers: Mapping[str, Numbered],
-    levels: Mapping[str, tuple[str, ...]],
-    name: str,
+    visitor: Rows, of_event: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], name: str
 ) -> pl.DataFrame:
-    of_event, visitor = dict(numbers), laid.visitor
-    if not flag.all():
-        of_event, visitor = {each: of.at(flag) for each, of in of_event.items()}, visitor[flag]
     another = np.ones(len(visitor), bool)
     another[1:] = visitor[1:] != visitor[:-1]
     # What each visitor has one of goes with the visitor; only the others multiply.
@@ -182,7 +201,7 @@ def _visitors_of(
         cell = of_visitor.at(pairs // size).by(replace(others, codes=pairs % size))
         cells = pl.LazyFrame({_CELL: cell.codes}).group_by(_CELL).agg(pl.len().cast(pl.Int64).alias(name))
         of_levels = {level: levels[level] for level in same}
-        parts.append(_rolled_up(_told(cells, cell), of_levels, list(numbers), [name]))
+        parts.append(_rolled_up(_told(cells, cell), of_levels, list(of_event), [name]))
     return pl.concat(parts, how="diagonal")
 
 

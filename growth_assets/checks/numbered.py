@@ -32,20 +32,22 @@ class Numbered:
     @classmethod
     def of(cls, column: pl.Series) -> Numbered:
         """A column of texts, whole numbers or truth values; a null is a value like any other."""
-        known = column.drop_nulls()
         if column.dtype == pl.String:
-            values = known.unique()
-            numbers = column.cast(pl.Enum(values)).to_physical()
+            coded = column.cast(pl.Categorical(pl.Categories.random()))
+            numbers = coded.to_physical()
+            known = coded.unique().drop_nulls()
+            values = known.cast(pl.String).gather(known.to_physical().arg_sort())
         else:
             whole = column.cast(pl.Int64)
             low, high = whole.to_frame("n").select(low=pl.col("n").min(), high=pl.col("n").max()).fill_null(0).row(0)
             values = pl.int_range(low, high + 1, eager=True).cast(column.dtype)
-            numbers = (whole - low).cast(pl.UInt64)
-        if len(known) < len(column):
-            numbers = numbers.cast(pl.UInt64).fill_null(len(values))
+            numbers = whole - low
+        if column.null_count():
+            numbers = numbers.fill_null(len(values))
             values = values.extend_constant(None, 1)
-        name = column.name
-        return cls(numbers.to_numpy(), max(len(values), 1), lambda codes: [values.gather(codes).alias(name)])
+        size, name = max(len(values), 1), column.name
+        narrow = numbers.cast(pl.UInt8 if size <= 1 << 8 else pl.UInt16 if size <= 1 << 16 else pl.UInt64)
+        return cls(narrow.to_numpy(), size, lambda codes: [values.gather(codes).alias(name)])
 
     def at(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.integer]) -> Numbered:
         """The same of certain rows."""
