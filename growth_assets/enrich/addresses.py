@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import socket
+import struct
 from ipaddress import IPv4Network, IPv6Network
 
 import polars as pl
@@ -35,6 +36,7 @@ _IPV4 = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
 
 _ONE_IPV4 = re.compile(_IPV4)
 
+_ZEROS = re.compile(r"\b0(?::0)+\b")
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
@@ -83,13 +85,12 @@ def canonical_ipv6(packed: bytes) -> str:
 
     Not left to the machine or to Python: their spellings differ here and there, and a visitor's id hangs on this one.
     """
-    groups = [f"{high << 8 | low:x}" for high, low in zip(packed[::2], packed[1::2], strict=True)]
+    text = "{:x}:{:x}:{:x}:{:x}:{:x}:{:x}:{:x}:{:x}".format(*struct.unpack(">8H", packed))
     # The longest run of zero groups, and of equally long ones the first; a single one is spelled out.
-    for length in range(8, 1, -1):
-        for start in range(9 - length):
-            if all(group == "0" for group in groups[start : start + length]):
-                return f"{':'.join(groups[:start])}::{':'.join(groups[start + length :])}"
-    return ":".join(groups)
+    run = max(_ZEROS.finditer(text), key=lambda found: found.end() - found.start(), default=None)
+    if run is None:
+        return text
+    return f"{text[: run.start()].removesuffix(':')}::{text[run.end() :].removeprefix(':')}"
 
 
 def is_public_ipv6(packed: bytes) -> bool:

@@ -40,9 +40,22 @@ from growth_assets.enrich.addresses import (
 
 _GROUP = "(?:0|[1-9a-f][0-9a-f]{0,3})"
 _LONG_IPV6 = rf"^{_GROUP}(?::{_GROUP}){{7}}$"
-_TWO_ZEROS = r"(?:^|:)0:0(?::|$)"
+_SHORT_IPV6 = rf"^(?:{_GROUP}(?::{_GROUP}){{0,5}})?::(?:{_GROUP}(?::{_GROUP}){{0,5}})?$"
+_ZEROS = r"(?:^|:)0:(?:0(?::|$)|:)|::0(?::|$)|^::ffff:"
+"""Zeros that `::` would stand for, or stand for more of; and IPv4 in IPv6."""
+_MOST_GROUPS = 6
+_PADDED = r"\b(?:000([0-9a-f])|00([0-9a-f]{2})|0([0-9a-f]{3}))\b"
 
-_LAST = "(?:^|,) *([0-9.]+) *$"
+_PLAIN_CHARS = r"^[\t -~]*$"
+_JSON_LIST = r'^[\t ]*\["'
+_FOR = r"(?i)(?:^|;)[\t ]*for[\t ]*=([^;]*)"
+_BARE = r"^(?:\[([^\[\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5})$"
+_AROUND = ' \t"'
+_MOST_HOPS = 12
+"""So many entries of a list are looked at for all rows at once; whoever sends more of them is looked at alone."""
+_FEW = 8
+_AT_ONCE = 1 << 19
+"""Rows whose lists are held at once."""
 
 _WITH_PORT = re.compile(r"\[([^\[\]]*)\](?::[0-9]{1,5})?|([0-9.x*]+):[0-9]{1,5}", re.IGNORECASE)
 _TRUNCATED = re.compile(r"(?:\.(?:x{1,3}|\*)){1,3}", re.IGNORECASE)
@@ -66,37 +79,29 @@ def client_addresses(peers: pl.Series, forwarded: pl.Series, trusted: Sequence[s
     pairs = pl.DataFrame({"peer": peers.cast(pl.String), "forwarded": forwarded.cast(pl.String).replace("", None)})
     alone = pairs["forwarded"].is_null()
     clients = pairs.select(pl.when(_plain(pairs["peer"]) & alone).then("peer")).to_series()
-    behind = (~alone).arg_true()
-    if len(behind):
-        clients = clients.scatter(behind, _behind_ipv4(pairs[behind], chains))
     rest = (clients.is_null() & (pairs["peer"].is_not_null() | ~alone)).arg_true()
-    # These only are looked at one by one.
-    others = [chains.client(peer, forwarded or "") for peer, forwarded in pairs[rest].iter_rows()]
-    return (clients.scatter(rest, pl.Series(others, dtype=pl.String)) if others else clients).alias("client")
+    if len(rest):
+        parts = [chains.clients(pairs[rest[at : at + _AT_ONCE]]) for at in range(0, len(rest), _AT_ONCE)]
+        clients = clients.scatter(rest, pl.concat(parts))
+    return clients.alias("client")
 
 
 def _plain(texts: pl.Series) -> pl.Series:
-    """Whether a text is one address in its canonical spelling, IPv6 with `::` left aside; null where it is null."""
-    return is_ipv4(texts) | (texts.str.contains(_LONG_IPV6) & ~texts.str.contains(_TWO_ZEROS))
+    """Whether a text is one address in its canonical spelling; null where it is null."""
+    return is_ipv4(texts) | _canonical_ipv6(texts)
 
 
-def _behind_ipv4(pairs: pl.DataFrame, chains: _Chains) -> pl.Series:
-    """Clients where nothing but IPv4 addresses in dotted form had to be read to find them; else null."""
-    numbers = ipv4_numbers(pairs["peer"])
-    trusted = chains.trusts_ipv4(numbers)
-    # Who connected is no proxy of ours: what it says of others may be forged.
-    clients = pairs.select(pl.when(~trusted).then("peer")).to_series()
-    rows = (trusted.fill_null(value=False) | pairs["peer"].is_null()).arg_true()
-    rest = pairs["forwarded"][rows]
-    while len(rows):
-        last = rest.str.extract(_LAST)
-        more = rest.str.contains(",", literal=True)
-        passed = chains.trusts_ipv4(ipv4_numbers(last))
-        found = passed.is_not_null() & (~passed | ~more)
-        clients = clients.scatter(rows.filter(found), last.filter(found))
-        on = (passed & more).fill_null(value=False)
-        rows, rest = rows.filter(on), rest.filter(on).str.replace(_LAST, "")
-    return clients
+def _canonical_ipv6(texts: pl.Series) -> pl.Series:
+    """Whether a text is an IPv6 address as RFC 5952 spells it; some such may be missed. Null where it is null."""
+    groups = texts.str.count_matches("[0-9a-f]+")
+    short = texts.str.contains(_SHORT_IPV6) & (groups <= _MOST_GROUPS)
+    return (short | texts.str.contains(_LONG_IPV6)) & ~texts.str.contains(_ZEROS)
+
+
+def _spelled_shorter(texts: pl.Series) -> pl.Series:
+    """IPv6 addresses without the leading zeros of groups of four digits."""
+    zeros = texts.str.contains(_PADDED)
+    return texts.zip_with(~zeros, texts.str.replace_all(_PADDED, "$1$2$3")) if zeros.any() else texts
 
 
 class _Chains:
@@ -112,6 +117,66 @@ class _Chains:
         """Whether IPv4 addresses, as 32-bit numbers, are trusted; null where the number is null."""
         nobody = numbers.is_between(1, 0)
         return reduce(or_, (numbers.is_between(*between) for between in self._ranges[4]), nobody)
+
+    def trusts_ipv6(self, addresses: pl.Series) -> pl.Series:
+        """Whether canonical IPv6 addresses are trusted; null where their first 32 bits do not tell."""
+        first, second = (
+            addresses.str.extract(group).replace("", "0").str.to_integer(base=16, dtype=pl.Int64, strict=False)
+            for group in ("^([0-9a-f]{0,4}):", "^[0-9a-f]{0,4}:([0-9a-f]{0,4})(?::|$)")
+        )
+        bits = first * (1 << 16) + second
+        nobody, everybody = bits.is_between(1, 0), bits.is_between(1, 0)
+        for low, high in self._ranges[6]:
+            nobody |= bits.is_between(low >> 96, high >> 96)
+            begins, ends = -(-low >> 96), (high + 1 >> 96) - 1
+            everybody |= bits.is_between(begins, ends)
+        return everybody.set(nobody & ~everybody, None)
+
+    def known(self, entries: pl.Series) -> pl.DataFrame:
+        """The address in each entry of a list, and whether it is trusted; both null where it holds none."""
+        parts = entries.str.extract_groups(_BARE).struct.unnest().get_columns()
+        bare = pl.select(pl.coalesce(*parts, entries)).to_series()
+        addresses = bare.set(~is_ipv4(bare), None)
+        trusted = self.trusts_ipv4(ipv4_numbers(bare))
+        rows = bare.str.contains(":", literal=True).arg_true()
+        if len(rows):
+            spelled = _spelled_shorter(bare[rows].str.replace("%.*", "").str.to_lowercase())
+            canonical = _canonical_ipv6(spelled)
+            addresses.scatter(rows, spelled.set(~canonical, None))
+            trusted.scatter(rows, self.trusts_ipv6(spelled).set(~canonical, None))
+        rows = (trusted.is_null() & entries.is_not_null()).arg_true()
+        if len(rows):
+            # These only are looked at one by one.
+            found = [address_in(entry) for entry in entries[rows]]
+            word = [None if address is None else self._trusts(address) for address in found]
+            addresses.scatter(rows, pl.Series(found, dtype=pl.String))
+            trusted.scatter(rows, pl.Series(word, dtype=pl.Boolean))
+        return pl.DataFrame({"address": addresses, "trusted": trusted})
+
+    def known_of(self, entries: pl.Series) -> pl.DataFrame:
+        """As `known`; of few proxies that come again and again each is looked at once."""
+        distinct = entries.unique()
+        if _FEW * len(distinct) > len(entries):
+            return self.known(entries)
+        known = self.known(distinct).with_columns(entry=distinct)
+        found = entries.to_frame("entry").join(known, on="entry", how="left", nulls_equal=True, maintain_order="left")
+        return found.select("address", "trusted")
+
+    def clients(self, pairs: pl.DataFrame) -> pl.Series:
+        """`client` of each row of the columns peer and forwarded; both may be null."""
+        pairs = pairs.with_columns(pl.all().fill_null(""))
+        plain = pairs.select(
+            pl.all_horizontal(pl.all().str.contains(_PLAIN_CHARS) & ~pl.all().str.contains(_JSON_LIST))
+        ).to_series()
+        walk = _Walk(self, pairs.height)
+        nobody = pairs["peer"].str.strip_chars().str.to_lowercase().is_in([*_NOBODY])
+        walk.pass_over(pairs["peer"], (plain & ~nobody).arg_true(), connected=True)
+        walk.pass_over(pairs["forwarded"], walk.open(plain), connected=False)
+        clients = walk.done()
+        alone = (~plain | walk.long).arg_true()
+        # These only are looked at one by one.
+        others = [self.client(peer, forwarded) for peer, forwarded in pairs[alone].iter_rows()]
+        return clients.scatter(alone, pl.Series(others, dtype=pl.String)) if others else clients
 
     def client(self, peer: str | None, forwarded: str) -> str | None:
         """The client of one chain; None where nobody knows."""
@@ -133,6 +198,58 @@ class _Chains:
         packed = packed_ipv6(address) if ":" in address else packed_ipv4(address)
         number = int.from_bytes(packed or b"", "big")
         return any(low <= number <= high for low, high in self._ranges[6 if ":" in address else 4])
+
+
+class _Walk:
+    """The way from who connected to the client, for many chains at once."""
+
+    def __init__(self, chains: _Chains, height: int) -> None:
+        self._chains = chains
+        self._found = pl.Series([None], dtype=pl.String).new_from_index(0, height)
+        self._leftmost = self._found.clone()
+        self._over = pl.repeat(value=False, n=height, dtype=pl.Boolean, eager=True)
+        self.long = self._over.clone()
+        """Chains with more entries than are looked at here."""
+
+    def open(self, where: pl.Series) -> pl.Series:
+        """The rows of `where` whose client is not found yet."""
+        return (where & ~self._over & ~self.long).arg_true()
+
+    def done(self) -> pl.Series:
+        """The clients; where all were trusted, the leftmost."""
+        return self._found.zip_with(self._over, self._leftmost)
+
+    def pass_over(self, texts: pl.Series, rows: pl.Series, *, connected: bool) -> None:
+        """Walk through a list for each of `rows`, from the right; in that of who `connected` a name may stand first."""
+        lists = texts[rows].str.split(",")
+        named = pl.repeat(value=connected, n=len(rows), dtype=pl.Boolean, eager=True)
+        for hop in range(_MOST_HOPS):
+            inside = lists.list.len() > hop
+            lists, rows, named = lists.filter(inside), rows.filter(inside), named.filter(inside)
+            if not len(rows):
+                return
+            entries = self._entries(lists.list.get(-1 - hop))
+            empty = entries == ""
+            known = self._chains.known_of(entries.set(empty, None))
+            address, trusted = known["address"], known["trusted"]
+            nowhere = ~empty & address.is_null()
+            name = nowhere & named & ~entries.str.to_lowercase().is_in([*_NOBODY])
+            client = address.zip_with(~name, entries).zip_with(~nowhere | name, self._leftmost[rows])
+            over = nowhere | ~trusted.fill_null(value=True)
+            ended = over.arg_true()
+            self._found.scatter(rows[ended], client[ended])
+            self._over.scatter(rows[ended], True)  # noqa: FBT003
+            on = (~empty & ~over).arg_true()
+            self._leftmost.scatter(rows[on], address[on])
+            lists, rows, named = lists.filter(~over), rows.filter(~over), (named & empty).filter(~over)
+        more = rows.filter(lists.list.len() > _MOST_HOPS)
+        self.long.scatter(more, True)  # noqa: FBT003
+
+    def _entries(self, texts: pl.Series) -> pl.Series:
+        named = texts.str.contains("=", literal=True)
+        if named.any():
+            texts = pl.select(pl.coalesce(texts.set(~named, None).str.extract(_FOR), texts)).to_series()
+        return texts.str.strip_chars(_AROUND)
 
 
 def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:

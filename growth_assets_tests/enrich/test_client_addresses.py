@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from random import Random
 
 import polars as pl
 import pytest
@@ -213,6 +214,46 @@ LIST = st.lists(ENTRY, max_size=5).map(", ".join)
 @given(st.lists(st.tuples(st.none() | LIST, st.none() | LIST), min_size=1, max_size=8))
 def test_every_chain_has_the_client_that_plain_python_finds(pairs):
     assert clients(pairs) == [plain_client(*pair) for pair in pairs]
+
+
+OF_CDN = ("2400:cb00::/32", "2a06:98c0::/29", "2001:db8:5::/48", "2001:db8:6:7::8/128", "198.51.100.0/24")
+
+
+def random_address(random):
+    kind = random.randrange(6)
+    if kind < 2:
+        return random.choice(["10.0.0.1", "198.51.100.7", f"{random.randrange(1, 255)}.7.{random.randrange(3)}.9"])
+    if kind == 2:
+        return random.choice(["::1", "fd00::2", "2001:db8:5::1", "2001:db8:6:7::8", "2001:db8:6:7::9", "::", "2001::"])
+    groups = [random.choice([0, 0, 1, 0xCB00, 0x98C7, 0xDB8, random.getrandbits(16)]) for _ in range(7)]
+    groups.insert(0, random.choice([0x2001, 0x2400, 0x2A06, 0]))
+    address = ipaddress.IPv6Address(int("".join(f"{group:04x}" for group in groups), 16))
+    return random.choice([str(address), str(address), address.exploded, address.exploded.upper()])
+
+
+def test_thousands_of_chains_at_once_have_the_clients_that_plain_python_finds():
+    random = Random(4)
+
+    def some(most):
+        entries = [
+            random.choice(["{}", "{}", "{}", "[{}]", "[{}]:443", "for={}", '"{}"', "{}%eth0"]).format(
+                random_address(random)
+            )
+            for _ in range(random.randint(0, most))
+        ]
+        if random.random() < 0.1:
+            entries.insert(
+                random.randint(0, len(entries)), random.choice(["", "-", "unknown", "x", "1.2.3.x", "é", "0001:"])
+            )
+        return random.choice([", ", ","]).join(entries)
+
+    pairs = [(some(1), some(random.choice([1, 1, 3, 20]))) for _ in range(6_000)]
+    pairs += [("10.0.0.1", ",".join(["198.51.100.1"] * 40)), ("10.0.0.1", ",".join(["8.8.8.8", *["10.0.0.2"] * 40]))]
+    pairs += [
+        (f"10.0.0.{number}", f"{address}, ::1") for number, address in enumerate(["2a06:98c7::1", "2a06:98c8::1"])
+    ] * 99
+    trusted = (*TRUSTED, *OF_CDN)
+    assert clients(pairs, trusted) == [plain_client(*pair, trusted) for pair in pairs]
 
 
 @settings(max_examples=100, deadline=None)
