@@ -170,6 +170,7 @@ def replay(data: Data = None) -> None:
 def _under_way(work: Callable[[Progressed, Progressed], Done]) -> Done:
     """Do the work of a build under its bars; end the process where it fails as a whole."""
     from growth_assets.ingest.ledger import LedgerError
+    from growth_assets.orchestration.instance import InstanceError
     from growth_assets.orchestration.run import LandingError, StoppedError
     from growth_assets.warehouse.partitions import WarehouseError
 
@@ -192,7 +193,7 @@ def _under_way(work: Callable[[Progressed, Progressed], Done]) -> Done:
                 "`growth-assets build` goes on with the others.",
                 FAILED,
             )
-        except (LedgerError, WarehouseError, LandingError, OSError) as error:
+        except (LedgerError, WarehouseError, LandingError, InstanceError, OSError) as error:
             _stop(str(error), FAILED)
 
 
@@ -384,10 +385,14 @@ def alerts(
     """List the open incidents and the channels; 3 when a channel did not take the test message."""
     settings = _settings(data)
     from growth_assets.orchestration.alert_command import look_once, send_test, status
+    from growth_assets.orchestration.instance import InstanceError
     from growth_assets.report.screen import printable
 
     if look:
-        out.print(escape(look_once(settings)), soft_wrap=True, highlight=False)
+        try:
+            out.print(escape(look_once(settings)), soft_wrap=True, highlight=False)
+        except InstanceError as error:
+            _stop(str(error), FAILED)
     for line in status(settings):
         out.print(escape(printable(line)), soft_wrap=True, highlight=False)
     if not test:
@@ -438,25 +443,33 @@ def _examine_file(file: Path, data: Path | None) -> None:
 @app.command()
 def ui(
     data: Data = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Dagster asks nobody for a password: leave others to a proxy.")
+    ] = "127.0.0.1",
 ) -> None:
-    """Open Dagster (web server and daemon) on 127.0.0.1 with the folder's persistent instance."""
+    """Open Dagster (web server and daemon) with the folder's persistent instance."""
     settings = _settings(data)
-    from growth_assets.orchestration.instance import prepare_home
+    from growth_assets.orchestration.instance import InstanceError, has_server, open_instance, prepare_home
 
     prepare_home(settings)
+    if has_server(settings):
+        try:
+            open_instance(settings).dispose()
+        except InstanceError as error:
+            _stop(str(error), FAILED)
     with socket.socket() as probe:
         # As the server itself does: a port that was just left is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
-            _stop(f"port {port} of 127.0.0.1 cannot be used: {error.strerror}. Name another one with --port.", WRONG)
+            _stop(f"port {port} of {host} cannot be used: {error.strerror}. Name another one with --port.", WRONG)
     workspace = Path("workspace.yaml")
     ours = workspace.is_file() and "growth_assets.definitions" in workspace.read_text(encoding="utf-8")
     load = ["-w", str(workspace)] if ours else ["-m", "growth_assets.definitions"]
-    command = [sys.executable, "-m", "dagster", "dev", *load, "-h", "127.0.0.1", "-p", str(port)]
-    out.print(f"Dagster opens on http://127.0.0.1:{port} in about half a minute. Ctrl-C stops it.")
+    command = [sys.executable, "-m", "dagster", "dev", *load, "-h", host, "-p", str(port)]
+    out.print(f"Dagster opens on http://{host}:{port} in about half a minute. Ctrl-C stops it.")
     sys.stdout.flush()
     # In place of this process, so that whoever stops it stops Dagster.
     os.execve(command[0], command, site.child_environment(settings))  # noqa: S606 - no shell is wanted

@@ -36,6 +36,7 @@ from growth_assets.orchestration import attempts, recency
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.charts import last_weeks
 from growth_assets.orchestration.event_log import Materialized, together
+from growth_assets.orchestration.instance import keep_connections
 from growth_assets.orchestration.rule_tables import rule_tables
 from growth_assets.orchestration.specs import ROWS, asset_key, asset_spec, check_specs, table_name
 from growth_assets.settings import Settings
@@ -264,6 +265,7 @@ class _Events:
     def __init__(self, context: dg.AssetExecutionContext, charted: str | None) -> None:
         """`charted` is the day that gets a chart: the newest of the run, which the pages show first."""
         self.context, self.charted = context, charted
+        keep_connections(context.instance)
         self.checks = context.selected_asset_check_keys
         self.upstream: dict[str, int | None] = {}
 

@@ -20,7 +20,7 @@ from growth_assets.ingest.files import Unreadable, landing_files
 from growth_assets.ingest.landing import first_bytes
 from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
 from growth_assets.ingest.replay import replayable
-from growth_assets.orchestration.instance import open_instance
+from growth_assets.orchestration.instance import InstanceError, open_instance
 from growth_assets.places import StoreError, is_remote, require_reachable
 from growth_assets.settings import SITE_FILE, Settings
 from growth_assets.sources.detect import HEAD_BYTES, detect
@@ -210,6 +210,8 @@ def _dagster(settings: Settings) -> Finding:
         with open_instance(settings) as instance:
             runs = instance.get_runs_count()
             unfinished = instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    except InstanceError as error:
+        return Finding("dagster", False, str(error))
     except Exception as error:
         return Finding(
             "dagster", False, f"{settings.dagster_home}: {error}",

@@ -29,6 +29,7 @@ from growth_assets.warehouse import durable
 from growth_assets.warehouse.catalogue import query
 from growth_assets.watches import judgement
 from growth_assets_tests.alerts.receivers import PASSWORD, SECRET
+from growth_assets_tests.orchestration.conftest import both_storages
 
 KEY = dg.AssetKey(["metrics", "signup_conversion_rate"])
 TITLE = "metrics.signup_conversion_rate: guardrail"
@@ -77,15 +78,17 @@ class Watched:
 
 
 @pytest.fixture
-def watched(tmp_path, monkeypatch, hook, box) -> Iterator[Watched]:
+def watched(tmp_path, monkeypatch, hook, box, storage) -> Iterator[Watched]:
     (tmp_path / "site.toml").write_text('hostnames = ["www.xx.com"]\n')
     monkeypatch.setenv("GROWTH_ALERT_URLS", f"{hook.url} {box.url}")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
+    storage(tmp_path / "dagster_home")
     settings = load(tmp_path)
     with open_instance(settings) as instance:
         yield Watched(settings, instance)
 
 
+@both_storages
 def test_a_fall_is_told_once_and_so_is_its_end(watched, hook, box):
     watched.judge(day(4), "ok")
     watched.judge(day(3), "breached", reason="3.1 % fell to 1.2 %", rate=0.012)
@@ -201,6 +204,7 @@ def test_a_host_that_is_not_listed_among_many_is_well_when_all_are(watched, hook
     ]  # fmt: skip
 
 
+@both_storages
 def test_late_tables_are_told(watched, hook):
     for before, after in (("UNKNOWN", "PASS"), ("PASS", "WARN"), ("WARN", "FAIL"), ("FAIL", "PASS")):
         watched.instance._report_runless_asset_event(
@@ -213,6 +217,7 @@ def test_late_tables_are_told(watched, hook):
     assert [title.partition(" ")[0] for title in hook.titles] == ["[WARN]", "[now", "[recovered]"]
 
 
+@both_storages
 def test_failed_runs_are_told(watched, hook):
     @dg.op
     def work(context) -> None:
@@ -292,6 +297,7 @@ def test_history_is_one_summary_a_run(watched, hook):
     assert reader.newest > 0
 
 
+@both_storages
 def test_a_restart_and_a_lost_memory_tell_nothing_twice(watched, hook):
     for back, state in ((6, "breached"), (5, "breached"), (4, "ok"), (3, "breached"), (2, "breached")):
         watched.judge(day(back), state)

@@ -6,11 +6,13 @@ import pytest
 from growth_assets.orchestration.builders import TAG, builder, end_dead_runs
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.settings import load
+from growth_assets_tests.orchestration.conftest import both_storages
 
 
 @pytest.fixture
-def opened(tmp_path, monkeypatch):
+def opened(tmp_path, monkeypatch, storage):
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    storage(tmp_path / "home")
     (tmp_path / "site.toml").write_text('hostnames = ["www.xx.com"]\n')
     settings = load(tmp_path)
     with open_instance(settings) as instance:
@@ -39,6 +41,7 @@ def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
     return run.status
 
 
+@both_storages
 def test_a_dead_build_s_run_is_ended_by_the_next_build(opened):
     settings, instance = opened
     dead = started(instance, {TAG: "0123"})

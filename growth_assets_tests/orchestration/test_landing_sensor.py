@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraph
 from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster_shared.utils.warnings import BetaWarning
 
 from growth_assets.engines.local import Day
 from growth_assets.ingest.landing import land
@@ -25,6 +27,7 @@ from growth_assets.orchestration.builders import builder
 from growth_assets.orchestration.daily import daily_keys, receiving
 from growth_assets.orchestration.graph import daily_partitions, definitions
 from growth_assets.orchestration.instance import open_instance
+from growth_assets.orchestration.jobs import MORNING
 from growth_assets.orchestration.landing import LANDING_KEYS
 from growth_assets.orchestration.landing_sensor import NAME
 from growth_assets.orchestration.specs import asset_key, table_name
@@ -32,6 +35,7 @@ from growth_assets.orchestration.stale_days import Watch
 from growth_assets.settings import Settings, load
 from growth_assets.tables import DAILY
 from growth_assets.warehouse.partitions import Warehouse
+from growth_assets_tests.orchestration.conftest import both_storages
 
 START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -170,8 +174,9 @@ def home(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def site(tmp_path, home, monkeypatch):
+def site(tmp_path, home, monkeypatch, storage):
     monkeypatch.setenv("DAGSTER_HOME", str(shutil.copytree(home, tmp_path / "home")))
+    storage(tmp_path / "home")
     (tmp_path / "landing").mkdir()
     (tmp_path / "site.toml").write_text('hostnames = ["www.xx.com"]\n')
     settings = load(tmp_path)
@@ -301,6 +306,7 @@ def test_nothing_is_asked_for_while_the_command_line_builds(site):
     assert site.tick().landing == 1
 
 
+@both_storages
 def test_a_refused_day_is_asked_for_once_for_each_change_of_its_events_or_settings(site):
     good, bad = "2026-03-01", "2026-03-02"
     site.drop("a.ndjson", event(good), *(event(bad, second, "hack") for second in range(5)))
@@ -427,6 +433,61 @@ def test_days_that_were_up_to_date_are_looked_at_again_in_turn_and_not_all_at_ea
         assert site.tick().says == "nothing new in landing; 5 days up to date"
     assert len(looked) == 5 * 2
     assert set(looked) == set(days("2026-03-01", 5))
+
+
+def test_after_a_week_switched_off_it_catches_up_and_builds_each_day_once(site):
+    for ds in days("2026-03-01", 2):
+        site.drop(f"{ds}.ndjson", event(ds))
+        assert [asked.days for asked in site.settle()] == [[], [f"{ds}..{ds}"]]
+    week = days("2026-03-03", 7)
+    for ds in week:
+        site.drop(f"{ds}.ndjson", event(ds))
+    site.drop("late.ndjson", event("2026-03-01", second=1))
+    landing, built, restated = site.settle()
+    assert (landing.landing, landing.days) == (1, [])
+    assert built.days == ["2026-03-01..2026-03-01", f"{week[0]}..{week[-1]}"]
+    # Of the day a week after the late one the guardrails, which are compared with it, and nothing else.
+    (request,) = restated.requests
+    assert (request.tags[START], request.tags[END]) == ("2026-03-08", "2026-03-08")
+    assert set(request.asset_selection or ()) == set(GUARDRAIL_KEYS)
+    assert site.counted == {"2026-03-01": 2, "2026-03-02": 1} | dict.fromkeys(week, 1)
+    warehouse = Warehouse.of(site.settings)
+    for table in DAILY:
+        assert warehouse.days(table) == [*days("2026-03-01", 2), *week], table.name
+
+
+def test_the_morning_schedule_does_the_same_where_the_sensor_is_off(site):
+    def morning() -> list[dg.RunRequest]:
+        context = dg.build_schedule_context(instance=site.instance, repository_def=site.defs.get_repository_def())
+        return list(site.defs.resolve_schedule_def(MORNING).evaluate_tick(context).run_requests or [])
+
+    site.drop("a.ndjson", *map(event, days("2026-03-01", 3)))
+    (landing,) = morning()
+    assert set(landing.asset_selection or ()) == set(LANDING_KEYS)
+    site.done(landing)
+    (built,) = morning()
+    assert set(built.asset_selection or ()) == set(daily_keys())
+    assert (built.tags[START], built.tags[END]) == ("2026-03-01", "2026-03-03")
+    # The sensor, if it is on as well, waits for what the schedule asked for, and the other way round.
+    run = site.leave(built, dg.DagsterRunStatus.QUEUED)
+    assert not site.tick().requests
+    assert not morning()
+    site.instance.report_run_failed(run)
+    site.done(built)
+    assert not site.tick().requests
+    assert not morning()
+
+
+def test_nothing_but_the_sensor_asks_for_builds_by_itself(site):
+    site.drop("a.ndjson", *map(event, days("2026-03-01", 3)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BetaWarning)  # of what Dagster's own function calls
+        asked = dg.evaluate_automation_conditions(site.defs, instance=site.instance)
+    assert asked.total_requested == 0
+    graph = site.defs.resolve_asset_graph()
+    assert [key for key in graph.get_all_asset_keys() if graph.get(key).automation_condition] == []
+    (schedule,) = site.defs.schedules or ()
+    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
 
 
 def test_guardrails_of_later_days_are_asked_for_when_the_late_day_is_built(site):

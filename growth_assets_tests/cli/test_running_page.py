@@ -1,0 +1,71 @@
+"""The statements of docs/running.md, run as they stand there: upgrade, backup, loss, restore."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from growth_assets.settings import load
+from growth_assets_tests.conftest import REPOSITORY
+
+PAGE = (REPOSITORY / "docs" / "running.md").read_text(encoding="utf-8")
+
+
+def statements(name: str) -> str:
+    """The block of the page under this name."""
+    (block,) = re.findall(rf"<!-- {re.escape(name)} -->\n((?:    .+\n)+)", PAGE)
+    return "set -euo pipefail\n" + block
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All files but locks, by path."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.endswith(".lock")
+    }
+
+
+def shell(name: str, data: Path, **variables: str) -> str:
+    commands = Path(sys.executable).parent  # growth-assets and dagster, as activated
+    environment = {**os.environ, "PATH": f"{commands}:{os.environ['PATH']}", "GROWTH_DATA": str(data), **variables}
+    ran = subprocess.run(
+        ["bash", "-c", statements(name)], env=environment, cwd=data.parent, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+@pytest.mark.slow
+def test_what_was_lost_is_restored_to_the_byte_and_nothing_is_built_again(small_world, tmp_path):
+    data = shutil.copytree(small_world.folder, tmp_path / "site")
+    before = content(data)
+    backup = str(tmp_path / "backup.tar.gz")
+    shell("backup", data, BACKUP=backup)
+    # Some is gone, some is damaged, and some is new.
+    partition = next((data / "warehouse" / "core" / "fct_website_events").rglob("*.parquet"))
+    partition.write_bytes(partition.read_bytes()[:100])
+    shutil.rmtree(data / "warehouse" / "landing")
+    assert content(data) != before
+    shutil.rmtree(data)
+    said = shell("restore", data, BACKUP=backup)
+    assert content(data) == before
+    assert "wrong" not in said
+    said = shell("upgrade", data)
+    assert "Landed 0 files" in said
+    assert "Every day is up to date." in said
+    tables = {name: held for name, held in content(data).items() if name.endswith(".parquet")}
+    assert tables == {name: held for name, held in before.items() if name.endswith(".parquet")}
+    assert load(data).data == data
+
+
+def test_the_page_names_what_is_there():
+    for path in re.findall(r"`(deploy/[^`]*|CHANGELOG\.md)`", PAGE):
+        assert (REPOSITORY / path).exists(), path
+    assert "docs/running.md" in (REPOSITORY / "README.md").read_text(encoding="utf-8")
