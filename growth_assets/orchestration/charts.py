@@ -27,6 +27,7 @@ def last_weeks(instance: dg.DagsterInstance, table: Table, ds: str, metadata: Ma
     day = dt.date.fromisoformat(ds)
     days = [(day - dt.timedelta(days=back)).isoformat() for back in range(DAYS - 1, -1, -1)]
     logged = {**_logged(instance, table, days[:-1]), ds: metadata}
+    days = [each for each in days if each >= min(logged)]
     measure = next((name for name, value in metadata.items() if name not in _ABOUT and _is_number(value)), ROWS)
     line = Line(
         "rows" if measure == ROWS else measure,

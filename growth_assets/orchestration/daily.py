@@ -38,7 +38,7 @@ from growth_assets.orchestration.charts import last_weeks
 from growth_assets.orchestration.event_log import Materialized, together
 from growth_assets.orchestration.instance import keep_connections
 from growth_assets.orchestration.rule_tables import rule_tables
-from growth_assets.orchestration.specs import ROWS, asset_key, asset_spec, check_specs, table_name
+from growth_assets.orchestration.specs import BY_DAY, ROWS, asset_key, asset_spec, check_specs, table_name
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.catalogue import CatalogueError, literal
@@ -311,7 +311,9 @@ class _Events:
             if table.history and name == table.history.name:
                 continue  # many days: no one asset has this version
             upstream = asset_key(name)
-            tags[f"{INPUT_DATA_VERSION_TAG_PREFIX}/{upstream.to_user_string()}"] = version
+            tags[f"{INPUT_DATA_VERSION_TAG_PREFIX}/{upstream.to_user_string()}"] = (
+                version if name in BY_NAME else BY_DAY
+            )
             pointer = self._pointer(name, ds, materialized)
             if pointer is not None:
                 tags[f"{INPUT_EVENT_POINTER_TAG_PREFIX}/{upstream.to_user_string()}"] = str(pointer)

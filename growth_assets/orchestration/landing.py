@@ -19,7 +19,7 @@ from growth_assets.ingest.replay import Replayed, replay
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.code_server import reload_definitions
 from growth_assets.orchestration.rule_tables import rule_tables
-from growth_assets.orchestration.specs import SHARED_CHECKS, asset_key, asset_spec
+from growth_assets.orchestration.specs import BY_DAY, SHARED_CHECKS, asset_key, asset_spec
 from growth_assets.raw import rejected_lines
 from growth_assets.settings import Settings
 from growth_assets.warehouse.catalogue import literal
@@ -114,6 +114,7 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
         context.log.info(f"{len(landed.read)} files read, {landed.known} known; touched days: {_days(landed.touched)}")
         yield dg.MaterializeResult(
             key,
+            data_version=dg.DataVersion(BY_DAY),
             metadata=_metadata(landed) | survey.totals() | (_replayed(replayed) if config.replay else {}),
             check_results=[
                 _readable(landed),

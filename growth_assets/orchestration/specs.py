@@ -19,6 +19,10 @@ from growth_assets.warehouse.catalogue import SQL_TYPES
 from growth_assets.warehouse.partitions import Warehouse
 from growth_assets.warehouse.versions import code_version
 
+BY_DAY = "by day"
+"""The data version of what has landed, always: it has no days, so that another one would speak of all of them. What a
+day was built from is in its record, and the landing sensor compares that."""
+
 ROWS = "dagster/partition_row_count"
 """Metadata: the rows of one day."""
 

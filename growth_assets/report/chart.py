@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-STEP, HEIGHT = 9, 62
-"""From day to day, and of the drawing, in its own units; a step of one digit keeps it short."""
+WIDTH, HEIGHT = 247, 62
+"""Of the drawing, in its own units: four weeks have steps of one digit, which keeps it short."""
 
 LONGEST = 999
 """Characters of Markdown that the pages show in place."""
 
-_Height = Callable[[float], int]
+_At = Callable[[int, Mapping[str, float]], tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -60,22 +60,24 @@ def _svg(line: Line, days: Sequence[str]) -> str:
     shown = [each.get(ds, 0.0) for each in (line.values, line.usual, line.low, line.high) for ds in days]
     top = max(*shown, 0.0) or 1.0
 
-    def height(value: float) -> int:
-        return round((HEIGHT - 4) * (1 - max(value, 0.0) / top)) + 2
+    def at(place: int, values: Mapping[str, float]) -> tuple[int, int]:
+        step = (WIDTH - 4) // max(len(days) - 1, 1)
+        return 2 + place * step, round((HEIGHT - 4) * (1 - max(values[days[place]], 0.0) / top)) + 2
 
-    band = _band(days, line.low, line.high, height)
-    usual = _path(days, line.usual, height)
+    band = _band(days, line.low, line.high, at)
+    usual = _path(days, line.usual, at)
     dots = "".join(
-        f"M{2 + place * STEP},{height(line.values[ds])}h0"
+        "M{},{}h0".format(*at(place, line.values))
         for place, ds in enumerate(days)
         if ds in line.bad and ds in line.values
     )
     svg = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {4 + (len(days) - 1) * STEP} {HEIGHT}' width='600' "
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {HEIGHT}' width='360' "
         "fill='none'>"
         + (f"<path d='{band}' fill='lavender'/>" if band else "")
+        + f"<path d='M0,{HEIGHT - 2}H{WIDTH}' stroke='silver'/>"
         + (f"<path d='{usual}' stroke='gray' stroke-dasharray='2'/>" if usual else "")
-        + f"<path d='{_path(days, line.values, height)}' stroke='blue'/>"
+        + f"<path d='{_path(days, line.values, at)}' stroke='blue'/>"
         + (f"<path d='{dots}' stroke='red' stroke-width='4' stroke-linecap='round'/>" if dots else "")
         + "</svg>"
     )
@@ -83,29 +85,29 @@ def _svg(line: Line, days: Sequence[str]) -> str:
     return svg.replace(" ", "%20")
 
 
-def _path(days: Sequence[str], values: Mapping[str, float], height: _Height) -> str:
+def _path(days: Sequence[str], values: Mapping[str, float], at: _At) -> str:
     """Through all days that have a value; a day between two gaps is a short stroke."""
-    path, at = "", (0, 0)
-    for runs in _runs(days, values):
-        for number, place in enumerate(runs):
-            to = (2 + place * STEP, height(values[days[place]]))
-            if number == 0:
-                path += f"M{to[0]},{to[1]}" + ("h1" if len(runs) == 1 else "l")
-            else:
-                path += _pair(to[0] - at[0], to[1] - at[1], first=number == 1)
-            at = to
-    return path
+    return "".join(
+        _through([at(place, values) for place in run]) + ("h3" if len(run) == 1 else "") for run in _runs(days, values)
+    )
 
 
-def _band(days: Sequence[str], low: Mapping[str, float], high: Mapping[str, float], height: _Height) -> str:
-    path = ""
-    for run in _runs(days, {ds: value for ds, value in low.items() if ds in high}):
-        outline = [(place, high) for place in run] + [(place, low) for place in reversed(run)]
-        points = [(2 + place * STEP, height(values[days[place]])) for place, values in outline]
-        path += f"M{points[0][0]},{points[0][1]}l"
-        for number, (before, to) in enumerate(pairwise(points)):
-            path += _pair(to[0] - before[0], to[1] - before[1], first=number == 0)
-        path += "z"
+def _band(days: Sequence[str], low: Mapping[str, float], high: Mapping[str, float], at: _At) -> str:
+    """Around the days that have both ends: there along the one, back along the other."""
+    runs = _runs(days, {ds: value for ds, value in low.items() if ds in high})
+    return "".join(
+        _through([*(at(place, high) for place in run), *(at(place, low) for place in reversed(run))]) + "z"
+        for run in runs
+    )
+
+
+def _through(points: Sequence[tuple[int, int]]) -> str:
+    """A line through points, the first as it is and the others as steps."""
+    path = "M{},{}".format(*points[0])
+    for number, (before, to) in enumerate(pairwise(points)):
+        x, y = to[0] - before[0], to[1] - before[1]
+        # A minus parts two numbers as well as a comma does.
+        path += ("l" if number == 0 else "" if x < 0 else ",") + f"{x}" + (f"{y}" if y < 0 else f",{y}")
     return path
 
 
@@ -120,12 +122,6 @@ def _runs(days: Sequence[str], values: Mapping[str, float]) -> list[list[int]]:
         else:
             runs.append([place])
     return runs
-
-
-def _pair(across: int, down: int, *, first: bool) -> str:
-    """Two numbers of a path; a minus parts them from what stands before as well as a comma does."""
-    x = f"{across}" if first or across < 0 else f",{across}"
-    return x + (f"{down}" if down < 0 else f",{down}")
 
 
 def _number(value: float) -> str:

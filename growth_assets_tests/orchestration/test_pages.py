@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -14,6 +14,8 @@ from xml.etree import ElementTree
 import dagster as dg
 import duckdb
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver
+from dagster._core.loader import LoadingContextForTest
 
 from growth_assets.orchestration.charts import DAYS, NAME
 from growth_assets.orchestration.graph import definitions
@@ -21,10 +23,12 @@ from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.jobs import MORNING
 from growth_assets.orchestration.run import build
 from growth_assets.orchestration.specs import asset_key
-from growth_assets.report.chart import HEIGHT, LONGEST, STEP, Line, chart
+from growth_assets.report.chart import HEIGHT, LONGEST, WIDTH, Line, chart
 from growth_assets.settings import Settings, load
 from growth_assets.tables import DAILY, TABLES
 from growth_assets.warehouse.catalogue import query
+from growth_assets.warehouse.versions import code_version
+from growth_assets_tests.tables.days import site
 
 FIRST = dt.date(2026, 3, 1)
 SIX_DAYS = [(FIRST + dt.timedelta(days=back)).isoformat() for back in range(6)]
@@ -152,6 +156,30 @@ def test_the_schedule_asks_for_nothing_that_the_sensor_would_not(built):
     assert "1 days left alone" in data.skip_message
 
 
+def outdated(settings: Settings, instance: dg.DagsterInstance) -> dict[str, list[str]]:
+    """Tables whose first day is not up to date by Dagster's own judgement, with the reasons that its pages give."""
+    graph = definitions(settings).resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+    causes = {table.name: resolver.get_stale_causes(asset_key(table.name), SIX_DAYS[0]) for table in DAILY}
+    return {name: [cause.reason for cause in each] for name, each in causes.items() if each}
+
+
+def test_a_changed_setting_marks_the_days_that_it_would_change_and_another_landing_none(built):
+    settings = built.settings
+    build(settings)  # reads nothing new, and is a landing all the same
+    with open_instance(settings) as instance:
+        assert outdated(settings, instance) == {}
+        changed = settings.model_copy(update={"hit_actions": ("page_view", "login")})
+        counting_hits = {table.name for table in DAILY if "hit_actions" in table.settings_used}
+        assert counting_hits
+        assert outdated(changed, instance) == {name: ["has a new code version"] for name in counting_hits}
+
+
+@pytest.mark.parametrize("table", DAILY, ids=lambda table: table.name)
+def test_a_changed_function_is_another_code_version(table):
+    assert code_version(replace(table, version="of another function"), site()) != code_version(table, site())
+
+
 # Charts.
 
 
@@ -185,16 +213,17 @@ def test_a_chart_of_four_wild_weeks_is_short_and_inside_its_box():
     away = {ds: 1.0 - value for ds, value in zigzag.items()}
     text = chart(Line("metrics.signup_conversion_rate", zigzag, away, zigzag, away, days), days)
     assert len(text) <= LONGEST
-    usual, line, dots = (path.attrib["d"] for path in drawn(text).iter("{http://www.w3.org/2000/svg}path"))
+    _, usual, line, dots = (path.attrib["d"] for path in drawn(text).iter("{http://www.w3.org/2000/svg}path"))
     for path, many in ((usual, DAYS), (line, DAYS), (dots, 5)):
         assert len(points(path)) >= many
-        assert all(0 <= x <= DAYS * STEP and 0 <= y <= HEIGHT for x, y in points(path))
+        assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points(path))
 
 
 def test_a_chart_goes_through_its_values_and_leaves_gaps():
     days = days_of(5)
     text = chart(Line("m", {days[0]: 10.0, days[1]: 0.0, days[3]: 5.0}), days)
-    (path,) = (each.attrib["d"] for each in drawn(text).iter("{http://www.w3.org/2000/svg}path"))
+    axis, path = (each.attrib["d"] for each in drawn(text).iter("{http://www.w3.org/2000/svg}path"))
+    assert axis == f"M0,{HEIGHT - 2}H{WIDTH}"
     assert [y for _, y in points(path)] == [2, HEIGHT - 2, HEIGHT // 2]
     assert "**m 5** on 2026-03-04; lowest 0 on 2026-03-02, highest 10 on 2026-03-01." in text
     assert chart(Line("m", {}), days) == ""
@@ -207,7 +236,7 @@ def test_a_usual_week_is_drawn_with_its_interval_and_its_bad_day():
     text = chart(Line("metrics.signup_conversion_rate", rate, *near, [days[-1]]), days)
     assert len(text) <= LONGEST
     svg = drawn(text)
-    assert [each.attrib.get("fill") for each in svg] == ["lavender", None, None, None]
+    assert [each.attrib.get("fill") for each in svg] == ["lavender", None, None, None, None]
 
 
 @pytest.mark.parametrize("name", ["](javascript:alert(1))", "<script>alert(1)</script>", "`|\n# x", '"onload="x'])

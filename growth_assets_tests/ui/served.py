@@ -39,19 +39,28 @@ class Server:
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return json.load(answer)["data"]
 
-    def newest_run(self) -> dict[str, Any]:
-        query = "{runsOrError(limit: 1) {... on Runs {results {id status tags {key value}}}}}"
-        return self.ask(query)["runsOrError"]["results"][0]
-
-    def finished_run(self, after: str) -> dict[str, Any]:
-        """The run that follows run `after`, when it has ended."""
+    def newest_backfill(self) -> str:
+        """The id of the backfill that was asked for last, when there is one."""
+        query = "{partitionBackfillsOrError(limit: 1) {... on PartitionBackfills {results {id}}}}"
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            run = self.newest_run()
-            if run["id"] != after and run["status"] in {"SUCCESS", "FAILURE", "CANCELED"}:
-                return run
+            found = self.ask(query)["partitionBackfillsOrError"]["results"]
+            if found:
+                return str(found[0]["id"])
+            time.sleep(0.5)
+        raise TimeoutError("no backfill was asked for")
+
+    def finished_backfill(self, name: str) -> tuple[str, int]:
+        """How a backfill ended, when it has, and how many runs it was."""
+        asked = "... on PartitionBackfill {status runs(limit: 100) {id}}"
+        query = f'{{partitionBackfillOrError(backfillId: "{name}") {{{asked}}}}}'
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            found = self.ask(query)["partitionBackfillOrError"]
+            if found["status"] not in {"REQUESTED", "CANCELING", "FAILING"}:
+                return str(found["status"]), len(found["runs"])
             time.sleep(1)
-        raise TimeoutError(f"no run after {after} ended; the newest is {self.newest_run()}")
+        raise TimeoutError(f"backfill {name} did not end")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a person sees and does in Dagster's pages: the graph, partitions, plots, checks, and a day materialized.
+"""What a person sees and does in Dagster's pages: the graph, partitions, plots, checks, an alert and a backfill.
 
 Everything is read from the page itself; GraphQL is only asked whether a run that a click began has ended.
 `pytest growth_assets_tests/ui --screenshots docs/images --basetemp /tmp/growth` keeps the pictures of the README.
@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from growth_assets.tables import BY_NAME, DAILY, TABLES
+from growth_assets.warehouse.catalogue import query
 from growth_assets.warehouse.partitions import Warehouse
 
 expect.set_options(timeout=60_000)  # two busy cores
@@ -18,6 +19,7 @@ expect.set_options(timeout=60_000)  # two busy cores
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("ui")]
 
 FCT = "core.fct_website_events"
+RATE = "metrics.signup_conversion_rate"
 RULE = "dim_action_type_enumerated"
 GROUPS = ("landing", "raw", "core", "metrics")
 
@@ -54,9 +56,22 @@ def test_graph_shows_every_table_in_its_group(page, picture, world):
     picture("graph")
 
 
+def test_an_asset_says_what_it_is_whose_and_how_it_went(page, picture, world):
+    page.goto(asset_url(RATE))
+    chart = page.get_by_role("img", name="signup_conversion_rate")
+    expect(chart).to_be_visible()
+    assert chart.evaluate("each => each.complete && each.naturalWidth") == 360
+    expect(page.get_by_text(f"on {world.newer[-1]}; lowest")).to_be_visible()
+    expect(page.get_by_text("growth", exact=True).first).to_be_visible()
+    expect(page.get_by_text("From dim_action_type, is_bot of core.fct_website_events").first).to_be_visible()
+    expect(page.get_by_text(re.compile("guardrail_state is")).first).to_be_visible()
+    chart.scroll_into_view_if_needed()
+    picture("asset")
+
+
 def test_partitions_say_which_days_are_published(page, picture, planted):
     open_graph(page)
-    page.get_by_role("button", name="Reload definitions").click()  # older days landed: there are more partitions now
+    page.get_by_role("button", name="Reload definitions").click()
     expect(page.get_by_text("Definitions reloaded")).to_be_visible()
     page.goto(asset_url(FCT, "partitions"))
     days = [*planted.older, *planted.newer]
@@ -115,27 +130,48 @@ def test_checks_are_red_on_the_bad_day_alone(page, picture, planted):
     assert broken == [("hack", planted.bad, RULE)] * 400
 
 
-def test_a_day_is_materialized_by_clicks(page, picture, planted, server):
-    before = server.newest_run()["id"]
-    ds = planted.unbuilt
-    open_graph(page)
+def test_jobs_and_the_schedule_are_named_and_off(page, planted):
+    page.goto("/jobs")
+    for job in ("daily_numbers", "read_new_files"):
+        expect(page.get_by_text(job, exact=True).first).to_be_visible()
+    page.goto("/automation")
+    expect(page.get_by_text("numbers_every_morning", exact=True)).to_be_visible()
+
+
+def test_the_link_of_an_alert_leads_to_what_it_tells(page, planted, server):
+    looked = planted.run("alerts", "--look")
+    assert looked.returncode == 0, looked.stderr
+    alert = query(
+        planted.data / "warehouse" / "growth.duckdb",
+        "SELECT link FROM ops.alerts WHERE table_name = ? AND check_name = ?",
+        [FCT, RULE],
+    )["link"][0]
+    page.goto(server.url + re.sub("^https?://[^/]+", "", alert))
+    expect(page.get_by_text(RULE, exact=True).first).to_be_visible()
+    expect(
+        page.get_by_text(f"{RULE} is one of").or_(page.get_by_text("dim_action_type is one of")).first
+    ).to_be_visible()
+
+
+def test_a_backfill_is_launched_by_clicks_and_seen_done(page, picture, planted, server):
+    days = [planted.unbuilt, planted.older[1]]
+    page.goto("/locations/growth_assets.definitions/jobs/daily_numbers")
     page.get_by_role("button", name="Materialize all").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_placeholder("No matching partitions").fill(ds)
+    dialog.get_by_placeholder("No matching partitions").fill(f"[{days[0]}...{days[1]}]")
     dialog.get_by_text("Partition selection").click()
     dialog.get_by_text("Partition selection").click()
-    expect(dialog.get_by_text("1 partition", exact=True)).to_be_visible()
+    expect(dialog.get_by_text("2 partitions", exact=True)).to_be_visible()
     picture("launch")
-    dialog.get_by_role("button", name="Launch 1 run").click()
-    expect(page.get_by_text("Launched run")).to_be_visible()
-    run = server.finished_run(before)
-    assert run["status"] == "SUCCESS"
-    assert {"key": "dagster/partition", "value": ds} in run["tags"]
+    dialog.get_by_role("button", name="Launch backfill").click()
+    backfill = server.newest_backfill()
+    page.goto(f"/runs/b/{backfill}")
+    # One run for both days.
+    assert server.finished_backfill(backfill) == ("COMPLETED_SUCCESS", 1)
+    expect(page.get_by_text("100% completed").first).to_be_visible()
     warehouse = Warehouse(planted.data / "warehouse")
     for table in DAILY:
-        assert warehouse.path(table, ds).exists(), table.name
+        assert warehouse.path(table, planted.unbuilt).exists(), table.name
     page.goto(asset_url("metrics.purchase_conversion_rate", "partitions"))
     for shown in ("Failed (1)", f"Materialized ({len(planted.good) + 1})", "Missing (0)"):
         expect(page.get_by_text(shown)).to_be_visible()
-    page.goto(f"/runs/{run['id']}")
-    expect(page.get_by_text("Success", exact=True).first).to_be_visible()
