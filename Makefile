@@ -5,13 +5,14 @@ DATA ?= data
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo ui test lint types unit coverage quick clean lock help
+.PHONY: demo ui test lint types unit coverage quick soak clean lock help
 
 help:
 	@echo "make demo   a demo world built through Dagster, and its answers"
 	@echo "make ui     Dagster on the demo, http://127.0.0.1:3000"
 	@echo "make test   everything that is checked: format, lint, types, imports, tests"
 	@echo "make quick  the part of the tests that CI runs on a newer Python"
+	@echo "make soak   200 builds killed at random moments, and Dagster's processes while they build"
 	@echo "make coverage   the tests, and which lines of the package they run"
 	@echo "make lock   resolve both lock files anew"
 	@echo "make clean  remove the demo's data and the virtual environment"
@@ -59,6 +60,11 @@ QUICK := $(addprefix growth_assets_tests/,contracts checks/test_verdicts.py chec
 
 quick: $(INSTALLED)
 	$(BIN)/python -m pytest $(AT_ONCE) -p no:cacheprovider $(QUICK)
+
+# The gate kills a tenth of them.
+soak: $(INSTALLED)
+	$(BIN)/python -m pytest --kills 200 $(PYTEST) growth_assets_tests/faults/test_kill_at_any_moment.py \
+		growth_assets_tests/faults/test_dagster_killed.py
 
 lock: $(INSTALLED)
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \

@@ -40,4 +40,5 @@ def _put_aside(settings: Settings) -> pl.DataFrame:
     days = [ds for ds in warehouse.days(table) if (record := warehouse.record(table, ds)) is None or record.rows]
     if not days:
         return pl.DataFrame(schema={name: quarantined_events.contract(settings).dtypes[name] for name in line})
-    return warehouse.scan_days(table, days).select(line).collect()
+    # One after the other: of years of days no process may hold all files open.
+    return pl.concat([warehouse.scan(table, ds).select(line).collect() for ds in days])

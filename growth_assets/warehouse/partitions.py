@@ -176,7 +176,8 @@ class Warehouse:
             except OSError:  # a file system without links
                 shutil.copyfile(here[0], staged)
         else:
-            frames = [scan(path) for path in here]
+            # By their paths: they stay as they are, and may be more than a process may hold open.
+            frames = [pl.scan_parquet(path, hive_partitioning=False, glob=False) for path in here]
             pl.concat(frames).sink_parquet(
                 staged, compression="zstd", statistics=True, row_group_size=1_000_000, maintain_order=True
             )
@@ -258,9 +259,13 @@ def _record(content: Mapping[str, Any], size: int) -> Record | None:
 
 
 def scan(path: Place) -> pl.LazyFrame:
-    """The rows of a Parquet file. On a store it is fetched whole, so that it is one version of it that is read."""
-    source = io.BytesIO(objects.content(path)) if is_remote(path) else path
-    return pl.scan_parquet(source, hive_partitioning=False, glob=False)
+    """The rows of a Parquet file: of one version of it, also where it is replaced before they are read."""
+    if is_remote(path):
+        return pl.scan_parquet(io.BytesIO(objects.content(path)), hive_partitioning=False, glob=False)
+    # Of a path Polars reads the end first, and opens it anew for the rows: of a file that was replaced in between it
+    # makes wrong rows or a panic. An open file it keeps for itself.
+    with path.open("rb") as file:
+        return pl.scan_parquet(file, hive_partitioning=False, glob=False)
 
 
 def rows_of(path: Place) -> int:

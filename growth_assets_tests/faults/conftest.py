@@ -36,7 +36,7 @@ this line is broken
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=None, help="how many builds are killed at random moments (12)")
+    parser.addoption("--kills", type=int, default=None, help="how many builds are killed at random moments (20)")
 
 
 class Nursery:

@@ -31,6 +31,8 @@ class Server:
     """Web server and daemon, and its GraphQL, to wait for what a click began."""
 
     url: str
+    group: int
+    """The process group of all its processes."""
 
     def ask(self, query: str) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310 - our own server
@@ -76,7 +78,7 @@ def served(data: Path, log: Path, variables: Mapping[str, str] | None = None) ->
             start_new_session=True,
         )  # fmt: skip
     try:
-        server = Server(f"http://127.0.0.1:{port}")
+        server = Server(f"http://127.0.0.1:{port}", process.pid)
         _wait_until_loaded(server, process, log)
         yield server
     finally:

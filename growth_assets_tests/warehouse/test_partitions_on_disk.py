@@ -152,6 +152,14 @@ def test_a_record_never_speaks_of_the_file_before(shop, monkeypatch):
     assert shop.warehouse.record(VISITS_TABLE, DAY) is None
 
 
+def test_a_day_that_is_replaced_before_it_is_read_is_the_old_one(shop):
+    shop.publish(DAY, 3)
+    scanned = shop.warehouse.scan(VISITS_TABLE, DAY)
+    shop.publish(DAY, 4)
+    assert scanned.select(pl.len()).collect().item() == scanned.collect().height == 3
+    assert shop.warehouse.scan(VISITS_TABLE, DAY).collect().height == 4
+
+
 def test_a_day_is_replaced_under_an_open_reader(shop):
     shop.publish(DAY, 3)
     with shop.warehouse.path(VISITS_TABLE, DAY).open("rb") as reader:
