@@ -72,7 +72,8 @@ class Window:
 
 def amounts(column: pl.Series) -> Floats:
     """A column's numbers; what is null or negative counts as nothing."""
-    return np.asarray(np.maximum(column.cast(pl.Float64).fill_null(0).fill_nan(0).to_numpy(), 0), dtype=np.float64)
+    values = column.cast(pl.Float64).to_numpy()
+    return np.where(values > 0, values, 0.0)
 
 
 def grid(names: Sequence[Hashable], columns: Ints, values: Floats, series: Sequence[Hashable]) -> Floats:

@@ -112,6 +112,10 @@ def test_the_events_of_a_day_are_stored_as_one_and_point_at_each_other(settings,
     assert len(stored) == len(DAYS)
     with open_instance(settings) as instance:
         (of_days, _) = (each.run_id for each in instance.get_runs(limit=2))
+        said = [entry.user_message for entry in instance.all_logs(of_days)]
+        assert any(
+            line.startswith(f"{len(DAYS)} of {len(DAYS)} days done, ") and line.endswith(" s left") for line in said
+        )
         records = instance.get_records_for_run(of_days, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
         numbers = {
             (table.name, record.partition_key): record.storage_id
