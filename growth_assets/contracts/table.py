@@ -131,6 +131,8 @@ class Table:
     table, or `core.agg_hostname_events.m_total_events`. None for what counts rows or is the same in each."""
     headline: Callable[[pl.DataFrame], Mapping[str, float | int | str]] = lambda frame: {}  # noqa: ARG005 - most have none
     """The day in a few numbers, by name; plotted over days, the first of them also in a small chart."""
+    read_after: tuple[str, ...] = ()
+    """Columns that the tables made from it read; none is all of them. The others are not held while those are built."""
     partitioned: bool = True
     kind: Literal["raw", "fct", "agg", "metric"] = "raw"
     guardrail: bool = False

@@ -73,6 +73,10 @@ class _Staged:
     verdicts: list[Verdict]
 
 
+MOST_ROWS_HANDED_ON = 1_000_000
+"""Received rows beyond this are read again from the published file."""
+
+
 class Day:
     """The build of one day. Hold `Warehouse.building(ds)` around it."""
 
@@ -198,7 +202,7 @@ class Day:
                 numbers=built.numbers if own else {},
             )  # fmt: skip
             self.warehouse.forget_refused(each.table, self.ds)
-            self.frames[each.table.name] = each.frame
+            self._hand_on(each)
             self.published.add(each.table.name)
             if self.past.looks_at(each.table):
                 self.past.put(each.table, self.ds, each.frame.collect(), record.sha256)
@@ -219,6 +223,15 @@ class Day:
                 f"{failing} failed; what was published before stays", "refused", refused=kept, refused_beside=beside,
             )  # fmt: skip
             beside = kept
+
+    def _hand_on(self, staged: _Staged) -> None:
+        """To the tables that are made from it: what they read of it, as it is, or from its file where that is large."""
+        table = staged.table
+        if table.build is None and not table.built_with and staged.rows > MOST_ROWS_HANDED_ON:
+            # All that was received takes more memory than to read it again, part by part, takes time.
+            self.frames[table.name] = self.warehouse.scan_held(table, self.ds)
+        else:
+            self.frames[table.name] = staged.frame.select(table.read_after) if table.read_after else staged.frame
 
     def _frame(self, name: str) -> pl.LazyFrame:
         if name not in self.frames:

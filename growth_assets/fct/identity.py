@@ -11,11 +11,13 @@ All is found out on the few narrow columns that decide; the wide rows are moved 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 VISITOR = "logged_out_user_id"
 
-ORDER = (VISITOR, "event_timestamp", "file_started_at", "line_number")
+ORDER = ("event_timestamp", VISITOR, "file_started_at", "line_number")
 
 CONTENT = (
     "dim_hostname", "dim_action_type", "received_url", "received_referrer", "received_user_id", "event_id",
@@ -29,22 +31,34 @@ is_bot is among them: no user agent and an empty one are one visitor, but only t
 DAY_MICROSECONDS = 86_400_000_000
 
 
-def identify(events: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+def identify(events: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.DataFrame, int]:
     """Rows without duplicates, event_timestamp unique within a visitor and still within its day.
+
+    Args:
+        events: the good events; it is used up.
+        columns: those that are wanted.
 
     Returns:
         The rows that stay, by time and visitor, and how many were dropped, counted for itself.
     """
     ordered = _in_order(events)
-    repeated = _repeated_ids(ordered) | _repeated_fields(ordered, events)
-    kept = tell_apart(ordered.filter(~repeated)).sort("event_timestamp", VISITOR)
-    return events[kept["position"]].with_columns(kept["event_timestamp"]), int(repeated.sum())
+    repeated = _repeated_ids(ordered, events) | _repeated_fields(ordered, events)
+    dropped = int(repeated.sum())
+    kept = tell_apart(ordered.filter(~repeated) if dropped else ordered)
+    position, moment = kept["position"], kept["event_timestamp"]
+    del ordered, kept, repeated
+    events.drop_in_place("event_timestamp")
+    # Column by column, each as one piece, so that no more than one is there twice.
+    rows = {
+        name: events.drop_in_place(name).rechunk().gather(position) for name in columns if name != "event_timestamp"
+    }
+    return pl.DataFrame([moment if name == "event_timestamp" else rows[name] for name in columns]), dropped
 
 
 def _in_order(events: pl.DataFrame) -> pl.DataFrame:
     """The deciding columns in order, with `position`, the row of `events` they stand for."""
-    columns = (*ORDER, "event_id", "subsecond_clock")
-    narrow = events.select(*columns, pl.int_range(pl.len(), dtype=pl.UInt32).alias("position"))
+    position = pl.int_range(pl.len(), dtype=pl.UInt32).alias("position")
+    narrow = events.select(*ORDER, "subsecond_clock", pl.col("event_id").is_null().alias("no_id"), position)
     ordered = narrow.sort(*ORDER)
     # Only files that begin in the same instant and agree in a line number leave anything to the fields.
     if not ordered.select(_as_before(*ORDER).any()).item():
@@ -58,14 +72,14 @@ def _as_before(*names: str) -> pl.Expr:
     return pl.all_horizontal((pl.col(name) == pl.col(name).shift(1)).fill_null(value=False) for name in names)
 
 
-def _repeated_ids(ordered: pl.DataFrame) -> pl.Series:
+def _repeated_ids(ordered: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
     """True where the visitor's event of this event_id was delivered before."""
     # Ids are compared by hash first: most days repeat few of them or none.
-    suspect = ordered.select(
-        (pl.col("event_id").is_not_null() & pl.col("event_id").hash().is_duplicated()).alias("suspect")
-    ).to_series()
-    repeated = ~ordered.filter(suspect).select(pl.struct(VISITOR, "event_id").is_first_distinct()).to_series()
-    return _scattered(suspect, repeated)
+    ids = events["event_id"]
+    suspect = (ids.is_not_null() & ids.hash().is_duplicated()).gather(ordered["position"])
+    rows = ordered.filter(suspect)
+    rows = rows.select(VISITOR, ids.gather(rows["position"]))
+    return _scattered(suspect, ~rows.select(pl.struct(VISITOR, "event_id").is_first_distinct()).to_series())
 
 
 def _repeated_fields(ordered: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
@@ -75,9 +89,7 @@ def _repeated_fields(ordered: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
     """
     instant = _as_before(VISITOR, "event_timestamp")
     suspect = ordered.select(
-        (
-            pl.col("event_id").is_null() & pl.col("subsecond_clock") & (instant | instant.shift(-1, fill_value=False))
-        ).alias("suspect")
+        (pl.col("no_id") & pl.col("subsecond_clock") & (instant | instant.shift(-1, fill_value=False))).alias("suspect")
     ).to_series()
     rows = events[ordered.filter(suspect)["position"]]
     repeated = ~rows.select(pl.struct(VISITOR, "event_timestamp", *CONTENT).is_first_distinct()).to_series()
@@ -91,7 +103,10 @@ def _scattered(where: pl.Series, values: pl.Series) -> pl.Series:
 
 
 def tell_apart(ordered: pl.DataFrame) -> pl.DataFrame:
-    """Events of one visitor in one instant get a microsecond more each, in order; none leaves its day."""
+    """Events of one visitor in one instant get a microsecond more each, in order; none leaves its day.
+
+    `ordered` is in the order of `ORDER`; the result is by time and visitor.
+    """
     crowded = ordered.filter(_as_before(VISITOR, "event_timestamp")).select(VISITOR).unique()
     if crowded.is_empty():
         return ordered
@@ -104,4 +119,4 @@ def tell_apart(ordered: pl.DataFrame) -> pl.DataFrame:
     last = (time // DAY_MICROSECONDS + 1) * DAY_MICROSECONDS - 1 - (pl.len().over(VISITOR) - 1 - position)
     moved = moved.with_columns(pl.min_horizontal(forward, last).cast(pl.Datetime("us")).alias("event_timestamp"))
     others = ordered.lazy().join(crowded.lazy(), on=VISITOR, how="anti", maintain_order="left").collect()
-    return pl.concat([others, moved])
+    return pl.concat([others, moved]).sort("event_timestamp", VISITOR)

@@ -46,6 +46,9 @@ COLUMNS = columns(
 )  # fmt: skip
 """The specification's nine columns in its order, then further ones."""
 
+ROWS_AT_ONCE = 1_000_000
+"""Rows that are enriched at a time."""
+
 RECEIVED_RULES = (
     RowRule(
         "in_the_future",
@@ -99,26 +102,29 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
 
     Numbers: `received`, `duplicates` and, for each row rule, `quarantined_<rule>`.
     """
-    received = inputs[raw.TABLE.name].collect()
-    events = enrichment.enrich(received, settings)
+    received = inputs[raw.TABLE.name]
     rules = contract(settings)
     broken = Contract(COLUMNS, row_rules=(*RECEIVED_RULES, *rules.row_rules)).first_broken()
-    events = events.with_columns(broken.alias("rule"))
-    good, duplicates = identity.identify(events.filter(pl.col("rule").is_null()))
-    frame = good.select(list(COLUMNS))
-    aside = events["rule"].is_not_null()
-    quarantined = (
-        received.filter(aside)
-        .with_columns(events["rule"].filter(aside))
-        .select("rule", *raw.COLUMNS)
-        .sort("file_started_at", "source_file", "line_number", maintain_order=True)
-    )
+    height = received.select(pl.len()).collect().item()
+    parts, put_aside = [], []
+    # Enrichment looks at no other row, so of what was received no more than a part is in memory.
+    for first in range(0, max(height, 1), ROWS_AT_ONCE):
+        part = received.slice(first, ROWS_AT_ONCE).collect()
+        events = enrichment.enrich(part, settings)
+        rule = events.select(broken.alias("rule")).to_series()
+        good = rule.is_null()
+        put_aside.append(part.filter(~good).with_columns(rule.filter(~good)).select("rule", *raw.COLUMNS))
+        parts.append(events if good.all() else events.filter(good))
+    events = pl.concat(parts)
+    del parts, part
+    frame, duplicates = identity.identify(events, list(COLUMNS))
+    quarantined = pl.concat(put_aside).sort("file_started_at", "source_file", "line_number", maintain_order=True)
     by_rule = dict(quarantined.group_by("rule").len().iter_rows())
     return Built(
         frame=frame,
         beside={"raw.quarantined_events": quarantined},
         numbers={
-            "received": received.height,
+            "received": height,
             "duplicates": duplicates,
             **{f"quarantined_{rule.name}": by_rule.get(rule.name, 0) for rule in (*RECEIVED_RULES, *rules.row_rules)},
         },
@@ -157,5 +163,17 @@ TABLE = Table(
     settings_used=("actions", "action_rules", "hostnames", "salt", "trusted_proxies"),
     files=lambda settings: (settings.country_database or reference.COUNTRY_DATABASE, reference.SOURCES),
     packages=("ua-parser-builtins", "user-agents", "crawler-user-agents", "publicsuffixlist", "mmh3"),
+    read_after=(
+        "logged_out_user_id",
+        "dim_hostname",
+        "dim_country",
+        "dim_device_brand",
+        "dim_action_type",
+        "event_timestamp",
+        "ds",
+        "is_bot",
+        "dim_referrer_domain",
+        "dim_source",
+    ),
     kind="fct",
 )

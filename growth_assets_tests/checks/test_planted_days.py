@@ -14,6 +14,7 @@ import pytest
 
 from growth_assets.checks.verdict import AGREEMENT, CONSERVATION, CONTRACT, check_names
 from growth_assets.contracts.table import Built, Table
+from growth_assets.engines import local
 from growth_assets.engines.local import Day, Outcome, Received
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
@@ -265,6 +266,18 @@ def raw_and_fct(warehouse: Warehouse, ds: str, received: pl.DataFrame) -> dict[s
             lambda _: nullcontext(Received([path], {}, received.height)),
         )
         return {outcome.table.name: outcome for outcome in outcomes}
+
+
+def test_a_day_whose_received_rows_are_read_again_is_the_same_to_the_byte(tmp_path, monkeypatch):
+    day = raw_day([event(ip=f"8.8.8.{number}") for number in range(9)] + [event(hostname="localhost")])
+    held, again = (Warehouse(tmp_path / name / "warehouse") for name in "ab")
+    for warehouse in (held, again):
+        warehouse.root.mkdir(parents=True)
+    published = raw_and_fct(held, DS, day)
+    monkeypatch.setattr(local, "MOST_ROWS_HANDED_ON", 5)
+    assert {name: each.record for name, each in raw_and_fct(again, DS, day).items()} == {
+        name: each.record for name, each in published.items()
+    }
 
 
 @pytest.mark.parametrize(("rule", "bad", "check"), BAD, ids=[rule for rule, *_ in BAD])

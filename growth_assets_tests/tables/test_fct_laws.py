@@ -11,9 +11,11 @@ from collections import Counter
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from growth_assets.fct import website_events
 from growth_assets.tables import BY_NAME
 from growth_assets_tests.tables import plain_fct
 from growth_assets_tests.tables.days import DS, IPHONE, LAST_MICROSECOND, at, build_fct_of, event, raw_day, site
@@ -86,7 +88,11 @@ def test_visitors_are_hashed_with_the_salt():
 def test_the_order_of_arrival_and_the_names_of_files_change_nothing(day, random):
     order = list(range(day.height))
     random.shuffle(order)
-    built, again = build_fct_of(day), build_fct_of(day[order])
+    built = build_fct_of(day)
+    with pytest.MonkeyPatch.context() as patch:
+        # Nor does it change anything how many rows are enriched at a time.
+        patch.setattr(website_events, "ROWS_AT_ONCE", 15)
+        again = build_fct_of(day[order])
     assert again.frame.equals(built.frame)
     assert again.beside[QUARANTINE].equals(built.beside[QUARANTINE])
     assert again.numbers == built.numbers
