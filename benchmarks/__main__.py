@@ -1,4 +1,4 @@
-"""`python -m benchmarks ingest`, `checks`, `year`, `memory` or `alarms`; `--help` tells more."""
+"""`python -m benchmarks ingest`, `day`, `checks`, `year`, `memory` or `alarms`; `--help` tells more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import alarm_tables, alarms, checks, ingest, memory, year
+from benchmarks import alarm_tables, alarms, checks, day, ingest, memory, year
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,6 +33,10 @@ def _parser() -> argparse.ArgumentParser:
     day.add_argument("--events", type=int, default=1_000_000)
     day.add_argument("--worlds", type=Path, help="keep the generated file here; default: it is made for this run")
     day.add_argument("--json", action="store_true", help="all numbers, for a program")
+    steps = commands.add_parser("day", help="where the time and memory of one large day go, from landing to metrics")
+    steps.add_argument("--events", type=int, default=1_000_000)
+    steps.add_argument("--worlds", type=Path, help="keep the generated file here; default: it is made for this run")
+    steps.add_argument("--json", action="store_true", help="all numbers, for a program")
     many = commands.add_parser("year", help="what a build of many days costs, a day's fixed part and Dagster's")
     many.add_argument("--days", type=int, default=365)
     many.add_argument("--events-per-day", type=int, default=20_000)
@@ -67,6 +71,11 @@ def main(arguments: list[str] | None = None) -> None:
         if given.command == "year":
             costly = year.measure(folder, given.days, given.events_per_day)
             print(json.dumps(year.as_json(costly), indent=1) if given.json else year.as_text(costly))
+            return
+        if given.command == "day":
+            steps = day.measure(folder, given.events)
+            numbers = {name: asdict(cost) for name, cost in steps.items()}
+            print(json.dumps(numbers, indent=1) if given.json else day.as_text(steps, given.events))
             return
         if given.command == "checks":
             costs = checks.measure(folder, given.events)

@@ -83,3 +83,16 @@ def test_the_year_benchmark_tells_the_parts_of_a_day(tmp_path):
     assert found.dagster == pytest.approx(0.5)
     assert year.as_json(found)["stock_scaled_not_measured"] == {"seconds": 200, "cpu_seconds": 100}
     assert "multiplied up to 10 days, not measured" in year.as_text(found)
+
+
+def test_the_day_benchmark_tells_each_step(tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "day", "--events", "2000", "--worlds", str(tmp_path), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    assert not done.returncode, done.stderr
+    found = json.loads(done.stdout)
+    made = [name for name in found if name.startswith("core.agg_website_events")]
+    assert made == [f"core.agg_website_events: {part}" for part in ("build", "write", "checks", "publish")]
+    whole = found.pop("whole day")
+    assert whole["cpu_seconds"] >= found["landing"]["cpu_seconds"] + found["all tables"]["cpu_seconds"]
+    assert all(10**7 < each["peak_bytes"] <= whole["peak_bytes"] for each in found.values())
+    assert not list(tmp_path.rglob(".site-*"))
