@@ -94,23 +94,6 @@ def test_partitions_say_which_days_are_published(page, picture, planted):
         assert warehouse.days(table) == there, table.name
 
 
-def test_metadata_is_plotted_over_days(page, picture, planted):
-    page.goto(asset_url("metrics.signup_conversion_rate"))
-    plots = page.get_by_text("Plots", exact=True)
-    plots.click()
-    for metadata in ("m_signups", "m_website_hits", "signup_conversion_rate"):
-        heading = page.get_by_text(metadata, exact=True).last
-        heading.scroll_into_view_if_needed()
-        expect(heading).to_be_visible()
-    charts = page.locator("canvas")
-    expect(charts.nth(2)).to_be_visible()
-    page.wait_for_timeout(1500)
-    ink = "each => each.getContext('2d').getImageData(0, 0, each.width, each.height).data.some(byte => byte > 0)"
-    for chart in charts.all():
-        assert chart.evaluate(ink)
-    picture("plots")
-
-
 def test_checks_are_red_on_the_bad_day_alone(page, picture, planted):
     page.goto(f"{asset_url(FCT, 'checks')}&checkDetail={RULE}")
     for check in BY_NAME[FCT].checks:
@@ -130,10 +113,38 @@ def test_checks_are_red_on_the_bad_day_alone(page, picture, planted):
     assert broken == [("hack", planted.bad, RULE)] * 400
 
 
-def test_jobs_and_the_schedule_are_named_and_off(page, planted):
-    page.goto("/jobs")
-    for job in ("daily_numbers", "read_new_files"):
-        expect(page.get_by_text(job, exact=True).first).to_be_visible()
+def test_a_backfill_is_launched_by_clicks(page, picture, planted, server):
+    days = [planted.unbuilt, planted.older[1]]
+    page.goto("/locations/growth_assets.definitions/jobs/daily_numbers")
+    page.get_by_role("button", name="Materialize all").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_placeholder("No matching partitions").fill(f"[{days[0]}...{days[1]}]")
+    dialog.get_by_text("Partition selection").click()
+    dialog.get_by_text("Partition selection").click()
+    expect(dialog.get_by_text("2 partitions", exact=True)).to_be_visible()
+    picture("launch")
+    dialog.get_by_role("button", name="Launch backfill").click()
+    assert server.newest_backfill()
+
+
+def test_metadata_is_plotted_over_days(page, picture, planted):
+    page.goto(asset_url("metrics.signup_conversion_rate"))
+    plots = page.get_by_text("Plots", exact=True)
+    plots.click()
+    for metadata in ("m_signups", "m_website_hits", "signup_conversion_rate"):
+        heading = page.get_by_text(metadata, exact=True).last
+        heading.scroll_into_view_if_needed()
+        expect(heading).to_be_visible()
+    charts = page.locator("canvas")
+    expect(charts.nth(2)).to_be_visible()
+    page.wait_for_timeout(1500)
+    ink = "each => each.getContext('2d').getImageData(0, 0, each.width, each.height).data.some(byte => byte > 0)"
+    for chart in charts.all():
+        assert chart.evaluate(ink)
+    picture("plots")
+
+
+def test_the_schedule_is_there_under_its_name(page, planted):
     page.goto("/automation")
     expect(page.get_by_text("numbers_every_morning", exact=True)).to_be_visible()
 
@@ -153,17 +164,7 @@ def test_the_link_of_an_alert_leads_to_what_it_tells(page, planted, server):
     ).to_be_visible()
 
 
-def test_a_backfill_is_launched_by_clicks_and_seen_done(page, picture, planted, server):
-    days = [planted.unbuilt, planted.older[1]]
-    page.goto("/locations/growth_assets.definitions/jobs/daily_numbers")
-    page.get_by_role("button", name="Materialize all").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_placeholder("No matching partitions").fill(f"[{days[0]}...{days[1]}]")
-    dialog.get_by_text("Partition selection").click()
-    dialog.get_by_text("Partition selection").click()
-    expect(dialog.get_by_text("2 partitions", exact=True)).to_be_visible()
-    picture("launch")
-    dialog.get_by_role("button", name="Launch backfill").click()
+def test_the_backfill_is_seen_done(page, planted, server):
     backfill = server.newest_backfill()
     page.goto(f"/runs/b/{backfill}")
     # One run for both days.
