@@ -138,10 +138,27 @@ class _Built:
     day: Day
     outcomes: Sequence[Outcome]
     attempt: attempts.Attempts | None
-    error: Exception | None
+    error: BaseException | None
     """Whatever went wrong, unless it was a check."""
     held: ExitStack
     """Close it when all is logged: until then no other process builds the day."""
+
+
+class _Clock:
+    """Says now and then how far a run is."""
+
+    def __init__(self, days: int) -> None:
+        self.days = days
+        self.started = self.last_told = time.monotonic()
+
+    def line(self, done: int) -> str:
+        """How far it is, or "" where that was said just now."""
+        now = time.monotonic()
+        if now - self.last_told < PROGRESS_SECONDS and done < self.days:
+            return ""
+        self.last_told = now
+        rate = done / max(now - self.started, 1e-9)
+        return f"{done} of {self.days} days done, {rate:.1f} days a second, {(self.days - done) / rate:.0f} s left"
 
 
 class _Building:
@@ -166,29 +183,30 @@ class _Building:
         bad: dict[str, str] = {}
         coming = deque(days)
         under_way: deque[tuple[str, Future[_Built]]] = deque()
-        started = last_told = time.monotonic()
+        clock = _Clock(len(days))
         with capture_interrupts(), ThreadPoolExecutor(AT_ONCE) as pool, pl.Config() as polars:
-            while coming or under_way:
-                while coming and len(under_way) < (AHEAD if self._small(coming[0], under_way) else 1):
-                    # A day costs some 700 queries: of few events they take a fourth less time in memory.
-                    polars.set_engine_affinity("in-memory" if self._small(coming[0]) else None)
-                    under_way.append((coming[0], pool.submit(self._build, coming[0])))
-                    coming.popleft()
-                ds, building = under_way.popleft()
-                if why := self._finish(ds, building.result()):
-                    bad[ds] = why
-                done, now = len(days) - len(coming) - len(under_way), time.monotonic()
-                told(ds, done)
-                if now - last_told >= PROGRESS_SECONDS or done == len(days):
-                    last_told = now
-                    rate = done / max(now - started, 1e-9)
-                    left = (len(days) - done) / rate
-                    self.context.log.info(
-                        f"{done} of {len(days)} days done, {rate:.1f} days a second, {left:.0f} s left"
-                    )
-                if check_captured_interrupt():
-                    coming.clear()
-                    under_way = deque(each for each in under_way if not each[1].cancel())
+            try:
+                while coming or under_way:
+                    while coming and len(under_way) < (AHEAD if self._small(coming[0], under_way) else 1):
+                        # A day costs some 700 queries: of few events they take a fourth less time in memory.
+                        polars.set_engine_affinity("in-memory" if self._small(coming[0]) else None)
+                        under_way.append((coming[0], pool.submit(self._build, coming[0])))
+                        coming.popleft()
+                    ds, building = under_way.popleft()
+                    if why := self._finish(ds, building.result()):
+                        bad[ds] = why
+                    del building  # and with it the day's rows, before the next one is begun
+                    done = len(days) - len(coming) - len(under_way)
+                    told(ds, done)
+                    if line := clock.line(done):
+                        self.context.log.info(line)
+                    if check_captured_interrupt():
+                        coming.clear()
+                        under_way = deque(each for each in under_way if not each[1].cancel())
+            finally:
+                for _, building in under_way:
+                    if not building.cancel():
+                        building.result().held.close()
             stopped = pop_captured_interrupt()
         if stopped:
             raise dg.DagsterExecutionInterruptedError
@@ -214,8 +232,9 @@ class _Building:
             held.enter_context(self.warehouse.building(ds))
             attempt = self._begin(ds)
             outcomes.extend(day.build(self.wanted, self.landed))
-        except Exception as error:
-            # Also of a day that ends with an error: what was published of it is published.
+        except BaseException as error:
+            # Also of a day that ends with an error: what was published of it is published. No interrupt comes to a
+            # thread, and a panic of Polars is no Exception.
             return _Built(day, outcomes, attempt, error, held)
         return _Built(day, outcomes, attempt, None, held)
 

@@ -9,6 +9,7 @@ import sqlite3
 from contextlib import suppress
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from growth_assets import settings as site
@@ -18,6 +19,7 @@ from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.specs import asset_key
 from growth_assets.orchestration.stale_days import Watch
 from growth_assets.tables import DAILY
+from growth_assets.warehouse import locks
 from growth_assets.warehouse.partitions import Warehouse
 
 pytestmark = pytest.mark.slow
@@ -93,6 +95,20 @@ def test_a_day_that_was_published_but_not_logged_is_built_again(settings, monkey
         assert run.build(settings).days == [DAYS[1]]
         assert instance.get_materialized_partitions(asset_key(DAILY[-1].name)) == {*DAYS}
     assert Watch(settings).stale(ledger.read(settings.warehouse)).wanted == {}
+
+
+def test_a_panic_of_one_day_holds_up_no_other(settings, monkeypatch):
+    stage = Warehouse.stage
+
+    def panic(self, table, day, frame):
+        if (table.name, day) == ("core.agg_website_events", DAYS[1]):
+            raise pl.exceptions.PanicException("planted")
+        return stage(self, table, day, frame)
+
+    monkeypatch.setattr(Warehouse, "stage", panic)
+    assert run.build(settings).bad_days == {DAYS[1]: "PanicException: planted"}
+    assert published(settings)[DAILY[-1].name] == [DAYS[0], *DAYS[2:]]
+    assert not [path for path in settings.data.rglob("*.lock") if locks.is_held(path)]
 
 
 def test_no_table_stands_on_a_day_that_is_built_beside_it():
