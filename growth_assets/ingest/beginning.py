@@ -64,6 +64,25 @@ def read_alike(sure_below: int, shorter: ReadFiles, longer: ReadFiles, *, other_
     return compared > 0
 
 
+def same_rows(lines: int, one: ReadFiles, other: ReadFiles) -> bool:
+    """True where all rows that are events in both, one at least, are the same but for their times and hosts.
+
+    Both have so many `lines`, and by a digest the same times and hosts: settings make of these what they will.
+    """
+    compared = 0
+    columns = tuple(name for name in RECEIVED if name not in {"event_timestamp", "hostname"})
+    for first in range(1, lines + 1, LINES_AT_ONCE):
+        events = [_lines(first, lines + 1, each.events, columns) for each in (one, other)]
+        both = [
+            mine.join(theirs, on="line_number", how="semi", maintain_order="left")
+            for mine, theirs in (events, events[::-1])
+        ]
+        if not both[0].equals(both[1]):
+            return False
+        compared += both[0].height
+    return compared > 0
+
+
 def same_first_event(one: ReadFiles, other: ReadFiles, *, other_settings: bool) -> bool:
     """True where the first event of `one` is on the same line of the other, and the same there."""
     if not one.events:

@@ -268,10 +268,14 @@ class _Look:
         *,
         growing: bool,
         sound: int | None = None,
+        twin: Entry | None = None,
     ) -> bool:
+        """Read the file into the ledger, in the place of its shorter selves, or of `twin`, which has the same rows."""
         # A header alone begins many files: no row of it could be mistaken for one of theirs.
         counted = [entry for entry in shorter if entry.id in self.current and entry.lines]
         name = min(counted, key=lambda entry: entry.length).source_file if counted else self._free_name(file.name)
+        if twin:
+            name, read_at = twin.source_file, twin.read_at
         staged = staging_folder(self.settings.workplace / "landing")
         moment = dt.datetime.fromisoformat(read_at) if read_at else clock.now()
         latest = clock.latest(moment, self.settings)
@@ -292,7 +296,8 @@ class _Look:
             begun = [entry for entry in _begun_by(found, self.entries.values()) if entry.length]
             if torn or {entry.id for entry in begun} != {entry.id for entry in shorter}:
                 return False
-            replaces = {entry.id for entry in shorter} | {each for entry in shorter for each in entry.replaces}
+            before = [*shorter, *([twin] if twin else [])]
+            replaces = {entry.id for entry in before} | {each for entry in before for each in entry.replaces}
             entry = Entry(
                 fingerprint=found.sha256,
                 length=found.length,
@@ -314,12 +319,17 @@ class _Look:
                 damaged=found.damage is not None,
                 unsure=found.damage is not None and found.sound is None,
                 contradicts=tuple(sorted({each for entry in shorter for each in entry.contradicts})),
+                rows=reading_file.rows,
                 log_format=file.source.log_format,
                 first=base64.b64encode(found.first).decode(),
             )
             entry = dataclasses.replace(entry, replaces=tuple(sorted(replaces - {entry.id})))
             mine = ReadFiles(staged / "segments", staged / "rejected.parquet")
-            longer = self._longer(entry, mine, reading_file.sure_below, file, sound)
+            same = None if twin else self._of_the_same_rows(entry, mine)
+            if same and same.reading != reading and same.fingerprint not in self.decided:
+                # Its settings have changed, or its file is gone: as if this were that file.
+                return self._read(file, reading, shorter, read_at, growing=growing, twin=same)
+            longer = same or self._longer(entry, mine, reading_file.sure_below, file, sound)
             if longer:
                 self._publish_inside(entry, longer)
             else:
@@ -330,6 +340,18 @@ class _Look:
             return True
         finally:
             shutil.rmtree(staged, ignore_errors=True)
+
+    def _of_the_same_rows(self, entry: Entry, mine: ReadFiles) -> Entry | None:
+        """The Parquet file that counts and is this one, packed in another way."""
+        for other in self.current.values():
+            if (
+                entry.rows
+                and (other.rows, other.lines) == (entry.rows, entry.lines)
+                and other.fingerprint != entry.fingerprint
+                and beginning.same_rows(entry.lines, mine, self._read_files(other))
+            ):
+                return other
+        return None
 
     def _sound_selves(self, entry: Entry) -> set[str]:
         """Those in the place of which the entry counts, without unsure ones."""

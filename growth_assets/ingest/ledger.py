@@ -1,8 +1,9 @@
 """The ledger of landed content: what was read, what it held, which days it touches.
 
 One entry a content, known by its fingerprint (SHA-256 of the decompressed bytes), so that a rotated, renamed, copied or
-re-compressed file is the one that is already known. A file that grew begins with the bytes of its shorter self: its
-entry names that one under `replaces`, and from then on only the longer one counts.
+re-compressed file is the one that is already known; of a Parquet file its rows tell that as well. A file that grew
+begins with the bytes of its shorter self: its entry names that one under `replaces`, and from then on only the longer
+one counts.
 
     <warehouse>/landing/files/<id>.json               an entry, written last, so that it speaks of whole files
     <warehouse>/landing/segments/<id>/ds=D.parquet    the events of one content on one day
@@ -90,6 +91,8 @@ class Entry:
     """Those of `replaces` that were unsure and are no beginning of this content: wrong bytes were in them."""
     first: str = ""
     """The first FIRST_BYTES in base64; empty in entries of older versions."""
+    rows: str = ""
+    """Of a Parquet file, a digest of the times and hosts in its rows: the same however they are packed."""
     log_format: str | None = None
     """The layout that the lines were read by, where `format` is that of a layout."""
 

@@ -27,23 +27,27 @@ from growth_assets.sources.json_values import Number, Object, to_text
 from growth_assets.sources.native import KEYS, Row
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.records import Records
+from growth_assets.sources.row_digest import RowDigest
 
 BATCH_ROWS = 150_000
 
 
-def batches(path: Place, context: Context, rows: int = BATCH_ROWS) -> Iterator[Batch]:
+def batches(path: Place, context: Context, rows: int = BATCH_ROWS, digest: RowDigest | None = None) -> Iterator[Batch]:
     """The events of the file, some rows at a time.
+
+    `digest` takes what in the rows settings have a say in: their times and hosts, as they stand in the file.
 
     Raises:
         SourceError: the file is corrupt, has a type that cannot be shown as text, or has the columns of
         neither.
     """
     first = 1
+    digest = digest or RowDigest()
     for frame in _frames(path, rows):
         if "event_time" in frame.columns:
-            yield _batch(frame, context, first)
+            yield _batch(frame, context, first, digest)
         elif ga4.is_event(dict.fromkeys(frame.columns)):
-            yield _exported(frame, context, first)
+            yield _exported(frame, context, first, digest)
         else:
             raise SourceError(
                 f"{path}: this Parquet file has no column event_time, nor event_timestamp and event_name as GA4's "
@@ -86,11 +90,12 @@ def _unique(names: list[str]) -> list[str]:
     return result
 
 
-def _batch(frame: pl.DataFrame, context: Context, first: int) -> Batch:
+def _batch(frame: pl.DataFrame, context: Context, first: int, digest: RowDigest) -> Batch:
     texts = {name: _text(frame[name]) for name in frame.columns if name not in {"event_time", "properties"}}
     texts["event_time"] = _time(frame["event_time"])
     if "properties" in frame.columns:
         texts["properties"] = _properties(frame["properties"])
+    digest.take({name: texts[name] for name in ("event_time", "hostname") if name in texts})
     if "line_number" in texts:
         # Its name is taken below: such files are read row by row.
         events, odd = native.frame_of([]), list(range(frame.height))
@@ -112,12 +117,15 @@ def _batch(frame: pl.DataFrame, context: Context, first: int) -> Batch:
     return native.merged([events, native.frame_of(rows)], rejections)
 
 
-def _exported(frame: pl.DataFrame, context: Context, first: int) -> Batch:
+def _exported(frame: pl.DataFrame, context: Context, first: int, digest: RowDigest) -> Batch:
     """The events of rows of GA4's export."""
     records = Records(ga4.TRACKER, context)
+    texts: list[str] = []
     for number, values in enumerate(frame.iter_rows(named=True), start=first):
         record = _value(values)
-        records.add(number, to_text(record) or "", ga4.TRACKER.leaves(record))
+        texts.append(to_text(record) or "")
+        records.add(number, texts[-1], ga4.TRACKER.leaves(record))
+    digest.take({"record": pl.Series(texts, dtype=pl.String)})
     return records.batch()
 
 

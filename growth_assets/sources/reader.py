@@ -20,6 +20,7 @@ from growth_assets.sources.formats import PARQUET, TEXT_FORMATS
 from growth_assets.sources.lines import BOM, CHUNK_BYTES, Chunk, Tail, Unread, chunks
 from growth_assets.sources.originals import Keeping, waiting
 from growth_assets.sources.reasons import Reason
+from growth_assets.sources.row_digest import RowDigest
 from growth_assets.sources.text import Lines, canonical_encoding, head_text, lines_of
 
 
@@ -52,6 +53,8 @@ class Reading:
         """Bytes of a last line that was left for later, since it may still be written."""
         self.waiting: pl.DataFrame | None = None
         """That line with its bytes, as a rejected one is kept (REJECTED and ORIGINAL)."""
+        self.rows = ""
+        """Of a Parquet file, a digest of the times and hosts in its rows; known after the last batch."""
         self.sure_below = 1
         """Lines with a smaller number are read alike, whatever may follow what the file holds by now."""
 
@@ -108,7 +111,9 @@ class Reading:
             raise SourceError(str(error)) from error
         if decompressed.packed_with(self._path):
             raise SourceError(f"{self._path}: a Parquet file that is compressed as a whole. Unpack it before landing.")
-        yield from parquet.batches(self._path, self._context)
+        digest = RowDigest()
+        yield from parquet.batches(self._path, self._context, digest=digest)
+        self.rows = digest.hexdigest()
 
     def _text(self, text_format: TextFormat, head: bytes, pieces: Iterator[bytes]) -> Iterator[Batch]:
         require_plain_text(head, self._path)

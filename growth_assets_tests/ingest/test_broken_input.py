@@ -255,10 +255,10 @@ def test_parquet_replaced_while_it_is_read_is_read_again(site, meddle, monkeypat
     batches = parquet.batches
     left = [1]
 
-    def replaced(path, *given):
+    def replaced(path, *given, **named):
         if left.pop() if left else 0:
             path.write_bytes(content(7))
-        return batches(path, *given)
+        return batches(path, *given, **named)
 
     monkeypatch.setattr(parquet, "batches", replaced)
     assert not told(site)

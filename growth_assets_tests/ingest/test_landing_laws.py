@@ -7,6 +7,7 @@ import gzip
 import lzma
 import os
 
+import polars as pl
 import pytest
 import zstandard
 
@@ -332,6 +333,72 @@ def test_older_copy_read_with_other_settings_adds_nothing(site, write):
     site.configure(hostnames='["www.xxx.com"]')
     site.land()
     assert [row["hostname"] for row in site.raw()] == ["www.xxx.com"] * 100
+    assert nothing_new(site.land())
+
+
+def parquet_rows(site, name: str, numbers: range, page: str = "page", **options) -> None:
+    frame = pl.DataFrame(
+        {
+            "event_time": [f"{D1}T10:00:{number:02}" for number in numbers],
+            "url": [f"/{page}/{number}" for number in numbers],
+            "ip": ["81.2.69.160"] * len(numbers),
+        }
+    )
+    frame.write_parquet(site.landing / name, **options)
+
+
+def test_a_parquet_file_that_is_packed_anew_adds_nothing(site):
+    site.configure('[[sources]]\nname = "rows"\nutc_offset = "+00:00"')
+    parquet_rows(site, "a.parquet", range(30))
+    site.land()
+    before = site.raw()
+    parquet_rows(site, "b.parquet", range(30), compression="snappy")
+    assert nothing_new(site.land())
+    # In the place of the first, also where that one is gone.
+    (site.landing / "a.parquet").unlink()
+    parquet_rows(site, "b.parquet", range(30), row_group_size=7)
+    landed = site.land()
+    assert nothing_new(landed)
+    assert landed.known == 1
+    assert site.raw() == before
+    # Other rows of the same times, and fewer rows, are others.
+    parquet_rows(site, "c.parquet", range(30), page="blog")
+    parquet_rows(site, "d.parquet", range(1, 30))
+    assert len(site.land().read) == 2
+    assert rows(site) == 30 + 30 + 29
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_parquet_file_that_is_packed_anew_is_read_with_the_settings_of_now(site, names, gone):
+    offset = '[[sources]]\nname = "rows"\nutc_offset = "{}"'.format
+    site.configure(offset("+00:00"))
+    parquet_rows(site, f"{names[0]}.parquet", range(30))
+    site.land()
+    (entry,) = site.ledger.current.values()
+    parquet_rows(site, f"{names[1]}.parquet", range(30), compression="snappy")
+    site.land()
+    if gone:
+        (site.landing / f"{names[0]}.parquet").unlink()
+    site.configure(offset("+01:00"))
+    assert len(site.land().read) == 1
+    assert {row["event_timestamp"].hour for row in site.raw()} == {9}
+    assert rows(site) == 30
+    (again,) = site.ledger.current.values()
+    assert (again.source_file, again.read_at) == (entry.source_file, entry.read_at)
+    assert nothing_new(site.land())
+
+
+def test_the_same_rows_under_two_sources_are_read_once_as_the_first_says(site):
+    site.configure(
+        '[[sources]]\nname = "a"\nfiles = "a*"\nutc_offset = "+01:00"\n'
+        '[[sources]]\nname = "b"\nfiles = "b*"\nutc_offset = "+00:00"'
+    )
+    parquet_rows(site, "b.parquet", range(30), compression="snappy")
+    parquet_rows(site, "a.parquet", range(30))
+    for _ in range(3):
+        site.land()
+        assert ({row["source"] for row in site.raw()}, rows(site)) == ({"a"}, 30)
     assert nothing_new(site.land())
 
 
