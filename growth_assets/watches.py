@@ -66,25 +66,24 @@ def _shape(history: pl.DataFrame, ds: str, settings: Settings) -> Judgement:
     return judgement(shape.judge(per_hour, ds, settings.days_off), "")
 
 
-SHARES: Mapping[str, pl.Expr] = {
-    "unknown country": pl.col("m_unknown_country"),
-    "unknown device brand": pl.col("m_unknown_brand"),
-    "bots": pl.col("m_total_events").filter(pl.col("is_bot")),
+_PEOPLE = ~pl.col("is_bot")
+
+SHARES: Mapping[str, tuple[pl.Expr, pl.Expr]] = {
+    "unknown country": (pl.col("m_unknown_country").filter(_PEOPLE), pl.col("m_total_events").filter(_PEOPLE)),
+    "unknown device brand": (pl.col("m_unknown_brand").filter(_PEOPLE), pl.col("m_total_events").filter(_PEOPLE)),
+    "bots": (pl.col("m_total_events").filter(~_PEOPLE), pl.col("m_total_events")),
 }
-"""Which parts of a day's events are compared with the usual share of all."""
+"""Which parts of a day's events are compared with their usual share of which; a flood of bots moves the bots' alone."""
 
 
 def _shares(history: pl.DataFrame, ds: str, settings: Settings) -> Judgement:
-    per_day = history.group_by("ds").agg(
-        pl.col("m_total_events").sum().alias("m_events"),
-        *(part.sum().cast(pl.Int64).alias(name) for name, part in SHARES.items()),
-    )
-    judged = [
-        shares.judge(per_day.select("ds", "m_events", pl.col(name).alias("m_part")), ds, settings.days_off).select(
-            pl.lit(name).alias("share_of"), pl.all()
+    judged = []
+    for name, (part, whole) in SHARES.items():
+        per_day = history.group_by("ds").agg(
+            whole.sum().cast(pl.Int64).alias("m_events"), part.sum().cast(pl.Int64).alias("m_part")
         )
-        for name in SHARES
-    ]
+        rows = shares.judge(per_day, ds, settings.days_off)
+        judged.append(rows.select(pl.lit(name).alias("share_of"), pl.all()))
     return judgement(pl.concat(judged), "share_of")
 
 
@@ -116,7 +115,7 @@ WATCHES: tuple[Watch, ...] = (
     ),
     Watch(
         agg_website_events.TABLE.name, "usual_shares",
-        "The shares of events of no known country, of no known device brand and of bots are the usual ones",
+        "The shares of people's events of no known country and brand, and of bots among all, are the usual ones",
         EARLIER, _shares,
     ),
     _guardrail(signup_conversion_rate.TABLE.name),

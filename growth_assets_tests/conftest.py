@@ -106,8 +106,12 @@ def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> 
 
 
 @pytest.fixture
-def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     """The server, with the variables for this process too."""
+    from s3fs import S3FileSystem  # noqa: PLC0415 - of few tests
+
     for name, value in s3_server.variables.items():
         monkeypatch.setenv(name, value)
-    return s3_server
+    S3FileSystem.clear_instance_cache()
+    yield s3_server
+    S3FileSystem.clear_instance_cache()

@@ -72,11 +72,11 @@ def summary(ended: Ended, history: Sequence[HistoryDay]) -> Alert:
     for table, check, host, day, _ in sorted(history):
         by_rule.setdefault((table, check, host), []).append(day)
     lines = [
-        f"{table} {check}{f' ({host})' if host else ''}: {len(days)} days, {days[0]} to {days[-1]}"
+        f"{table} {check}{f' ({host})' if host else ''}: {counted(len(days), 'day')} {span(days[0], days[-1])}"
         for (table, check, host), days in by_rule.items()
     ]
     if len(lines) > LISTED:
-        lines = [*lines[:LISTED], f"and {len(lines) - LISTED} more rules"]
+        lines = [*lines[:LISTED], f"and {counted(len(lines) - LISTED, 'more rule')}"]
     days = sorted({day for _, _, _, day, _ in history})
     identity = _digest(sorted(history))
     return Alert(
@@ -84,6 +84,16 @@ def summary(ended: Ended, history: Sequence[HistoryDay]) -> Alert:
         days[0], days[-1], None, ended.order, ended.at, ended.run_id, "\n".join(lines),
         {"bad_days": str(len(days)), "rules": str(len(by_rule))},
     )  # fmt: skip
+
+
+def counted(number: int, what: str) -> str:
+    """One day, two days."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def span(first: str, last: str) -> str:
+    """From a day to a day."""
+    return f"on {first}" if first == last else f"from {first} to {last}"
 
 
 def _digest(content: object) -> str:

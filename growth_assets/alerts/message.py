@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from growth_assets.alerts.alert import TOGETHER, Alert
+from growth_assets.alerts.alert import TOGETHER, Alert, counted, span
 from growth_assets.alerts.incidents import CALM_DAYS
 from growth_assets.alerts.seen import FRESHNESS, MANY_HOSTS, RUN, SINGLY, Level
 from growth_assets.alerts.words import words
@@ -62,7 +62,8 @@ def _title(alert: Alert) -> str:
     if alert.kind == "recovered":
         return f"[recovered] {what}{host}"
     if alert.kind == "history":
-        return f"[history] {alert.numbers['bad_days']} days of the past did not keep their rules"
+        days = counted(int(alert.numbers["bad_days"]), "day")
+        return f"[history] {days} of the past did not keep the rules"
     news = {"worsened": "now ", "reopened": "again "}.get(alert.kind, "")
     return f"[{news}{alert.level.name}] {what}{host}, since {alert.first_bad_day}"
 
@@ -72,7 +73,7 @@ def _text(alert: Alert, link: str) -> str:
     lines: list[str] = []
     if alert.kind == "recovered":
         lines += [
-            f"Over: {_what_passes(alert)}. It did not hold from {alert.first_bad_day} to {alert.last_bad_day}.",
+            f"Over: {_what_passes(alert)}. It did not hold {span(alert.first_bad_day, alert.last_bad_day)}.",
             f"It was: {told.means}",
         ]
     else:
@@ -87,7 +88,7 @@ def _text(alert: Alert, link: str) -> str:
     lines += [f"First bad day: {alert.first_bad_day}", f"Table: {shown(alert.table)}{others}"]
     says = "\n".join(shown(line, LONGEST_TEXT) for line in alert.says[:LONGEST_TEXT].splitlines())
     if alert.kind == "history":
-        lines += [f"From {alert.first_bad_day} to {alert.last_bad_day}:", says]
+        lines += [f"Bad days {span(alert.first_bad_day, alert.last_bad_day)}:", says]
     else:
         lines.append(f"Rule: {alert.check}" + (f", {says}" if says else ""))
     if alert.host:

@@ -16,6 +16,8 @@ from growth_assets.checks.window import AGES, DAYS, LEAST_DAYS, Flags, Floats, W
 _WORTH_A_NAME = 10
 """Events a day from which on a host that goes is looked for under another name."""
 
+_HARDLY = 0.1  # of the usual events; less is hardly there
+
 _ALWAYS = 7  # days, of which nine in ten had events enough that none at all is no chance even where visits are long
 _MANY, _MANY_FOR_LONG = 20, 10  # events a day: where few days are known, and where LEAST_DAYS are
 
@@ -61,22 +63,27 @@ def judge(history: pl.DataFrame, ds: str, days_off: Collection[dt.date]) -> pl.D
             usual.expected[number], int(usual.low[number]), int(usual.high[number]), usual.fading[number],
         )  # fmt: skip
         state, reason = host.verdict()
-        if (other := renamed.get(number)) is not None and state != "ok":
-            reason += f"; {hosts[other]} {'came' if counts[number, DAYS] == 0 else 'went'} with as many: renamed?"
+        if number in renamed and state != "ok":
+            other, became = renamed[number]
+            reason += f"; {hosts[other]} {became} with as many: renamed?"
         numbers = (host.expected, host.low, host.high) if host.enough else (None, None, None)
         for column, value in zip(SCHEMA, (name, host.today, *numbers, state, reason), strict=True):
             found[column].append(value)
     return pl.DataFrame(found, schema=SCHEMA)
 
 
-def _renamed(before: Floats, today: Floats, expected: Floats) -> dict[int, int]:
-    """Hosts that vanished when another appeared with about as many events, and the other way round."""
-    seen = before > 0
-    last = np.where(seen.any(axis=1), DAYS - 1 - np.argmax(seen[:, ::-1], axis=1), -1)
-    first = np.where(seen.any(axis=1), np.argmax(seen, axis=1), DAYS)
-    gone = np.flatnonzero((today == 0) & (expected >= _WORTH_A_NAME))
+def _renamed(before: Floats, today: Floats, expected: Floats) -> dict[int, tuple[int, str]]:
+    """Hosts that vanished when another appeared with about as many events, and the other way round.
+
+    By host the other one, and what became of it. A few events under the new name before, such as a trial's, or under
+    the old one afterwards, are no presence.
+    """
+    there, there_before = before >= _HARDLY * today[:, None], before >= _HARDLY * expected[:, None]
+    last = np.where(there_before.any(axis=1), DAYS - 1 - np.argmax(there_before[:, ::-1], axis=1), -1)
+    first = np.where(there.any(axis=1), np.argmax(there, axis=1), DAYS)
+    gone = np.flatnonzero((today < _HARDLY * expected) & (expected >= _WORTH_A_NAME))
     came = np.flatnonzero(today > 0)
-    pairs: dict[int, int] = {}
+    pairs: dict[int, tuple[int, str]] = {}
     for old in gone:
         alike = [
             new for new in came
@@ -84,7 +91,7 @@ def _renamed(before: Floats, today: Floats, expected: Floats) -> dict[int, int]:
         ]  # fmt: skip
         if alike:
             new = min(alike, key=lambda each: abs(np.log(today[each] / expected[old])))
-            pairs[int(old)], pairs[int(new)] = int(new), int(old)
+            pairs[int(old)], pairs[int(new)] = (int(new), "came"), (int(old), "went")
     return pairs
 
 

@@ -207,7 +207,8 @@ def _of_hosts(
         yield replace(about, level=told, host=host, says=str(each.get("reason") or ""), numbers=_numbers(each))
     if state == "ok":
         unsure = frozenset(host for host, each in by_host.items() if each["state"] != "ok")
-        yield replace(about, level=Level.OK, for_all_hosts=True, but_for=unsure)
+        # Of a host that is not listed nothing more is said: it may be one of many, or have gone.
+        yield replace(about, level=Level.OK, for_all_hosts=True, but_for=unsure, says="no host breaks it")
 
 
 def _level(state: str, severity: Level) -> Level | None:

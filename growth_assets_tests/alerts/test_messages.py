@@ -58,7 +58,7 @@ def test_worse_history_freshness_and_runs_have_words_of_their_own():
         ),
         BASE,
     )
-    assert history.title == "[history] 4 days of the past did not keep their rules"
+    assert history.title == "[history] 4 days of the past did not keep the rules"
     assert "a: 2 days\nb: 3 days" in history.text
     assert history.link == f"{BASE}/runs/run-1"
     assert message(replace(ALERT, check="run", host=""), BASE).link == f"{BASE}/runs/run-1"

@@ -6,7 +6,9 @@ import polars as pl
 import pytest
 
 from growth_assets.checks import shares
-from growth_assets_tests.checks.judged_days import DAY, DS, parts
+from growth_assets.watches import WATCHES
+from growth_assets_tests.checks.judged_days import DAY, DS, before, parts, traffic
+from growth_assets_tests.tables.days import site
 
 
 def judged(history, days_off=()):
@@ -52,3 +54,22 @@ def test_what_cannot_be_told_is_said():
     assert judged(parts(0.1, 0.9), [DAY])["reason"].startswith("a day off: 90.0%")
     nothing = judged(parts(0.1).filter(pl.col("ds") != DS))
     assert (nothing["state"], nothing["reason"], nothing["share"]) == ("cannot_tell", "no events", None)
+
+
+def test_a_flood_of_bots_moves_the_share_of_bots_alone():
+    """Bots without a brand on one day: of people no more is unknown than before."""
+    rows = []
+    for age, n in traffic(2000).items():
+        bots = n // 20 if age else 3 * n
+        rows += [(before(age).isoformat(), False, n, n // 50, n // 5), (before(age).isoformat(), True, bots, 0, bots)]
+    columns = ["ds", "is_bot", "m_total_events", "m_unknown_country", "m_unknown_brand"]
+    history = pl.DataFrame(rows, schema=columns, orient="row")
+    (watch,) = (each for each in WATCHES if each.check == "usual_shares")
+    found = watch.judge(history, DS, site())
+    assert {row["share_of"]: row["state"] for row in found.rows.to_dicts()} == {
+        "bots": "breached", "unknown country": "ok", "unknown device brand": "ok",
+    }  # fmt: skip
+    assert found.reason.startswith("bots: 75.0% of ")
+    people_lost = history.filter((pl.col("ds") != DS) | pl.col("is_bot"))
+    states = watch.judge(people_lost, DS, site()).rows
+    assert states.filter(pl.col("share_of") != "bots")["state"].to_list() == ["cannot_tell"] * 2

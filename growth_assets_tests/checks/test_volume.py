@@ -107,6 +107,16 @@ def test_a_renamed_host_is_told_on_both_names(since):
     assert "renamed" not in rows["www.xx.com"]["reason"]
 
 
+def test_a_renamed_host_is_known_by_a_trial_before_and_a_trickle_afterwards():
+    counts = traffic(300)
+    old, new = counts | {0: 4}, {0: counts[0], 1: 2, 5: 9}
+    rows = judged({"www.xx.com": traffic(5000, seed=9), "old.xx.com": old, "new.xx.com": new})
+    assert rows["old.xx.com"]["state"] == "breached"
+    assert rows["old.xx.com"]["reason"].startswith("4 events, fewer than usual")
+    assert rows["old.xx.com"]["reason"].endswith("new.xx.com came with as many: renamed?")
+    assert rows["new.xx.com"]["reason"].endswith("old.xx.com went with as many: renamed?")
+
+
 def test_a_host_closed_for_two_weeks_is_expected_no_more():
     counts = {age: n for age, n in traffic(300).items() if age > 14}
     row = judged({"www.xx.com": traffic(300), "old.xx.com": counts})["old.xx.com"]

@@ -289,8 +289,8 @@ def test_history_is_one_summary_a_run(watched, hook):
 
     backfill.execute_in_process(instance=watched.instance, tags=tags)
     watched.look()
-    assert hook.titles == ["[history] 5 days of the past did not keep their rules"]
-    assert f"metrics.signup_conversion_rate guardrail: 5 days, {day(40)} to {day(0)}" in hook.got[0]["message"]
+    assert hook.titles == ["[history] 5 days of the past did not keep the rules"]
+    assert f"metrics.signup_conversion_rate guardrail: 5 days from {day(40)} to {day(0)}" in hook.got[0]["message"]
     backfill.execute_in_process(instance=watched.instance, tags=tags)
     watched.look()
     assert len(hook.got) == 1

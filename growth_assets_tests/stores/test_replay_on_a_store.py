@@ -4,7 +4,6 @@ import json
 
 import polars as pl
 import pytest
-import s3fs
 
 from growth_assets import settings as site_settings
 from growth_assets.ingest import ledger
@@ -20,7 +19,6 @@ EVENT = {"hostname": "www.xx.com", "action_type": "page_view", "ip": "8.8.8.8"}
 @pytest.fixture
 def configured(s3, tmp_path):
     """Settings of a site on S3, with more lines of site.toml."""
-    s3fs.S3FileSystem.clear_instance_cache()
     bucket = s3.bucket("replayed")
 
     def configure(more: str = ""):
@@ -29,8 +27,7 @@ def configured(s3, tmp_path):
         )
         return site_settings.load(tmp_path)
 
-    yield configure
-    s3fs.S3FileSystem.clear_instance_cache()
+    return configure
 
 
 def line(time: str, **more) -> bytes:

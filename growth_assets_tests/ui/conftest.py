@@ -3,17 +3,21 @@
 import datetime as dt
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from growth_assets_tests.ui.served import PATIENCE, Server, clean_environment, served
+
+expect.set_options(timeout=60_000)  # two busy cores
 
 BROWSER_ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -106,11 +110,31 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
+    with visited(browser, server) as page:
+        yield page
+
+
+@contextmanager
+def visited(browser: Browser, server: Server) -> Iterator[Page]:
     """A page in a new profile, as at a first visit."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=server.url, timezone_id="UTC")
     context.set_default_timeout(60_000)
     yield context.new_page()
     context.close()
+
+
+def asset_url(table: str, view: str = "overview") -> str:
+    return f"/assets/{table.replace('.', '/')}?view={view}"
+
+
+def choose_day(page: Page, ds: str) -> None:
+    """Click the day in the list of partitions, which holds each name twice: once to measure it."""
+    page.locator(f':text-is("{ds}"):visible').last.click()
+
+
+def verdict(page: Page) -> Locator:
+    """What a check's page says of the day that was chosen."""
+    return page.get_by_text(re.compile("^(Passed|Failed)$")).last
 
 
 @pytest.fixture

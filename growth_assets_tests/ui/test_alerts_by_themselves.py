@@ -1,11 +1,12 @@
 """A signup form breaks while `growth-assets ui` runs: one alert, none for the next bad day, one when it works again.
 
 A demo world whose files arrive day by day. Everything between a file that is dropped and the webhook and the mailbox is
-real: the landing sensor, its runs, the guardrail, the alert sensor, Apprise, HTTP and SMTP.
+real: the landing sensor, its runs, the guardrail, the alert sensor, Apprise, HTTP and SMTP. Dagster's pages show it.
 """
 
 import datetime as dt
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from growth_assets.warehouse.catalogue import query
 from growth_assets_tests.alerts.receivers import PASSWORD, SECRET, Mailbox, Webhook
-from growth_assets_tests.ui.conftest import World
+from growth_assets_tests.ui.conftest import World, asset_url, choose_day, verdict, visited
 from growth_assets_tests.ui.served import PATIENCE, Server, served
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ui")]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("ui")]
 
 HOST = "www.xx.com"
 TABLE = "metrics.signup_conversion_rate"
@@ -144,7 +146,7 @@ def site(tmp_path: Path, hook: Webhook, box: Mailbox) -> Iterator[Site]:
         yield Site(world.data, files[HISTORY:], hook, box, server)
 
 
-def test_a_broken_signup_form_is_told_once_and_so_is_its_end(site: Site, tmp_path: Path):
+def test_a_broken_signup_form_is_told_once_and_so_is_its_end(site: Site, tmp_path: Path, browser: Browser):
     first, second, third = site.days
     broken = [first, second]
     site.rest()
@@ -172,6 +174,19 @@ def test_a_broken_signup_form_is_told_once_and_so_is_its_end(site: Site, tmp_pat
     site.rest()
     assert site.told[1:] == site.mailed[1:] == [f"[recovered] {title}"]
     assert f"It did not hold from {first} to {second}." in site.newest
+
+    with visited(browser, site.server) as page:
+        page.goto(asset_url(TABLE))
+        expect(page.get_by_text("Freshness policy", exact=True)).to_be_visible()
+        expect(page.get_by_text("Passing", exact=True)).to_be_visible()
+        page.goto(f"{asset_url(TABLE, 'checks')}&checkDetail=guardrail")
+        page.get_by_text("Partitions", exact=True).last.click()
+        expect(page.get_by_text(f"Failed ({len(broken)})", exact=True)).to_be_visible()
+        for ds, says in ((first, "Failed"), (second, "Failed"), (third, "Passed")):
+            choose_day(page, ds)
+            expect(verdict(page)).to_have_text(says)
+            if ds in broken:
+                expect(page.get_by_text(re.compile("a fall by more than")).first).to_be_visible()
 
     told = query(
         site.data / "warehouse" / "growth.duckdb",

@@ -13,8 +13,7 @@ from playwright.sync_api import Page, expect
 from growth_assets.tables import BY_NAME, DAILY, TABLES
 from growth_assets.warehouse.catalogue import query
 from growth_assets.warehouse.partitions import Warehouse
-
-expect.set_options(timeout=60_000)  # two busy cores
+from growth_assets_tests.ui.conftest import asset_url, choose_day, verdict
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("ui")]
 
@@ -24,20 +23,11 @@ RULE = "dim_action_type_enumerated"
 GROUPS = ("landing", "raw", "core", "metrics")
 
 
-def asset_url(table: str, view: str = "overview") -> str:
-    return f"/assets/{table.replace('.', '/')}?view={view}"
-
-
 def open_graph(page: Page) -> None:
     page.goto("/asset-groups")
     expect(page.get_by_text("Global asset lineage")).to_be_visible()
     canvas = page.locator("svg").filter(has_text="metrics")
     expect(canvas).to_be_visible()
-
-
-def choose_day(page: Page, ds: str) -> None:
-    """Click the day in the list of partitions, which holds each name twice: once to measure it."""
-    page.locator(f':text-is("{ds}"):visible').last.click()
 
 
 def test_graph_shows_every_table_in_its_group(page, picture, world):
@@ -103,8 +93,7 @@ def test_checks_are_red_on_the_bad_day_alone(page, picture, planted):
         expect(page.get_by_text(shown, exact=True)).to_be_visible()
     for ds in [*planted.good, planted.bad]:
         choose_day(page, ds)
-        verdict = page.get_by_text(re.compile("^(Passed|Failed)$")).last
-        expect(verdict).to_have_text("Failed" if ds == planted.bad else "Passed")
+        expect(verdict(page)).to_have_text("Failed" if ds == planted.bad else "Passed")
     expect(page.get_by_text("quarantined_share")).to_be_visible()
     picture("checks")
     # The statement that the page offers leads to the rows that broke the rule.
