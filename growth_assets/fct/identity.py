@@ -44,6 +44,7 @@ def identify(events: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.DataFrame
     ordered = _in_order(events)
     repeated = _repeated_ids(ordered, events) | _repeated_fields(ordered, events)
     dropped = int(repeated.sum())
+    ordered = ordered.select(VISITOR, "event_timestamp", "position")
     kept = tell_apart(ordered.filter(~repeated) if dropped else ordered)
     position, moment = kept["position"], kept["event_timestamp"]
     del ordered, kept, repeated
@@ -110,7 +111,8 @@ def tell_apart(ordered: pl.DataFrame) -> pl.DataFrame:
     crowded = ordered.filter(_as_before(VISITOR, "event_timestamp")).select(VISITOR).unique()
     if crowded.is_empty():
         return ordered
-    moved = ordered.lazy().join(crowded.lazy(), on=VISITOR, how="semi", maintain_order="left").collect()
+    rows = ordered[VISITOR].is_in(crowded[VISITOR].implode()).arg_true()
+    moved = ordered[rows]
     position = pl.int_range(pl.len()).over(VISITOR)
     time = pl.col("event_timestamp").dt.timestamp("us")
     # Strictly increasing within a visitor: a time that is taken moves on to the next free microsecond ...
@@ -118,5 +120,5 @@ def tell_apart(ordered: pl.DataFrame) -> pl.DataFrame:
     # ... and where that runs into midnight, the last ones of the day move back instead.
     last = (time // DAY_MICROSECONDS + 1) * DAY_MICROSECONDS - 1 - (pl.len().over(VISITOR) - 1 - position)
     moved = moved.with_columns(pl.min_horizontal(forward, last).cast(pl.Datetime("us")).alias("event_timestamp"))
-    others = ordered.lazy().join(crowded.lazy(), on=VISITOR, how="anti", maintain_order="left").collect()
-    return pl.concat([others, moved]).sort("event_timestamp", VISITOR)
+    moment = ordered["event_timestamp"].scatter(rows, moved["event_timestamp"])
+    return ordered.with_columns(moment).sort("event_timestamp", VISITOR)
