@@ -182,31 +182,39 @@ def _events_of(
 def _visitors_of(
     visitor: Rows, of_event: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], name: str
 ) -> pl.DataFrame:
+    dimensions = list(of_event)
     another = np.ones(len(visitor), bool)
     another[1:] = visitor[1:] != visitor[:-1]
     # What each visitor has one of goes with the visitor; only the others multiply.
     single = [each for each, of in of_event.items() if bool((another[1:] | (of.codes[1:] == of.codes[:-1])).all())]
     people = int(another.sum())
     of_visitor = _together((of_event[each].at(another) for each in single), people)
-    number = np.cumsum(another, dtype=np.uint64) - 1
+    # An event that says of its visitor what the one before said adds nothing to any pair.
+    says = another.copy()
+    for each, of in of_event.items():
+        if each not in single:
+            says[1:] |= of.codes[1:] != of.codes[:-1]
+    number = (np.cumsum(another, dtype=np.uint32) - 1)[says]
+    of_event = {each: of.at(says) for each, of in of_event.items() if each not in single}
 
     def multiplying(level: str) -> list[str]:
         return [each for each in levels[level] if each not in single]
 
     parts = []
     for several, same in groupby(sorted(levels, key=multiplying), key=multiplying):
-        others = _together((of_event[each] for each in several), len(visitor)).small()
+        others = _together((of_event[each] for each in several), len(number)).small()
         size = np.uint64(others.size)
         pairs = pl.Series(number * size + others.codes).unique().to_numpy()
         cell = of_visitor.at(pairs // size).by(replace(others, codes=pairs % size))
         cells = pl.LazyFrame({_CELL: cell.codes}).group_by(_CELL).agg(pl.len().cast(pl.Int64).alias(name))
         of_levels = {level: levels[level] for level in same}
-        parts.append(_rolled_up(_told(cells, cell), of_levels, list(of_event), [name]))
+        parts.append(_rolled_up(_told(cells, cell), of_levels, dimensions, [name]))
     return pl.concat(parts, how="diagonal")
 
 
 def _together(of: Iterable[Numbered], height: int) -> Numbered:
-    return reduce(Numbered.by, of, one_number(height))
+    several = list(of)
+    return reduce(Numbered.by, several) if several else one_number(height)
 
 
 def _told(cells: pl.LazyFrame, cell: Numbered) -> pl.LazyFrame:

@@ -56,9 +56,12 @@ class Numbered:
     def by(self, other: Numbered) -> Numbered:
         """One number for the values of both."""
         left, right = self.small(), other.small()
+        narrow = left.size * right.size < 1 << 32
+        wide: Codes = left.codes.astype(np.uint32) if narrow else left.codes.astype(np.uint64)
+        codes: Codes = wide * right.size + right.codes
         size = np.uint64(right.size)
         return Numbered(
-            left.codes * size + right.codes,
+            codes,
             left.size * right.size,
             lambda codes: [*left.told(codes // size), *right.told(codes % size)],
         )
