@@ -20,7 +20,8 @@ Row = Mapping[str, Any]
 
 
 def visitor(row: Row, salt: str = "") -> int:
-    return mmh3.hash64(f"{salt}|{row['ip']}|{row['user_agent'] or ''}".encode())[0]
+    address, agent = row.get("who") or (row["ip"], row["user_agent"] or "")
+    return mmh3.hash64(f"{salt}|{address}|{agent}".encode())[0]
 
 
 def is_broken(row: Row) -> bool:
@@ -54,7 +55,7 @@ def facts(
 ) -> tuple[list[dict[str, Any]], int, int]:
     """The rows of the fact table in its order, how many were dropped as duplicates, how many put aside.
 
-    What a row has under `beside` goes into its fact as it is.
+    What a row has under `beside` goes into its fact as it is; what it has under `who` is its address and user agent.
     """
     by_visitor: dict[int, list[Row]] = defaultdict(list)
     aside = 0

@@ -7,10 +7,13 @@ import os
 import subprocess
 import sys
 
+from growth_assets_tests.worlds.streams import KINDS
+
 HAPPENINGS = (
     "write", "rotate", "copy", "pack", "half_copied", "garbled", "again", "delete", "move", "touch", "failed", "killed",
+    "mended", "refused", *KINDS,
 )  # fmt: skip
-"""Whatever may happen to a file or to a build."""
+"""Whatever may happen to a file or to a build, and each format that a file may have."""
 
 ALWAYS = {"POLARS_MAX_THREADS": "1", "PYTHONWARNINGS": "error"}
 

@@ -22,7 +22,10 @@ from growth_assets_tests.worlds.streams import Stream
 
 FACTS, ASIDE, RAW = "core.fct_website_events", "raw.quarantined_events", "raw.website_events"
 
-AS_RECEIVED = ("event_timestamp", "subsecond_clock", "url", "referrer", "ip", "user_agent", "user_id", "event_id")
+AS_RECEIVED = (
+    "event_timestamp", "subsecond_clock", "url", "referrer", "ip", "forwarded_for", "user_agent", "user_id", "event_id",
+    "event_name",
+)  # fmt: skip
 
 
 def published(settings: Settings) -> list[str]:
@@ -85,6 +88,26 @@ def differences(settings: Settings, streams: list[Stream], tables: Collection[st
     return comparison.found
 
 
+def refused(settings: Settings, streams: list[Stream]) -> list[str]:
+    """The days that no facts may be published of: a rule puts too much aside, or all."""
+    by_day: dict[str, list[Row]] = {}
+    for stream in streams:
+        for row in read(stream.content, stream.kind, HOSTNAMES[0], offset_of(settings, stream.kind)).rows:
+            by_day.setdefault(row["event_timestamp"].date().isoformat(), []).append({**row, "file": ""})
+    found = []
+    for ds in _inside(settings, by_day):
+        day = plain_tables.day(by_day[ds], settings.trusted_proxies)
+        by_rule = Counter(rule for *_, rule in day.quarantined.elements())
+        if not day.facts or any(count / day.raw > settings.max_quarantined_share for count in by_rule.values()):
+            found.append(ds)
+    return sorted(found)
+
+
+def offset_of(settings: Settings, kind: str) -> str | None:
+    """The offset that the settings give times of such files that have none."""
+    return next((each.utc_offset for each in settings.sources if each.name in {kind, "landing"}), None)
+
+
 def _files(comparison: Comparison, landed: ledger.Ledger, streams: list[Stream]) -> list[Row]:
     by_print = {entry.fingerprint: entry for entry in landed.current.values() if entry.length}
     rows: list[Row] = []
@@ -93,7 +116,7 @@ def _files(comparison: Comparison, landed: ledger.Ledger, streams: list[Stream])
         if entry is None:
             comparison.found.append(f"a {stream.kind} content of {len(stream.content)} bytes did not land")
             continue
-        expected = read(stream.content, stream.kind, HOSTNAMES[0])
+        expected = read(stream.content, stream.kind, HOSTNAMES[0], offset_of(comparison.settings, stream.kind))
         comparison.same(f"format of {entry.source_file}", entry.format, stream.kind)
         comparison.same(
             f"lines of {entry.source_file}",
@@ -140,7 +163,7 @@ def _day(comparison: Comparison, ds: str, rows: list[Row]) -> bool:
         for row in rows
     ]
     comparison.same_rows(f"raw of {ds}", received, wanted)
-    expected = plain_tables.day(rows)
+    expected = plain_tables.day(rows, comparison.settings.trusted_proxies)
     if not expected.facts:
         return False
     aside = [tuple(row.values()) for row in comparison.rows(ASIDE, ds, ["source_file", "line_number", "rule"])]

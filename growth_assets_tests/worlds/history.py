@@ -69,7 +69,8 @@ class History:
         self._name(stream)
         end = len(stream.content)
         near = stream.content.find(b"\n", self.random.randint(stream.written, end)) + 1
-        stream.write(self.random, self.random.choice([end, near or end, self.random.randint(stream.written, end)]))
+        length = self.random.choice([end, near or end, self.random.randint(stream.written, end)])
+        stream.write(self.random, length if stream.in_lines else end)
         return True
 
     def _name(self, stream: Stream) -> None:
@@ -79,7 +80,7 @@ class History:
             path = self.landing / name
             taken = {other.path for other in self.streams}
             stream.path = path if path not in taken and _empty(path) else self._new(stream.kind)
-            if not stream.path.exists() and self.random.random() < 0.2:
+            if stream.in_lines and not stream.path.exists() and self.random.random() < 0.2:
                 stream.packed = self.random.choice(list(PACKERS))
 
     def _new(self, kind: str) -> Path:
@@ -118,7 +119,7 @@ class History:
 
     def _pack(self) -> bool:
         stream = self._some()
-        if not (stream and stream.path and not stream.damaged):
+        if not (stream and stream.path and stream.in_lines and not stream.damaged):
             return False
         stream.path.unlink()
         stream.path = self._new(stream.kind)

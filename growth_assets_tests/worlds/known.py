@@ -16,6 +16,24 @@ COUNTRIES = {
 }
 """Address to country; private and documentation addresses have none."""
 
+CHAINS = (
+    ("10.0.0.1", "8.8.8.8"),
+    ("127.0.0.1", "1.1.1.1, 81.2.69.142, 10.0.0.3"),
+    ("::1", "2001:4860:4860::8888"),
+    ("fd00::7", "2001:4860:4860:0:0:0:0:8888, 10.0.0.2"),
+    ("198.51.100.7", "217.160.0.1"),
+    ("8.8.8.8", "81.2.69.142"),
+    ("10.0.0.1", "203.0.113.9, unknown"),
+    ("192.168.0.1", "10.0.0.9, 10.0.0.8"),
+)
+"""Who connected, and what was passed on; 198.51.100.7 is a proxy of some worlds."""
+
+TRACKED = {
+    "page": "page_view", "pageview": "page_view", "Signed Up": "signup", "Order Completed": "purchase",
+    "Newsletter": "custom_event",
+}  # fmt: skip
+"""Names of tracked events and their actions."""
+
 AGENTS = {
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
     "Version/17.4 Mobile/15E148 Safari/604.1": ("Apple", False),
@@ -26,6 +44,8 @@ AGENTS = {
         False,
     ),
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)": ("Spider", True),
+    # As IIS shows it, where a plus sign is a space.
+    "Mozilla/5.0 (compatible; Googlebot/2.1;  http://www.google.com/bot.html)": ("Spider", True),
     "-": ("unknown", True),
 }
 """User agent to brand and whether it is a bot; none at all is nobody's brand and no bot."""

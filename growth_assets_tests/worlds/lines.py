@@ -15,6 +15,7 @@ from growth_assets_tests.worlds.known import (
     BAD_ACTIONS,
     BAD_HOSTS,
     BAD_USERS,
+    CHAINS,
     COUNTRIES,
     HOSTS,
     REFERRERS,
@@ -24,7 +25,10 @@ DAYS = ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04")
 STRANGE_DAYS = ("1970-01-01", "1999-12-31", "2026-02-20", "2199-01-01")
 """Before any website, before the first day of some worlds, and in the future."""
 
-COLUMNS = ("event_time", "event_id", "hostname", "action_type", "url", "referrer", "ip", "user_agent", "user_id")
+COLUMNS = (
+    "event_time", "event_id", "hostname", "action_type", "url", "referrer", "ip", "forwarded_for", "user_agent",
+    "user_id",
+)  # fmt: skip
 REQUESTS = (
     ("GET", 200), ("GET", 200), ("GET", 304), ("GET", 404), ("POST", 200), ("HEAD", 200), ("GET", 302), ("GET", 500),
 )  # fmt: skip
@@ -35,10 +39,15 @@ Event = dict[str, Any]
 
 def events(random: Random, days: list[str], *, with_ids: bool, clock: str) -> list[Event]:
     """A handful of events, some of them told twice."""
-    visitors = [(random.choice(list(COUNTRIES)), random.choice([*AGENTS, None])) for _ in range(random.randint(1, 4))]
+    alone = [(ip, None) for ip in COUNTRIES]
+    visitors = [
+        (*random.choice(CHAINS if random.random() < 0.3 else alone), random.choice([*AGENTS, None]))
+        for _ in range(random.randint(1, 4))
+    ]
     found = []
     for number in range(random.randint(1, 9)):
-        ip, agent = random.choice(visitors)
+        visitor = random.choice(visitors)
+        ip, forwarded_for, agent = visitor
         second = random.choice([0, 1, 1, 43_200, 86_399, random.randrange(86_400)])
         found.append(
             {
@@ -56,7 +65,9 @@ def events(random: Random, days: list[str], *, with_ids: bool, clock: str) -> li
                 "number": number if random.random() < 0.7 else None,
                 "referrer": random.choice(list(REFERRERS)),
                 "ip": ip if random.random() < 0.97 else random.choice([None, "not-an-address"]),
+                "forwarded_for": forwarded_for,
                 "user_agent": agent,
+                "anonymous_id": f"a{visitors.index(visitor)}",
                 "user_id": random.choice([None, None, "42", "-7", random.choice(BAD_USERS)])
                 if random.random() < 0.4
                 else None,
@@ -72,9 +83,14 @@ def _fraction(random: Random) -> str:
     return random.choice([".0", ".5", ".5", ".123456", ".1234567891", f".{random.randrange(1000):03}"])
 
 
+def moment_of(event: Event) -> dt.datetime:
+    """The whole second in UTC."""
+    return dt.datetime.fromisoformat(event["day"]) + dt.timedelta(seconds=event["second"])
+
+
 def time_text(random: Random, event: Event) -> str:
     """ISO 8601 with an offset, not always the right day's."""
-    moment = dt.datetime.fromisoformat(event["day"]) + dt.timedelta(seconds=event["second"])
+    moment = moment_of(event)
     minutes = random.choice([0, 0, 0, 120, -330])
     local = moment + dt.timedelta(minutes=minutes)
     sign = "+" if minutes >= 0 else "-"
@@ -133,20 +149,20 @@ def csv_event(random: Random, event: Event) -> bytes:
 
 
 def bad_csv(random: Random) -> bytes:
-    plain = ["", "www.xx.com", "page_view", "/", "", "8.8.8.8", "x", ""]
+    plain = ["", "www.xx.com", "page_view", "/", "", "8.8.8.8", "", "x", ""]
     return random.choice(
         [
             b"", b"  ", b"a,b", csv_line(["", *plain]), csv_line([random.choice(BAD_TIMES), *plain]),
             csv_line(["2026-03-01T10:00:00", *plain]), csv_line(["2026-03-01T10:00:00Z", *plain, "one more"]),
-            b"2026-03-01T10:00:00Z,,www.xx.com,page_view,/\xff,,8.8.8.8,x,",
-            b'2026-03-01T10:00:00Z,"a"b,www.xx.com,page_view,/,,8.8.8.8,x,',
+            b"2026-03-01T10:00:00Z,,www.xx.com,page_view,/\xff,,8.8.8.8,,x,",
+            b'2026-03-01T10:00:00Z,"a"b,www.xx.com,page_view,/,,8.8.8.8,,x,',
         ]
     )  # fmt: skip
 
 
 def log_line(random: Random, event: Event, kind: str) -> bytes:
     """A line of `common`, `combined` or `vhost_combined`, whose clock has whole seconds."""
-    moment = dt.datetime.fromisoformat(event["day"]) + dt.timedelta(seconds=event["second"])
+    moment = moment_of(event)
     hours = random.choice([0, 0, 2, -5])
     clock = (moment + dt.timedelta(hours=hours)).strftime("%d/%b/%Y:%H:%M:%S ") + f"{hours:+03}00"
     method, status = random.choice(REQUESTS)

@@ -9,7 +9,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-TEXT_KEYS = ("event_id", "hostname", "action_type", "url", "referrer", "ip", "user_agent", "user_id")
+from growth_assets_tests.worlds import plain_web
+from growth_assets_tests.worlds.plain_values import BadLineError, Row, iso, only_utf8, text_of, utc
+from growth_assets_tests.worlds.web_lines import JSON_KINDS
+
+TEXT_KEYS = ("event_id", "hostname", "action_type", "url", "referrer", "ip", "forwarded_for", "user_agent", "user_id")
 REQUEST = re.compile(r"([A-Z]+) (\S.*) (HTTP/[0-9.]+)")
 COMMON = (
     r"(?P<ip>\S+) (?P<ident>\S+) (?P<user>[^\[\"]+?) \[(?P<time>[^\]\"]+)\] "
@@ -21,12 +25,6 @@ LOGS = {
     "combined": re.compile(COMMON + AGENT),
     "vhost_combined": re.compile(r"(?P<vhost>[^\s:]+)(?::(?P<port>\d+))? " + COMMON + AGENT),
 }
-
-Row = dict[str, Any]
-
-
-class BadLineError(Exception):
-    """The line cannot be read; the message is the reason."""
 
 
 @dataclass
@@ -47,36 +45,57 @@ class Reading:
             self.rejected.append((number, str(bad), text[:1000]))
 
 
-def read(content: bytes, kind: str, hostname: str) -> Reading:
-    """All lines of a file's bytes; `hostname` is that of events which name none."""
+def read(content: bytes, kind: str, hostname: str, utc_offset: str | None) -> Reading:
+    """All lines of a file's bytes.
+
+    Args:
+        content: of the file.
+        kind: its format.
+        hostname: of events that name none.
+        utc_offset: of times that have none.
+    """
     lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     if not lines[-1]:
         lines.pop()
     found = Reading()
     if kind == "csv":
-        _csv(found, [line + b"\n" for line in lines], hostname)
+        _csv(found, [line + b"\n" for line in lines], hostname, utc_offset)
+    elif kind == "parquet":
+        for number, text, said in plain_web.parquet(content):
+            found.take(number, text or "row", lambda _, said=said: _native(said or {}, hostname, utc_offset))
+    elif kind == "iis":
+        for number, text, row in plain_web.w3c(lines, hostname):
+            if isinstance(row, str):
+                found.rejected.append((number, row, text[:1000]))
+            else:
+                found.rows.append({**row, "line_number": number})
     else:
         for number, line in enumerate(lines, start=1):
             text = line.decode("utf-8", "backslashreplace").rstrip("\r")
             if kind == "ndjson":
-                found.take(number, text, lambda text, line=line: _object(line, text, hostname))
+                found.take(number, text, lambda text, line=line: _object(line, text, hostname, utc_offset))
+            elif kind in JSON_KINDS:
+                found.take(
+                    number,
+                    text,
+                    lambda text, line=line: plain_web.json_line(line, text, kind, hostname, utc_offset),
+                )
+            elif kind == "alb":
+                found.take(number, text, lambda text: plain_web.alb(text, hostname, utc_offset))
             else:
-                found.take(number, text, lambda text: _logged(text, kind, hostname))
+                found.take(number, text, lambda text: _logged(text, kind, hostname, utc_offset))
     started = found.rows[0]["event_timestamp"] if found.rows else None
     for row in found.rows:
+        row |= {
+            **dict.fromkeys(("event_id", "action_type", "event_name", "user_id", "forwarded_for", "referrer")),
+            **row,
+        }
         row["file_started_at"] = started
     return found
 
 
-def _utf8(line: bytes) -> None:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BadLineError("not_utf8") from None
-
-
-def _object(line: bytes, text: str, hostname: str) -> Row:
-    _utf8(line)
+def _object(line: bytes, text: str, hostname: str, utc_offset: str | None) -> Row:
+    only_utf8(line)
 
     def refuse(name: str) -> None:
         raise ValueError(name)
@@ -87,10 +106,10 @@ def _object(line: bytes, text: str, hostname: str) -> Row:
         raise BadLineError("not_json") from None
     if not isinstance(said, dict):
         raise BadLineError("not_an_object")
-    return _native(said, hostname)
+    return _native(said, hostname, utc_offset)
 
 
-def _csv(found: Reading, lines: list[bytes], hostname: str) -> None:
+def _csv(found: Reading, lines: list[bytes], hostname: str, utc_offset: str | None) -> None:
     names = next(csv.reader([lines[0].decode()]))
     position = 1
     while position < len(lines):
@@ -104,13 +123,14 @@ def _csv(found: Reading, lines: list[bytes], hostname: str) -> None:
         shown = lines[position].decode("utf-8", "backslashreplace").rstrip("\r\n")
 
         def record(_: str, text: bytes = text) -> Row:
-            _utf8(text)
+            only_utf8(text)
             records = _records(text, None)
             if records is None:
                 raise BadLineError("bad_quotes")
             if len(records[0]) != len(names):
                 raise BadLineError("wrong_field_count")
-            return _native({name: value or None for name, value in zip(names, records[0], strict=True)}, hostname)
+            said = {name: value or None for name, value in zip(names, records[0], strict=True)}
+            return _native(said, hostname, utc_offset)
 
         found.take(position + 1, shown, record)
         position = end
@@ -127,15 +147,15 @@ def _records(text: bytes, names: list[str] | None) -> list[list[str]] | None:
     return records if fits else None
 
 
-def _native(said: dict[str, Any], hostname: str) -> Row:
+def _native(said: dict[str, Any], hostname: str, utc_offset: str | None) -> Row:
     time = said.pop("event_time", None)
     if time in (None, ""):
         raise BadLineError("no_time")
-    moment, fine = _iso(_text(time))
-    own = {name: _text(said.pop(name, None)) or None for name in TEXT_KEYS}
+    moment, fine = iso(text_of(time), utc_offset)
+    own = {name: text_of(said.pop(name, None)) or None for name in TEXT_KEYS}
     properties = said.pop("properties", None) or {}
-    other = {name: _text(value) for name, value in properties.items()}
-    other |= {name: _text(value) for name, value in sorted(said.items()) if value is not None}
+    other = {name: text_of(value) for name, value in properties.items()}
+    other |= {name: text_of(value) for name, value in sorted(said.items()) if value is not None}
     return {
         **own,
         "hostname": own["hostname"] or hostname,
@@ -145,30 +165,7 @@ def _native(said: dict[str, Any], hostname: str) -> Row:
     }
 
 
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
-
-
-def _iso(text: str) -> tuple[dt.datetime, bool]:
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?", text)
-    if not found:
-        raise BadLineError("bad_time")
-    seconds, fraction, offset = found.groups()
-    try:
-        local = dt.datetime.fromisoformat(seconds) + dt.timedelta(microseconds=int(f"{fraction or 0:0<6}"[:6]))
-    except ValueError:
-        raise BadLineError("bad_time") from None
-    if not offset:
-        raise BadLineError("time_without_offset")
-    return _utc(local, offset.replace(":", "") if offset != "Z" else "+0000"), fraction is not None
-
-
-def _utc(local: dt.datetime, offset: str) -> dt.datetime:
-    minutes = int(offset[1:3]) * 60 + int(offset[3:5])
-    return local - dt.timedelta(minutes=minutes if offset[0] == "+" else -minutes)
-
-
-def _logged(text: str, kind: str, hostname: str) -> Row:
+def _logged(text: str, kind: str, hostname: str, utc_offset: str | None) -> Row:
     found = LOGS[kind].fullmatch(text)
     if not found:
         raise BadLineError("not_a_log_line")
@@ -177,7 +174,7 @@ def _logged(text: str, kind: str, hostname: str) -> Row:
         local = dt.datetime.strptime(found["time"][:20], "%d/%b/%Y:%H:%M:%S")  # noqa: DTZ007
     except ValueError:
         raise BadLineError("bad_time") from None
-    offset = found["time"][21:]
+    offset = found["time"][21:] or (utc_offset or "").replace(":", "")
     if not offset:
         raise BadLineError("time_without_offset")
     request = REQUEST.fullmatch(found["request"])
@@ -190,7 +187,7 @@ def _logged(text: str, kind: str, hostname: str) -> Row:
         other["request"] = found["request"]
     agent = _unescaped(said.get("agent")) or "-"
     return {
-        "event_timestamp": _utc(local, offset),
+        "event_timestamp": utc(local, offset),
         "subsecond_clock": False,
         "hostname": said.get("vhost") or hostname,
         "url": _unescaped(target),
@@ -199,7 +196,6 @@ def _logged(text: str, kind: str, hostname: str) -> Row:
         "user_agent": None if kind == "common" else agent,
         "request": (found["request"], found["status"]),
         "other_properties": {name: value for name, value in other.items() if value is not None},
-        **dict.fromkeys(("event_id", "action_type", "user_id")),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ from typing import Any
 from growth_assets.settings import BUILT_IN_ACTIONS
 from growth_assets_tests.real_logs.conftest import action
 from growth_assets_tests.tables.plain_fct import facts
-from growth_assets_tests.worlds.known import AGENTS, COUNTRIES, REFERRERS
+from growth_assets_tests.worlds.known import AGENTS, COUNTRIES, REFERRERS, TRACKED
 from growth_assets_tests.worlds.plain_reading import Row
 
 BIGINT = range(-(2**63), 2**63)
@@ -32,12 +33,37 @@ class Day:
     duplicates: int
 
 
-def day(rows: list[Row]) -> Day:
+def client(ip: str | None, forwarded: str | None, trusted: Iterable[str]) -> str | None:
+    """Who sent a request that our own proxies passed on."""
+    networks = [ipaddress.ip_network(each) for each in trusted]
+    known: str | None = None
+    hops = [hop.strip() for hop in (forwarded or "").split(",") if hop.strip()]
+    for hop in reversed([*hops, *([ip] if ip else [])]):
+        try:
+            address = ipaddress.ip_address(hop)
+        except ValueError:
+            return hop if known is None and hop == ip else known
+        known = str(address)
+        if not any(address in network for network in networks):
+            break
+    return known
+
+
+def day(rows: list[Row], trusted: Iterable[str]) -> Day:
     """What becomes of the rows received for a day."""
     for row in rows:
+        row["ip"] = client(row["ip"], row["forwarded_for"], trusted)
+        tracked = row["event_name"] is not None
+        if tracked and not row["ip"]:
+            row["who"] = ("", row["other_properties"].get("anonymous_id") or "")
         row["hostname"] = re.sub(r":\d+$", "", row["hostname"].strip().lower()).rstrip(".")
         named = row["action_type"]
-        row["action_type"] = named.strip().lower() if named else action(*row["request"]) if "request" in row else None
+        row["action_type"] = (
+            named.strip().lower() if named
+            else action(*row["request"]) if "request" in row
+            else TRACKED[row["event_name"]] if tracked
+            else None
+        )  # fmt: skip
         brand, bot = AGENTS.get(row["user_agent"], ("unknown", False))
         domain, source = REFERRERS[row["referrer"]]
         row["beside"] = {
@@ -57,7 +83,7 @@ def broken_rule(row: Row) -> str | None:
         return "user_id_is_bigint"
     if row["action_type"] is None:
         return "not_null_dim_action_type"
-    if not row["ip"]:
+    if not (row["ip"] or row.get("who", ("", ""))[1]):
         return "not_null_logged_out_user_id"
     last = labels[-1]
     if not (len(labels) > 1 and all(map(LABEL.fullmatch, labels)) and len(last) > 1 and last[0].isalpha()):

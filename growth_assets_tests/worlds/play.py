@@ -11,17 +11,19 @@ from growth_assets.engines.local import Day, stale_tables
 from growth_assets.ingest import clock, ledger
 from growth_assets.ingest.landing import land
 from growth_assets.ingest.out_of_range import first_day, last_day, put_aside
+from growth_assets.ingest.replay import replay
 from growth_assets.orchestration.daily import receiving
 from growth_assets.orchestration.run import LandingError
 from growth_assets.settings import Settings, Source
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.partitions import Warehouse
 from growth_assets_tests.worlds import trouble
-from growth_assets_tests.worlds.compare import differences, published
+from growth_assets_tests.worlds.compare import differences, published, refused
 from growth_assets_tests.worlds.history import History
 from growth_assets_tests.worlds.known import HOSTNAMES
 from growth_assets_tests.worlds.streams import Stream, streams
 
+OURS = Settings.model_fields["trusted_proxies"].default
 LAST_OF_MOST = "core.agg_website_events"
 """Of four worlds one builds all tables, the others those up to this one: what follows stands on them alone."""
 
@@ -34,27 +36,49 @@ class World:
         self.tables = DAILY if seed % 4 == 0 else DAILY[: DAILY.index(BY_NAME[LAST_OF_MOST]) + 1]
         self.streams = streams(self.random)
         self.settings = _settings(self.random, folder, self.streams)
+        self.mended = _mended(self.settings) if self.random.random() < 0.25 else None
+        """The settings after somebody found out which offset times without one have."""
+        self.replays = False
         self.history = History(self.random, self.settings.landing, self.streams)
         self.tally = self.history.tally
         """What happened, and how often."""
+        self.tally.update(each.kind for each in self.streams)
 
     def play(self) -> list[str]:
         """Play it; what differs from the oracle in the end."""
-        for _ in range(self.random.choice([2, 4, 8, 12])):
+        for _ in range(self.random.choice([2, 3, 6, 12])):
             self.history.step()
+            if self.mended and self.random.random() < 0.3:
+                self._mend()
             chance = self.random.random()
             if chance < 0.4:
                 coming = trouble.some(self.random) if chance < 0.15 else None
                 self.build(coming, tables=self.random.random() < (0.5 if coming else 0.1))
         self.history.finish()
+        if self.mended:
+            self._mend()
         later = clock.now() + dt.timedelta(seconds=self.settings.settle_seconds)
         # Half a last line whose file was deleted has waited in vain by then.
         with mock.patch.object(clock, "now", return_value=later):
             self.build(None, tables=True)
+            found = self._strict() if self.settings.max_quarantined_share < 1 else []
             again = self.build(None, tables=False)
         stale = sorted({*self.wanted()} & {*published(self.settings)})
-        found = differences(self.settings, self.streams, [table.name for table in self.tables])
+        found += differences(self.settings, self.streams, [table.name for table in self.tables])
         return [*found, f"a second look finds something new: {again} {stale}"] if again or stale else found
+
+    def _mend(self) -> None:
+        if self.mended:
+            self.settings, self.mended, self.replays = self.mended, None, True
+            self.tally["mended"] += 1
+
+    def _strict(self) -> list[str]:
+        """A check refused some days; then the setting is mended that it goes by. What differs before that."""
+        expected, found = refused(self.settings, self.streams), self.wanted()
+        self.tally["refused"] += len(expected)
+        self.settings = self.settings.model_copy(update={"max_quarantined_share": 1})
+        self.build(None, tables=True)
+        return [] if found == expected else [f"days that a check refuses:\n  found    {found}\n  expected {expected}"]
 
     def wanted(self) -> list[str]:
         """The days that are to be built."""
@@ -84,6 +108,8 @@ class World:
     def run(self, *, tables: bool, calm: bool) -> str:
         """One landing and build without Dagster."""
         landed = land(self.settings)
+        if self.replays:
+            replay(self.settings)
         put_aside(self.settings)
         days = self._days(calm=calm) if tables else []
         self.tally["days built"] += len(days)
@@ -107,6 +133,13 @@ class World:
         return days
 
 
+def _mended(settings: Settings) -> Settings:
+    sources = settings.sources or (Source(name="landing"),)
+    return settings.model_copy(
+        update={"sources": tuple(each.model_copy(update={"utc_offset": "+02:00"}) for each in sources)}
+    )
+
+
 def _settings(random: Random, folder: Path, streams: list[Stream]) -> Settings:
     sources = tuple(
         Source(name=kind, files=f"**/{kind}[-. ]*", format=kind) for kind in sorted({each.kind for each in streams})
@@ -115,6 +148,7 @@ def _settings(random: Random, folder: Path, streams: list[Stream]) -> Settings:
         data=folder,
         hostnames=HOSTNAMES,
         first_day=random.choice([None, dt.date(2026, 3, 1)]),
-        max_quarantined_share=1,
+        max_quarantined_share=random.choice([1, 1, 1, 1, 1, 0.1]),
+        **({"trusted_proxies": (*OURS, "198.51.100.0/24")} if random.random() < 0.5 else {}),
         **({"sources": sources} if random.random() < 0.4 else {}),
     )

@@ -13,10 +13,13 @@ from random import Random
 
 import zstandard
 
-from growth_assets_tests.worlds import lines
+from growth_assets_tests.worlds import lines, web_lines
 from growth_assets_tests.worlds.lines import DAYS
 
-KINDS = ("ndjson", "ndjson", "csv", "combined", "combined", "vhost_combined", "common")
+KINDS = (
+    "ndjson", "ndjson", "csv", "combined", "combined", "vhost_combined", "common", "iis", "iis", "alb", "nginx_json",
+    "caddy", "segment", "plausible", "parquet",
+)  # fmt: skip
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gz": partial(gzip.compress, mtime=0),
@@ -47,6 +50,11 @@ class Stream:
         return self.written == len(self.content) and not self.damaged
 
     @property
+    def in_lines(self) -> bool:
+        """Whether it may be written piece by piece, and packed."""
+        return self.kind != "parquet"
+
+    @property
     def now(self) -> bytes:
         """What is written."""
         return self.content[: self.written]
@@ -68,7 +76,7 @@ class Stream:
 
 def streams(random: Random) -> list[Stream]:
     """The logs of one world."""
-    days = sorted(random.sample(DAYS, random.choice([1, 1, 1, 1, 1, 2, 2, 3, 4])))
+    days = sorted(random.sample(DAYS, random.choice([1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4])))
     found: list[Stream] = []
     kinds = random.sample(KINDS, random.choice([1, 1, 2]))
     told: list[lines.Event] = []
@@ -88,12 +96,20 @@ def streams(random: Random) -> list[Stream]:
 def _content(random: Random, kind: str, events: list[lines.Event]) -> bytes:
     if random.random() < 0.5:
         random.shuffle(events)
-    good = [_good(random, kind, event) for event in events]
+    if kind in web_lines.JSON_KINDS:
+        # A time before any website tells that an object is none of theirs.
+        events = [event if event["day"] > "2000" else {**event, "day": "2026-02-20"} for event in events]
+    good: list[lines.Event | bytes] = list(events)
     bad = random.choice([0, 0, 0, 1, len(good) // 2])
     # The first line is good, and most lines are: what is no log is another test's.
     rest = good[1:] + [_bad(random, kind) for _ in range(min(bad, (len(good) - 1) // 2))]
     random.shuffle(rest)
-    found = [good[0], *rest]
+    if kind == "parquet":
+        return web_lines.parquet(random, [good[0], *rest])
+    if kind == "iis":
+        found = web_lines.w3c(random, [good[0], *rest])
+    else:
+        found = [each if isinstance(each, bytes) else _good(random, kind, each) for each in [good[0], *rest]]
     if kind == "csv":
         found.insert(0, ",".join(lines.COLUMNS).encode())
     end = b"\r\n" if random.random() < 0.15 else b"\n"
@@ -103,8 +119,8 @@ def _content(random: Random, kind: str, events: list[lines.Event]) -> bytes:
     if random.random() < 0.15:
         content = content[: -len(end)]
     elif random.random() < 0.15 and len(good) - len(rest) + 2 < len(good):
-        half = _good(random, kind, events[0])
-        content += half[: random.randint(1, len(half) - 1)]
+        half = found[-1] if kind == "iis" else _good(random, kind, events[0])
+        content += half[: random.randint(1, max(len(half) - 1, 1))]
     return content
 
 
@@ -113,6 +129,8 @@ def _good(random: Random, kind: str, event: lines.Event) -> bytes:
         return lines.ndjson(random, event)
     if kind == "csv":
         return lines.csv_event(random, event)
+    if kind in web_lines.GOOD:
+        return web_lines.GOOD[kind](random, event)
     return lines.log_line(random, event, kind)
 
 
@@ -121,4 +139,10 @@ def _bad(random: Random, kind: str) -> bytes:
         return lines.bad_ndjson(random)
     if kind == "csv":
         return lines.bad_csv(random)
+    if kind in web_lines.JSON_KINDS:
+        return web_lines.bad_json(random, kind)
+    if kind in {"iis", "parquet"}:
+        return web_lines.bad_w3c(random)
+    if kind == "alb":
+        return web_lines.bad_alb(random)
     return lines.bad_log_line(random, kind)
