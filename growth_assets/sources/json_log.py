@@ -75,10 +75,7 @@ class JsonLog:
 
     def event(self, said: Said, context: Context, line_number: int) -> Row | Reason:
         """The request that says so."""
-        time = said.take(self.time)
-        if time is None:
-            return Reason.NO_TIME
-        moment = self.times.moment(time, context.utc_offset)
+        moment = self.times.of(said, self.time, context)
         if isinstance(moment, Reason):
             return moment
         logs_agents = said.holds(*self.logs_agents_with)

@@ -40,6 +40,11 @@ class Times:
     moment: Callable[[str, str | None], Moment | Reason]
     column: Callable[[pl.Series, str | None], tuple[pl.Series, pl.Series]]
 
+    def of(self, said: Said, names: Names, context: Context) -> Moment | Reason:
+        """The time of a record, under the first of `names` that says something; taken from what it says."""
+        text = said.take(names)
+        return Reason.NO_TIME if text is None else self.moment(text, context.utc_offset)
+
 
 ISO = Times(moments.iso, moments.iso_column)
 """ISO 8601; an offset is needed in the text or by the source."""
@@ -95,10 +100,7 @@ class Tracker:
 
     def event(self, said: Said, context: Context, line_number: int) -> Row | Reason:
         """The event that says so."""
-        time = said.take(self.time)
-        if time is None:
-            return Reason.NO_TIME
-        moment = self.times.moment(time, context.utc_offset)
+        moment = self.times.of(said, self.time, context)
         if isinstance(moment, Reason):
             return moment
         kind = said.take(self.name)
