@@ -26,7 +26,7 @@ DEFECTS = {
 }
 
 
-SHOWN_LATE = {"what a dead process left counts": 185, "equal fields stay": 140}
+SHOWN_LATE = {"what a dead process left counts": 400, "equal fields stay": 140}
 """Defects that few worlds show, and near which world to look."""
 
 
