@@ -336,7 +336,7 @@ def test_a_run_that_fails_for_another_reason_is_asked_for_three_times(site, monk
     assert "2 days left alone" in site.tick().says
     # New events are a new reason to try.
     site.drop("b.ndjson", event("2026-03-02", 1))
-    assert [asked.days for asked in site.settle()] == [[], ["2026-03-02..2026-03-02"]]
+    assert [asked.days for asked in site.settle(by_runs=True)] == [[], ["2026-03-02..2026-03-02"]]
 
 
 def test_a_day_whose_build_is_always_killed_does_not_hold_up_the_days_beside_it(site):
