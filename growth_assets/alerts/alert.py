@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from growth_assets.alerts.seen import DUE_DAY, FRESHNESS, Ended, Level, Seen
+from growth_assets.alerts.seen import DUE_DAY, FRESHNESS, Ended, Level, Seen, day_of
 
-Kind = Literal["opened", "worsened", "reopened", "recovered", "history", "test"]
+Kind = Literal["opened", "worsened", "reopened", "recovered", "history", "notice"]
 
 Key = tuple[str, str, str]
 """What an incident is about: table, rule, host; of a rule in TOGETHER the schema in place of the table."""
@@ -84,6 +84,13 @@ def summary(ended: Ended, history: Sequence[HistoryDay]) -> Alert:
         days[0], days[-1], None, ended.order, ended.at, ended.run_id, "\n".join(lines),
         {"bad_days": str(len(days)), "rules": str(len(by_rule))},
     )  # fmt: skip
+
+
+def notice(table: str, check: str, at: float, order: int, says: str) -> Alert:
+    """A message about the alerts themselves: no incident, so nothing is told when it is over."""
+    identity = _digest(["notice", table, check, at, says])
+    day = day_of(at)
+    return Alert(identity, identity, "notice", Level.WARN, table, check, "", day, day, None, order, at, "", says)
 
 
 def counted(number: int, what: str) -> str:

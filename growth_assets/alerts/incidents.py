@@ -203,7 +203,7 @@ class State:
         told = sorted(alerts, key=lambda each: each.order)
         for each in told:
             known = incidents.get(each.key)
-            if each.kind in {"history", "test"} or (each.kind == "worsened" and known and known.open):
+            if each.kind in {"history", "notice"} or (each.kind == "worsened" and known and known.open):
                 continue
             incidents[each.key] = Incident(
                 each.incident_id, each.level, each.first_bad_day, each.last_bad_day, each.order,

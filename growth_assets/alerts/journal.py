@@ -2,6 +2,8 @@
 
 A kill at any moment leaves the old file or the new one. An alert that is there already is not added again, so whoever
 was killed between writing and remembering that he wrote does it once more, and nothing is doubled.
+
+A month that cannot be read is put aside under the name `<month>.parquet.damaged`: alerts go on without it, and tell so.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ WAITING = "waiting"
 
 GONE_OUT = "sent"
 
+DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, KeyError, TypeError, ValueError, AttributeError)
+"""What reading a damaged file raises; that a disk or a store does not answer is none of these."""
+
 
 @dataclass(frozen=True)
 class Told:
@@ -52,11 +57,15 @@ def month_of(at: float) -> str:
 class Journal:
     """The files of ops.alerts. One writer at a time: whoever holds the lock of the alerts."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, mends: bool = True) -> None:
+        """One that does not mend leaves damaged files where they are: for who reads without the lock."""
+        self._mends = mends
         self._base_url = settings.alerts.base_url
         self._folder = Warehouse.of(settings).folder(TABLE)
         self._staging = settings.workplace / "_staging" / "alerts"
         self.dtypes = TABLE.contract(settings).dtypes
+        self.put_aside: list[tuple[str, str]] = []
+        """Months that could not be read, each with the name under which its file was put aside."""
 
     def add(self, alerts: Sequence[Alert], channels: Iterable[str]) -> list[Told]:
         """Write what is not there yet, to go to `channels`; give all of it as it stands there."""
@@ -78,12 +87,31 @@ class Journal:
     def mark(self, told: Told, channel: str, outcome: str) -> Told:
         """Write what became of a message on a channel."""
         there = self.read(told.month)
+        there.setdefault(told.alert.alert_id, told)  # the file may have been damaged since
         now = replace(told, delivery={**there[told.alert.alert_id].delivery, channel: outcome})
         self._write(told.month, [now if name == now.alert.alert_id else each for name, each in there.items()])
         return now
 
     def read(self, month: str) -> dict[str, Told]:
-        """The alerts of one month by id, in the order in which they were told."""
+        """The alerts of one month by id, in the order in which they were told; of a damaged one none."""
+        try:
+            return self._rows(month)
+        except DAMAGE:
+            if self._mends:
+                self.put_aside.append((month, durable.put_aside(self._folder / f"{month}.parquet")))
+            return {}
+
+    def damaged(self) -> list[str]:
+        """The names of the files that cannot be read, left as they are."""
+        found = []
+        for month in self.months():
+            try:
+                self._rows(month)
+            except DAMAGE:
+                found.append(str(self._folder / f"{month}.parquet"))
+        return found
+
+    def _rows(self, month: str) -> dict[str, Told]:
         path = self._folder / f"{month}.parquet"
         if not path.exists():
             return {}

@@ -113,6 +113,8 @@ def _what_passes(alert: Alert) -> str:
 
 def _link(alert: Alert, base_url: str) -> str:
     base = base_url.rstrip("/")
+    if alert.kind == "notice":
+        return base
     if alert.check in {RUN, "history"}:
         return f"{base}/runs/{quote(alert.run_id, safe='')}" if alert.run_id else f"{base}/runs"
     asset = f"{base}/assets/{'/'.join(quote(part, safe='') for part in alert.table.split('.'))}"

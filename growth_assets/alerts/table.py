@@ -18,7 +18,7 @@ COLUMNS = columns(
         ("alert_id", column(pl.String(), "The same for the same finding, so that nothing is told twice")),
         ("incident_id", column(pl.String(), "Messages of one incident have the same")),
         ("found_at", column(MICROSECONDS, "When the finding was logged, UTC")),
-        ("kind", column(pl.String(), "opened, worsened, reopened, recovered, or history: of a run over past days")),
+        ("kind", column(pl.String(), "opened, worsened, reopened, recovered, history, or notice: about alerts")),
         ("severity", column(pl.String(), "WARN or ERROR: the worst of the incident so far")),
         ("table_name", column(pl.String(), "The table, or what a run builds")),
         ("check_name", column(pl.String(), "The rule that did not hold; `freshness`, `run` and `history` beside them")),

@@ -53,6 +53,10 @@ WORDS: dict[str, Words] = {
         "Days of the past were built or judged again, and some did not keep their rules. This is one message for all.",
         "Nothing is urgent. The checks' pages show each day.",
     ),
+    "alerts_readable": Words(
+        "A file of ops.alerts was damaged: what it told is no longer among the alerts. New ones go on.",
+        "Bring the file back from a backup in the place of the one put aside, if you need it; look at the disk.",
+    ),
     "conservation": Words("Rows were lost or came from nowhere on the way through this table.", _CODE),
     "agreement": Words("Numbers of this table are not those of the events that it is made from.", _CODE),
     "contract": Words("Some rows or the table as a whole broke a rule of the table's contract.", _ROWS),

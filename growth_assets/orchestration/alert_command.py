@@ -25,7 +25,7 @@ def look_once(settings: Settings) -> str:
 
 def status(settings: Settings) -> Iterator[str]:
     """The open incidents, the oldest first, and what waits for a channel."""
-    remembered = memory.load(settings, Journal(settings))
+    remembered = memory.load(settings, Journal(settings, mends=False))
     there = remembered.state.open
     yield f"{len(there)} open incidents" + (":" if there else "")
     for (table, check, host), incident in there:

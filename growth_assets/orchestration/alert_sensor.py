@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import dagster as dg
 
 from growth_assets.alerts import memory as remembered
-from growth_assets.alerts.alert import Alert
+from growth_assets.alerts import table as ops_alerts
+from growth_assets.alerts.alert import Alert, counted, notice
 from growth_assets.alerts.channels import Channel, channels
 from growth_assets.alerts.incidents import Rules
-from growth_assets.alerts.journal import Journal
+from growth_assets.alerts.journal import Journal, month_of
 from growth_assets.alerts.memory import Memory
 from growth_assets.alerts.outbox import Delivered
 from growth_assets.alerts.seen import Level
@@ -57,6 +58,7 @@ class Looked:
     memory: Memory
     more: bool
     no_channel: bool
+    was_damaged: bool
 
     @property
     def says(self) -> str:
@@ -71,6 +73,8 @@ class Looked:
             says.append(f"{len(self.memory.outbox.waiting)} messages wait for a channel")
         if self.delivered.given_up:
             says.append(f"gave up on {self.delivered.given_up} messages")
+        if self.was_damaged:
+            says.append("what was remembered was damaged, and is made anew from ops.alerts")
         if self.no_channel:
             says.append("GROWTH_ALERT_URLS names no channel, so alerts are in ops.alerts alone")
         return "; ".join(says)
@@ -81,11 +85,30 @@ def look(settings: Settings, instance: dg.DagsterInstance, now: float) -> Looked
     with remembered.held(settings):
         journal = Journal(settings)
         memory = remembered.load(settings, journal)
+        was_damaged = memory.damaged
         there = channels(settings)
+        _put_aside(journal, memory, there, now)
         read, told, more = _read(settings, instance, journal, memory, there, now)
         delivered = memory.outbox.deliver(journal, there, now, DELIVERING_SECONDS)
         remembered.save(settings, memory)
-    return Looked(read, told, delivered, memory, more, not there)
+    return Looked(read, told, delivered, memory, more, not there, was_damaged)
+
+
+def _put_aside(journal: Journal, memory: Memory, there: list[Channel], now: float) -> None:
+    """Put damaged months aside that this look would read, and tell it."""
+    for month in sorted(
+        {*journal.months()[-1:], month_of(now), *(month for month, _ in memory.outbox.waiting.values())}
+    ):
+        journal.read(month)
+    for month, name in journal.put_aside:
+        lost = sum(1 for each, _ in memory.outbox.waiting.values() if each == month)
+        says = f"{month}.parquet could not be read and is put aside as {name}"
+        says += f"; {counted(lost, 'message')} that waited for a channel went with it" if lost else ""
+        for each in journal.add(
+            [notice(ops_alerts.TABLE.name, "alerts_readable", now, memory.state.order, says)],
+            [channel.name for channel in there],
+        ):
+            memory.outbox.put(each)
 
 
 def _read(

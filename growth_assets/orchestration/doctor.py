@@ -47,7 +47,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _country(settings)
     yield from _warehouse(settings)
     yield _dagster(settings)
-    yield from _alerts(settings)
+    yield from alerts(settings)
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
@@ -220,7 +220,8 @@ def _dagster(settings: Settings) -> Finding:
     return Finding("dagster", True, f"{settings.dagster_home}: {runs} runs, {unfinished} under way")
 
 
-def _alerts(settings: Settings) -> Iterator[Finding]:
+def alerts(settings: Settings) -> Iterator[Finding]:
+    """Look at the channels and at what was told."""
     there = channels(settings)
     if not there:
         yield Finding(
@@ -235,7 +236,21 @@ def _alerts(settings: Settings) -> Iterator[Finding]:
                 "alerts", False, f"URL number {number} of GROWTH_ALERT_URLS is none that Apprise understands",
                 "See the list of services at https://appriseit.com/services/; blanks stand between URLs, not in them.",
             )  # fmt: skip
-    waiting = memory.load(settings, Journal(settings)).outbox.waiting
+    journal = Journal(settings, mends=False)
+    damaged = journal.damaged()
+    if damaged:
+        yield Finding(
+            "alerts", False, f"{', '.join(damaged)} cannot be read",
+            "`growth-assets alerts --look` puts it aside and goes on; bring it back from a backup if you need it.",
+        )  # fmt: skip
+        return
+    remembered = memory.load(settings, journal)
+    if remembered.damaged:
+        yield Finding(
+            "alerts", False, f"{memory.path(settings)} cannot be read",
+            "`growth-assets alerts --look` makes it anew from ops.alerts.",
+        )  # fmt: skip
+    waiting = remembered.outbox.waiting
     if waiting:
         yield Finding(
             "alerts", True, f"{len(waiting)} messages wait for a channel to take them",

@@ -6,6 +6,7 @@ On a machine's own disk by fsync and rename, on an object store by putting one w
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import secrets
@@ -63,6 +64,19 @@ def put_folder_in_place(staged: Path, final: Place) -> None:
     staged.rename(final)
     sync_folder(final)
     sync_folder(final.parent)
+
+
+def put_aside(path: Place) -> str:
+    """Give the damaged file `path` the name it is put aside under, one that no file has; that name."""
+    names = (f"{path.name}.damaged{f'-{number}' if number else ''}" for number in itertools.count())
+    name = next(name for name in names if not path.with_name(name).exists())
+    if is_remote(path):
+        objects.put_bytes(objects.content(path), path.with_name(name))
+        objects.remove(path)
+    else:
+        path.replace(path.with_name(name))
+        sync_folder(path.parent)
+    return name
 
 
 def remove_file(path: Place) -> None:

@@ -18,7 +18,7 @@ from growth_assets.alerts import memory
 from growth_assets.alerts.journal import GONE_OUT, Journal
 from growth_assets.alerts.words import words
 from growth_assets.checks.recent import Recency
-from growth_assets.orchestration import alert_sensor, findings, recency
+from growth_assets.orchestration import alert_sensor, doctor, findings, recency
 from growth_assets.orchestration.alert_sensor import NAME, Looked, look
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.daily import MOST_COMPARED
@@ -317,6 +317,29 @@ def test_a_restart_and_a_lost_memory_tell_nothing_twice(watched, hook):
     watched.judge(day(-6), "ok")
     watched.look()
     assert watched.kinds == ["opened", "recovered", "reopened", "recovered"]
+
+
+def test_a_damaged_file_of_alerts_silences_nothing(watched, hook):
+    watched.judge(day(3), "breached")
+    watched.look()
+    (kept,) = watched.settings.warehouse.glob("ops/alerts/*.parquet")
+    kept.write_bytes(kept.read_bytes()[:2000])
+    watched.judge(day(2), "breached", check="volume_week_over_week")
+    (told_by_doctor,) = [each for each in doctor.alerts(watched.settings) if not each.well]
+    assert str(kept) in told_by_doctor.says
+    assert "told 1 alerts" in watched.look().says
+    assert hook.titles[1:] == [
+        f"[WARN] ops.alerts: alerts_readable, since {day(0)}",
+        f"[WARN] metrics.signup_conversion_rate: volume_week_over_week, since {day(2)}",
+    ]
+    assert f"{kept.name} could not be read and is put aside as {kept.name}.damaged" in hook.got[1]["message"]
+    assert kept.with_name(f"{kept.name}.damaged").exists()
+    assert watched.kinds == ["notice", "opened"]
+    # It is told once, opens nothing, and the incident that was in the file is remembered.
+    watched.judge(day(1), "ok")
+    watched.look()
+    assert hook.titles[3:] == [f"[recovered] {TITLE}"]
+    assert all(each.well for each in doctor.alerts(watched.settings))
 
 
 def test_alerts_on_a_store_are_told_kept_and_remembered_as_on_disk(s3, tmp_path, monkeypatch, hook):
