@@ -132,7 +132,7 @@ def build_without_dagster(site: Path) -> None:
             for outcome in day.build(names, received):
                 if outcome.record is None:
                     raise RuntimeError(f"{outcome.table.name} of {ds} was not published: {outcome.reason}")
-            list(day.judge(names))
+            list(day.judge(names, over=True))
 
 
 def _site(folder: Path, landing: Path) -> Path:

@@ -26,6 +26,8 @@ from growth_assets.settings import Settings
 from growth_assets.warehouse.partitions import Record, Warehouse, rows_of
 from growth_assets.warehouse.versions import code_version
 
+NOT_OVER = "the day is not over"
+
 
 @dataclass(frozen=True)
 class Received:
@@ -108,10 +110,16 @@ class Day:
             else:
                 yield from self._make(table)
 
-    def judge(self, wanted: Collection[str]) -> Iterator[tuple[Watch, Judgement]]:
-        """Compare what was published with the days before; call it when all of the day is built."""
+    def judge(self, wanted: Collection[str], *, over: bool) -> Iterator[tuple[Watch, Judgement]]:
+        """Compare what was published with the days before; call it when all of the day is built.
+
+        Of a day that is not `over` nothing can be told, since whole days are what it would be compared with.
+        """
         for watch in self.past.watches:
             if watch.table in self.published and watch.table in wanted and watch.history.table not in self.failed:
+                if not over:
+                    yield watch, Judgement("cannot_tell", NOT_OVER, {}, pl.DataFrame())
+                    continue
                 compared = self.past.rows(watch.history, self.ds, itself=True)
                 yield watch, watch.judge(compared, self.ds, self.settings)
 

@@ -15,6 +15,11 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(microsecond=0, tzinfo=None)
 
 
+def is_over(ds: str, at: dt.datetime) -> bool:
+    """Whether the day (UTC) is past at the moment `at` (UTC, naive)."""
+    return ds < at.date().isoformat()
+
+
 def latest(read_at: dt.datetime, settings: Settings) -> dt.datetime:
     """The latest time that an event of a file read at `read_at` may have; naive UTC."""
     return read_at + dt.timedelta(hours=settings.future_tolerance_hours)

@@ -2,18 +2,23 @@
 
 A day that its checks refused is refused again as long as its events, the code and the settings are the same. A day
 whose build ends in another way (a full disk, a killed process) is worth another attempt, but not for ever. One small
-file a day, which goes away as soon as the day is published in full:
+file a day, which goes away as soon as the day is published in full and judged:
 
     <workplace>/_attempts/ds=D.json     of what, how often, and whether its checks refused it
+
+A day that was built before it was over is not compared with other days. It is finished as far as it goes, and built
+once more when it is over, also where nothing came for it any more.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from growth_assets.ingest import clock
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse import durable
@@ -38,11 +43,17 @@ class Attempts:
     times: int
     refused: bool = False
     """True where its checks refused it."""
+    early: bool = False
+    """True where it was built before the day was over."""
 
     @property
     def hopeless(self) -> bool:
         """True where one more attempt would be in vain."""
         return self.refused or self.times >= MOST
+
+    def to_be_judged(self, ds: str, now: dt.datetime) -> bool:
+        """True where the day has become over at `now` (UTC, naive) since it was built."""
+        return self.early and clock.is_over(ds, now)
 
 
 def code_of(settings: Settings) -> str:
@@ -57,7 +68,7 @@ def version_of(inputs: Mapping[str, str], code: str) -> str:
 
 
 def read(settings: Settings, ds: str) -> Attempts | None:
-    """The attempts at a day; None where there was none, or the day was published in full."""
+    """The attempts at a day; None where there was none, or the day was published in full and judged."""
     content = durable.read_json(_path(settings, ds))
     try:
         return Attempts(**content) if content is not None else None
@@ -65,10 +76,17 @@ def read(settings: Settings, ds: str) -> Attempts | None:
         return None
 
 
-def unfinished(settings: Settings) -> set[str]:
-    """Days whose last attempt did not come to an end: what they published may be unknown to Dagster."""
+def unfinished(settings: Settings, now: dt.datetime) -> set[str]:
+    """Days whose last attempt did not come to an end, and those to be judged as they are over at `now` (UTC, naive).
+
+    What the former published may be unknown to Dagster.
+    """
     days = {path.stem.removeprefix("ds=") for path in (settings.workplace / "_attempts").glob("ds=*.json")}
-    return {ds for ds in days if (attempt := read(settings, ds)) and not attempt.refused}
+    return {
+        ds
+        for ds in days
+        if (attempt := read(settings, ds)) and (attempt.to_be_judged(ds, now) if attempt.early else not attempt.refused)
+    }
 
 
 def begin(settings: Settings, ds: str, version: str) -> Attempts:
@@ -78,9 +96,12 @@ def begin(settings: Settings, ds: str, version: str) -> Attempts:
     return _write(settings, ds, Attempts(version, times + 1))
 
 
-def end(settings: Settings, ds: str, attempt: Attempts, *, refused: bool) -> None:
-    """Remember a refusal; forget the attempts at a day that is published in full."""
-    if refused:
+def end(settings: Settings, ds: str, attempt: Attempts, *, refused: bool, early: bool) -> None:
+    """Remember a refusal, and a day that was not over; forget the attempts at one that is published in full."""
+    if early:
+        # However often it was built until then: the attempt at the whole day is its first.
+        _write(settings, ds, Attempts(attempt.version, 0, refused, early=True))
+    elif refused:
         _write(settings, ds, Attempts(attempt.version, attempt.times, refused=True))
     else:
         _path(settings, ds).unlink(missing_ok=True)

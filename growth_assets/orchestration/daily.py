@@ -31,7 +31,7 @@ from growth_assets.checks.verdict import Verdict
 from growth_assets.contracts.table import Judgement, Table, Watch
 from growth_assets.engines.local import Day, Outcome, Received, Receiving
 from growth_assets.engines.past import Past
-from growth_assets.ingest import ledger
+from growth_assets.ingest import clock, ledger
 from growth_assets.orchestration import attempts, recency
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.charts import last_weeks
@@ -138,6 +138,8 @@ class _Built:
     day: Day
     outcomes: Sequence[Outcome]
     attempt: attempts.Attempts | None
+    over: bool
+    """The day was past when its build began."""
     error: BaseException | None
     """Whatever went wrong, unless it was a check."""
     held: ExitStack
@@ -227,6 +229,7 @@ class _Building:
         day = Day(self.warehouse, self.settings, ds, DAILY, self.past)
         outcomes: list[Outcome] = []
         attempt: attempts.Attempts | None = None
+        over = clock.is_over(ds, clock.now())
         held = ExitStack()
         try:
             held.enter_context(self.warehouse.building(ds))
@@ -235,8 +238,8 @@ class _Building:
         except BaseException as error:
             # Also of a day that ends with an error: what was published of it is published. No interrupt comes to a
             # thread, and a panic of Polars is no Exception.
-            return _Built(day, outcomes, attempt, error, held)
-        return _Built(day, outcomes, attempt, None, held)
+            return _Built(day, outcomes, attempt, over, error, held)
+        return _Built(day, outcomes, attempt, over, None, held)
 
     def _finish(self, ds: str, built: _Built) -> str:
         """Judge and log one day; why it is not published in full, or "" where it is.
@@ -247,7 +250,7 @@ class _Building:
         with built.held:
             try:
                 if error is None:
-                    judged += built.day.judge(self.wanted)
+                    judged += built.day.judge(self.wanted, over=built.over)
             except Exception as wrong:
                 error = wrong
             try:
@@ -255,7 +258,9 @@ class _Building:
                 self.past.forget_before(ds)
                 refused = _refused(built.outcomes)
                 if built.attempt and error is None:
-                    attempts.end(self.settings, ds, built.attempt, refused=self.whole and bool(refused))
+                    attempts.end(
+                        self.settings, ds, built.attempt, refused=self.whole and bool(refused), early=not built.over
+                    )  # fmt: skip
             except Exception as wrong:
                 error = error or wrong
         if error is not None:

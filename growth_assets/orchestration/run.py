@@ -12,7 +12,7 @@ import dagster as dg
 from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.engines.local import only_by_history, outdated, stale_tables
 from growth_assets.engines.rejudge import judged_otherwise
-from growth_assets.ingest import ledger
+from growth_assets.ingest import clock, ledger
 from growth_assets.ingest.ledger import Ledger
 from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
 from growth_assets.orchestration import attempts
@@ -135,7 +135,10 @@ def wanted_days(
     settings: Settings, first: dt.date | None, last: dt.date | None,
     landed: Ledger | None = None, warehouse: Warehouse | None = None,
 ) -> list[str]:  # fmt: skip
-    """The days to build: those of the range that have events, or without a range those that are not up to date."""
+    """The days to build: those of the range that have events, or without a range those that are not up to date.
+
+    A day that was built before it was over is up to date until it is over, and then once more to be built.
+    """
     landed = landed or ledger.read(settings.warehouse)
     if first or last:
         start = (first or first_day(settings)).isoformat()
@@ -143,7 +146,7 @@ def wanted_days(
         return [ds for ds in landed.days if start <= ds <= end]
     warehouse = warehouse or _as_it_is(settings)
     stale = {ds: stale_tables(warehouse, DAILY, ds, landed.inputs(ds)) for ds in landed.days}
-    unfinished = attempts.unfinished(settings)
+    unfinished = attempts.unfinished(settings, clock.now())
     return [ds for ds, tables in stale.items() if (tables and not only_by_history(tables)) or ds in unfinished]
 
 

@@ -11,7 +11,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from growth_assets.contracts.table import Table
 from growth_assets.engines.local import only_by_history, stale_tables
 from growth_assets.engines.past import version_of, version_on_disk
-from growth_assets.ingest import ledger
+from growth_assets.ingest import clock, ledger
 from growth_assets.ingest.ledger import Ledger
 from growth_assets.ingest.out_of_range import first_day, last_day
 from growth_assets.orchestration import attempts
@@ -65,7 +65,8 @@ class Watch:
         warehouse = Warehouse.of(settings)
         code = attempts.code_of(settings)
         self._doubt()
-        unfinished = attempts.unfinished(settings)
+        now = clock.now()
+        unfinished = attempts.unfinished(settings, now)
         first, last = first_day(settings, landed).isoformat(), last_day().isoformat()
         found = StaleDays()
         for ds in landed.days:
@@ -89,7 +90,9 @@ class Watch:
                 continue
             version = attempts.version_of(inputs, code)
             tried = attempts.read(settings, ds)
-            if tried and tried.version == version and tried.hopeless:
+            if tried and tried.to_be_judged(ds, now):
+                found.wanted[ds] = f"{version}, over"  # the same events as before, but another question
+            elif tried and tried.version == version and tried.hopeless:
                 found.hopeless.append(ds)
             else:
                 found.wanted[ds] = version
