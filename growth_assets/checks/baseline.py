@@ -23,7 +23,7 @@ NEW_NORMAL = 14
 
 _BISQUARE = 4.685  # Tukey's: 95 % of the efficiency of least squares, where nothing is wrong
 _INCIDENT = 3.0  # standard deviations from which a past day is left out
-_TREND = 0.015  # a week; what growth may be before the days are asked
+_TREND = 0.02  # a week; before the days are asked a site may as well shrink as grow, by 3 % too
 _TREND_APART = 0.01  # a week; by how much series differ in their growth
 _SHIFT = 2.5  # standard deviations between two levels
 _SETTLED = 1.0  # standard deviations between the last week and the one before, at most, after a shift

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from growth_assets.checks import tails
-from growth_assets.checks.baseline import HALF_LIFE
+from growth_assets.checks.baseline import HALF_LIFE, median
 from growth_assets.checks.noise import Noise, pooled
 from growth_assets.checks.window import AGES, DAYS, LEAST_SAME_WEEKDAYS, Flags, Floats, Window, amounts, grid
 
@@ -29,7 +29,8 @@ FALSE_ALARM = 0.01
 
 _ALWAYS, _MANY = 2, 20  # same weekdays, each with so many counted: after them none at all is no chance
 _FROM_OTHERS = 0.5  # days for which the noise of other hosts counts beside a host's own days
-_INCIDENT = 4.0  # standard deviations from which a past day is left out
+_INCIDENT = 3.5  # standard deviations from which a past day is left out
+_HARDLY = 0.1  # of what the best days let expect; so little where _MANY are expected is a broken form, not a rate
 
 SCHEMA = pl.Schema(
     {
@@ -85,6 +86,8 @@ class _Rates:
     error: Floats
     """Variance of the rate, on the scale of the angle."""
     days: Floats
+    kept: Flags
+    """By row and week: the days that it rests on."""
 
 
 class _Found:
@@ -111,16 +114,20 @@ class _Found:
         at_most = np.where(
             ratio, tails.ratio_at_most(found, floor, both), tails.share_at_most(np.minimum(found, 1), floor, both)
         )
-        none = np.where(ratio, tails.ratio_at_most(0 * found, floor, both), tails.share_at_most(0 * found, floor, both))
+        none, by_counts = (
+            np.where(ratio, tails.ratio_at_most(0 * found, floor, size), tails.share_at_most(0 * found, floor, size))
+            for size in (both, below)
+        )
         rows: list[tuple[tuple[float | None, ...], str, str]] = []
         for row in range(len(found)):
-            state, reason = self._verdict(row, found[row], at_most[row] < FALSE_ALARM, none[row] < FALSE_ALARM)
+            visible = "yes" if none[row] < FALSE_ALARM else "by counts" if by_counts[row] < FALSE_ALARM else "no"
+            state, reason = self._verdict(row, found[row], at_most[row] < FALSE_ALARM, visible)
             baseline = float(rates.rate[row]) if rates.days[row] else None
             interval = (float(low[row]), float(high[row])) if self.below[row, -1] > 0 else (None, None)
             rows.append(((baseline, *interval), state, reason))
         return rows
 
-    def _verdict(self, row: int, found: float, fallen: bool, visible: bool) -> tuple[str, str]:  # noqa: FBT001
+    def _verdict(self, row: int, found: float, fallen: bool, visible: str) -> tuple[str, str]:  # noqa: FBT001
         days, of = int(self.rates.days[row]), int(self.below[row, -1])
         if of == 0:
             return "cannot_tell", "nothing to divide by on this day"
@@ -131,12 +138,27 @@ class _Found:
         usual = f"{self.rates.rate[row]:.2%} is usual for a {self.window.weekday}"
         if fallen:
             return "breached", f"{found:.2%} of {of}, a fall by more than {self.margin:.0%}: {usual}"
-        if not visible:
-            return (
-                "cannot_tell",
-                f"too small: not even 0 of {of} would show a fall by more than {self.margin:.0%}; {usual}",
-            )
-        return "ok", ""
+        return ("ok", "") if visible == "yes" else self._unseen(row, found, visible, usual)
+
+    def _unseen(self, row: int, found: float, visible: str, usual: str) -> tuple[str, str]:
+        """Where not even a day without any would be sure to have fallen, and why."""
+        counted, of = self.above[row, :-1][self.known[row]], self.below[row, :-1][self.known[row]]
+        weekdays = f"{len(counted)} {self.window.weekday}s before it"
+        if self.rates.rate[row] == 0 and counted.any():
+            # One day with any, which alone is no proof of what is usual; but a day like it has not fallen.
+            if self.above[row, -1] >= _MANY and found >= (counted / of).max() * (1 - self.margin):
+                return "ok", ""
+            return "cannot_tell", f"none on {(counted == 0).sum()} of {weekdays}, so none are expected"
+        if self.rates.rate[row] == 0:
+            return "cannot_tell", f"none on any of {weekdays}"
+        if visible == "by counts":
+            least, most = (counted / of).min(), (counted / of).max()
+            return "cannot_tell", f"the {weekdays} disagree, {least:.2%} to {most:.2%}: no rate is usual"
+        return (
+            "cannot_tell",
+            f"too small: not even 0 of {self.below[row, -1]:.0f} would show a fall by more than {self.margin:.0%}; "
+            f"{usual}",
+        )
 
     def _after_few(self, row: int, found: float) -> tuple[str, str]:
         """Where too few same weekdays are known for any fall but one to nothing."""
@@ -150,7 +172,8 @@ class _Found:
         )
 
     def _rates(self) -> _Rates:
-        above, below, known = self.above[:, :-1], self.below[:, :-1], self.known
+        above, below = self.above[:, :-1], self.below[:, :-1]
+        known = self.known & ~self._broken()
         recency: Floats = known * 0.5 ** (AGES[::7] / HALF_LIFE)
         rate = (above * recency).sum(axis=1) / np.maximum((below * recency).sum(axis=1), 1e-9)
         angle = self._angle(above, below)
@@ -158,7 +181,8 @@ class _Found:
         for _ in range(3):
             relative = self._relative(rate)
             variance = 1 / np.maximum(below, 1e-9) + LEAST_NOISE**2 * relative[:, None]
-            middle = _weighted_median(angle, recency / variance)
+            # Incidents are losses more often than gains: the upper one of two medians, however recent the lower one is.
+            middle = median(angle, known, upper=True)
             residual = (angle - middle[:, None]) / np.sqrt(variance)
             # The median of so few distances is small by chance: half as much again, and never less than counting's own.
             scale = np.maximum(1.5 * _weighted_median(np.abs(residual), known.astype(np.float64)) / 0.6745, 1)
@@ -178,7 +202,15 @@ class _Found:
         )
         trials = np.maximum((weight * below).sum(axis=1), 1e-9)
         error = noise.spread * (((weight * below) ** 2 * variance).sum(axis=1) / trials**2)
-        return _Rates(rate, relative, noise, error, known.sum(axis=1).astype(np.float64))
+        return _Rates(rate, relative, noise, error, self.known.sum(axis=1).astype(np.float64), kept)
+
+    def _broken(self) -> Flags:
+        """Days with hardly any where the best two others let expect many: however many they are, they are no rate."""
+        above, below = self.above[:, :-1], self.below[:, :-1]
+        rates = np.where(self.known, above / np.maximum(below, 1), 0)
+        best = np.sort(rates, axis=1)[:, -2:-1]  # one alone may be an incident itself
+        expected = best * below
+        return np.asarray(self.known & (expected >= _MANY) & (above < _HARDLY * expected))
 
     def _angle(self, above: Floats, below: Floats) -> Floats:
         """The scale on which counting gives every rate the variance 1 / denominator."""

@@ -13,6 +13,9 @@ from growth_assets.checks import baseline
 from growth_assets.checks.usual_volume import WEEK, usual_volumes
 from growth_assets.checks.window import AGES, DAYS, LEAST_DAYS, Flags, Floats, Window, amounts, grid
 
+_LASTING = 7
+"""Days in a row without any event that are no weekly rhythm: of a host never silent otherwise, an outage or closing."""
+
 _WORTH_A_NAME = 10
 """Events a day from which on a host that goes is looked for under another name."""
 
@@ -53,13 +56,14 @@ def judge(history: pl.DataFrame, ds: str, days_off: Collection[dt.date]) -> pl.D
     before = counts[:, :DAYS]
     seen = before > 0
     first = np.where(seen.any(axis=1), np.argmax(seen, axis=1), DAYS)
-    known = seen.any(axis=0) & ~window.off & (np.arange(DAYS) >= first[:, None])
+    there = seen.any(axis=0) & ~window.off & (np.arange(DAYS) >= first[:, None])
+    known = there & ~_lasting_silence(before, there)
     usual = usual_volumes(counts, known, window)
     renamed = _renamed(before, counts[:, DAYS], usual.expected)
     found: dict[str, list[object]] = {name: [] for name in SCHEMA}
     for number, name in enumerate(hosts):
         host = _Host(
-            window, int(counts[number, DAYS]), before[number], known[number],
+            window, int(counts[number, DAYS]), before[number], there[number], known[number],
             usual.expected[number], int(usual.low[number]), int(usual.high[number]), usual.fading[number],
         )  # fmt: skip
         state, reason = host.verdict()
@@ -70,6 +74,22 @@ def judge(history: pl.DataFrame, ds: str, days_off: Collection[dt.date]) -> pl.D
         for column, value in zip(SCHEMA, (name, host.today, *numbers, state, reason), strict=True):
             found[column].append(value)
     return pl.DataFrame(found, schema=SCHEMA)
+
+
+def _lasting_silence(before: Floats, there: Flags) -> Flags:
+    """Days without events, a week of them or more in a row, of hosts that are never silent otherwise.
+
+    They tell nothing of a day on which the host is there, and are no new normal for it.
+    """
+    silent = np.zeros_like(there)
+    for number in np.flatnonzero((there & (before == 0)).sum(axis=1) >= _LASTING):
+        days = np.flatnonzero(there[number])
+        runs = np.split(days, np.flatnonzero(np.diff(before[number, days] > 0)) + 1)
+        for run in runs:
+            silent[number, run] = len(run) >= _LASTING and before[number, run[0]] == 0
+        if not never_silent(before[number, there[number] & ~silent[number]]):
+            silent[number] = False
+    return silent
 
 
 def _renamed(before: Floats, today: Floats, expected: Floats) -> dict[int, tuple[int, str]]:
@@ -115,7 +135,10 @@ class _Host:
     window: Window
     today: int
     before: Floats
+    there: Flags
+    """By day before: it is known."""
     known: Flags
+    """By day before: it may speak."""
     expected: float
     low: int
     high: int
@@ -134,9 +157,10 @@ class _Host:
 
     @property
     def closed(self) -> bool:
-        """Without events for so long that none are expected."""
-        lately = self.before[self.known][-baseline.NEW_NORMAL :]
-        return len(lately) == baseline.NEW_NORMAL and not lately.any()
+        """Without events for so long that none are expected; open again where it comes back after a lasting silence."""
+        lately = self.before[self.there][-baseline.NEW_NORMAL :]
+        back = self.today > 0 and (self.there & ~self.known).any()
+        return len(lately) == baseline.NEW_NORMAL and not lately.any() and not back
 
     @property
     def silent(self) -> bool:

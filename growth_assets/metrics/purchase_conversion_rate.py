@@ -62,5 +62,5 @@ TABLE = Table(
     settings_used=("guardrails", "days_off"),
     kind="metric",
     guardrail=True,
-    version="2",
+    version="3",
 )

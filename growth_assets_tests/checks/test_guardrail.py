@@ -91,6 +91,52 @@ def test_one_lost_week_is_no_part_of_the_baseline():
     assert judged(with_today(lost, "www.xx.com", 120))["www.xx.com"]["state"] == "breached"
 
 
+def with_broken(history, weeks, host="www.xx.com"):
+    """The form has been broken on the last `weeks` same weekdays; the judged day is as it was."""
+    broken = [before(7 * week).isoformat() for week in range(1, weeks + 1)]
+    at = pl.col("ds").is_in(broken) & (pl.col("dim_hostname") == host)
+    return history.with_columns(numerator=pl.when(at).then(0).otherwise(pl.col("numerator")))
+
+
+@pytest.mark.parametrize(("weeks", "broken"), [(4, 1), (4, 2), (5, 3), (8, 3), (8, 4), (8, 6)])
+def test_a_form_that_stays_broken_stays_breached_until_it_is_mended(weeks, broken):
+    history = with_broken(rates(SIGNUPS, HITS, weeks), broken)
+    mended = judged(history)["www.xx.com"]
+    assert (mended["state"], mended["reason"]) == ("ok", "")
+    assert abs(mended["baseline"] - 0.03) < 0.004
+    still = judged(with_today(history, "www.xx.com", 0))["www.xx.com"]
+    assert still["state"] == "breached"
+    assert still["reason"].startswith("0.00% of 10000, a fall by more than 10%")
+    half = judged(with_today(history, "www.xx.com", 60))["www.xx.com"]
+    assert half["state"] == "breached"
+
+
+def test_where_one_same_weekday_alone_had_any_none_are_expected_and_as_many_are_ok():
+    history = with_broken(rates(SIGNUPS, HITS, weeks=4), 3)
+    still = judged(with_today(history, "www.xx.com", 0))["www.xx.com"]
+    assert (still["state"], still["baseline"]) == ("cannot_tell", 0)
+    assert still["reason"] == "none on 3 of 4 Tuesdays before it, so none are expected"
+    assert judged(with_today(history, "www.xx.com", 330))["www.xx.com"]["state"] == "ok"
+    never = judged(with_today(with_broken(history, 4), "www.xx.com", 0))["www.xx.com"]
+    assert (never["state"], never["reason"]) == ("cannot_tell", "none on any of 4 Tuesdays before it")
+
+
+def test_one_day_with_any_makes_no_rate_of_those_without():
+    """A trial, or a robot that signed up 300 times: the day after it is no fall."""
+    history = with_broken(rates(SIGNUPS, HITS), 7)
+    assert judged(with_today(history, "www.xx.com", 0))["www.xx.com"]["state"] == "cannot_tell"
+
+
+def test_same_weekdays_that_disagree_are_said_to_do_so():
+    rows = [(before(7 * week).isoformat(), above) for week, above in enumerate((300, 100, 300, 60, 150, 40, 300, 90))]
+    wild = pl.DataFrame(rows, schema=["ds", "numerator"], orient="row").with_columns(
+        aggregation_level=pl.lit("dim_hostname"), dim_hostname=pl.lit("www.xx.com"), denominator=pl.lit(10_000)
+    )
+    row = judged(wild)["www.xx.com"]
+    assert row["state"] == "cannot_tell"
+    assert row["reason"] == "the 7 Tuesdays before it disagree, 0.40% to 3.00%: no rate is usual"
+
+
 def test_a_rate_that_lasts_is_the_new_normal_after_some_weeks():
     history = rates(SIGNUPS, HITS)
 

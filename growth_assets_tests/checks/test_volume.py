@@ -117,6 +117,33 @@ def test_a_renamed_host_is_known_by_a_trial_before_and_a_trickle_afterwards():
     assert rows["new.xx.com"]["reason"].endswith("old.xx.com went with as many: renamed?")
 
 
+@pytest.mark.parametrize("length", [7, 10, 13, 14, 20])
+def test_a_host_that_comes_back_after_an_outage_is_ok_at_its_level(length):
+    usual = traffic(300)
+    silent = {age: 0 if 1 <= age <= length else n for age, n in usual.items()}
+
+    def state(counts):
+        row = judged({"www.xx.com": traffic(300, seed=2), "www.xxx.com": counts})["www.xxx.com"]
+        return row["state"], row["reason"].split(":")[0]
+
+    assert state(silent) == ("ok", "")
+    assert state(silent | {0: 120}) == ("breached", "120 events, fewer than usual")
+    assert state(silent | {0: 900}) == ("breached", "900 events, more than usual")
+    later = {age: 0 if 4 <= age <= length + 3 else n for age, n in usual.items()}
+    assert state(later) == ("ok", "")
+    if length <= 13:
+        assert state(silent | {0: 0}) == ("breached", "no events, fewer than usual")
+
+
+def test_a_host_that_is_silent_now_and_then_is_expected_to_be():
+    """Hosts of offices at weekends, and small ones by chance: their days without events are as good as others."""
+    office = {age: 0 if before(age).weekday() >= 5 else n for age, n in traffic(300).items()}
+    assert judged({"www.xx.com": office})["www.xx.com"]["state"] == "ok"
+    small = {age: 12 if age % 9 == 1 else 0 for age in range(57)}
+    row = judged({"www.xx.com": traffic(300), "tiny.xx.com": small})["tiny.xx.com"]
+    assert (row["state"], row["low"]) == ("cannot_tell", 0)
+
+
 def test_a_host_closed_for_two_weeks_is_expected_no_more():
     counts = {age: n for age, n in traffic(300).items() if age > 14}
     row = judged({"www.xx.com": traffic(300), "old.xx.com": counts})["old.xx.com"]
