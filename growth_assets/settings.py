@@ -457,8 +457,10 @@ def load(data: Path | None = None) -> Settings:
     except pydantic.ValidationError as error:
         raise SettingsError("\n".join(_describe(problem, path, content) for problem in error.errors())) from None
     except pydantic_settings.SettingsError as error:
-        # What it cannot read from a variable it wraps in an error of its own.
-        raise SettingsError(f"{path} or a GROWTH_ variable: {error}") from error
+        # What it cannot read from a variable it wraps in an error of its own, which names the field.
+        field = re.search(r'field "(\w+)"', str(error))
+        variable = f"{PREFIX}{field.group(1).upper()}" if field else f"a {PREFIX} variable"
+        raise SettingsError(f"the variable {variable}: not valid JSON, which a list or a table has to be") from error
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
+from apprise.manager_plugins import NotificationManager
 from pydantic import SecretStr
 
 from growth_assets.alerts.message import Message
@@ -24,7 +25,10 @@ from growth_assets.settings import Settings
 TIMEOUT = 12.0
 """Seconds that a channel may take for one message."""
 
-NOT_UNDERSTOOD = "its URL is none that Apprise understands"
+NOT_UNDERSTOOD = "cannot be used: Apprise does not understand its URL"
+
+_SERVICES = NotificationManager()  # type: ignore[no-untyped-call]
+"""Knows the schemes of Apprise's services."""
 
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 
@@ -111,8 +115,10 @@ def _harmless(record: logging.LogRecord) -> bool:
 
 
 def _name(url: str) -> str:
-    scheme = url.partition("://")[0].lower()
-    return f"{scheme if re.fullmatch('[a-z0-9_+-]{1,20}', scheme) else 'unknown'}-{_slow_digest(url)}"
+    # What stands before "://" may be any piece of a secret, where a URL with a blank in it was torn at the blank.
+    scheme, separator, _ = url.partition("://")
+    known = separator and scheme.lower() in _SERVICES
+    return f"{scheme.lower() if known else 'unknown'}-{_slow_digest(url)}"
 
 
 @lru_cache(maxsize=32)

@@ -96,6 +96,12 @@ def test_names_of_channels_say_nothing_of_their_urls(site, hook, box):
     assert channels(site()) == []
 
 
+def test_pieces_of_a_secret_with_blanks_are_no_names(site):
+    pieces = f"mailtos://user:correct horse {SECRET} staple@127.0.0.1 My{SECRET}://x JSON"
+    names = [channel.name for channel in channels(site(*pieces.split()))]
+    assert [name.rpartition("-")[0] for name in names] == ["mailtos", *["unknown"] * 5]
+
+
 def test_one_that_fails_stops_no_other_and_is_tried_again_later(site, hook, box):
     settings = site("json://127.0.0.1:1/never", hook.url, box.url)
     there, journal, outbox = channels(settings), Journal(settings), Outbox()
