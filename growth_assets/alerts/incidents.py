@@ -9,8 +9,10 @@ ends one. A bad day of the past that is judged again is known and not told again
 An incident that comes back within CALM_DAYS is the same one: that is told once, and then it is over when as many days
 lie behind the last bad one. So a rule that breaks every other day is told four times, and not every day.
 
-History is told in a summary, one for each run: days older than `quiet_days`, and all days of a run that builds more
-than `many_days`. It opens no incident, but may end one.
+History is told in a summary, one for each run: days older than `quiet_days`, and days of a run that builds more than
+`many_days`, but for the newest days: the newest of the run, and those within NEW_DAYS of the day they are found on, are
+news in whatever run. History opens no incident, but may end one. The days right before the first bad day that is news
+are its beginning, also where they are history.
 
 The same findings give the same alerts, whatever the pieces in which they are read, and an alert's id depends on the
 finding alone: whoever reads findings twice tells nothing twice.
@@ -24,11 +26,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from growth_assets.alerts.alert import Alert, HistoryDay, Key, Kind, alert_id, key_of, summary
-from growth_assets.alerts.seen import RUN, Ended, Level, Seen, age_in_days
+from growth_assets.alerts.seen import RUN, Ended, Level, Seen, age_in_days, day_before
 
 REMEMBERED_DAYS = 90
 """So long after its last bad day an incident that is over is remembered, so that its days are not told again."""
 
+
+NEW_DAYS = 2
+"""A judged day so many days before the one it is found on, or fewer, is no history, in however long a run."""
 
 CALM_DAYS = 7
 """A bad day so soon after the last one is no new incident; one that came back is over after as many."""
@@ -114,11 +119,20 @@ class State:
             found["/".join((*key, seen.day))] = (*key, seen.day, int(level))
         else:
             now = Incident(
-                alert_id("opened", seen), level, seen.day, seen.day, seen.order, dated=bool(seen.ds),
+                alert_id("opened", seen), level, self._begun(seen), seen.day, seen.order, dated=bool(seen.ds),
                 bad={seen.table: seen.day},
             )  # fmt: skip
             self.incidents[key] = now
             yield _alert("opened", now, seen)
+
+    def _begun(self, seen: Seen) -> str:
+        """The first of the bad days without a gap that end with this one, as far as its run found them."""
+        key = key_of(seen.table, seen.check, seen.host)
+        days = {day for *about, day, _ in self.history.get(seen.run_id, {}).values() if tuple(about) == key}
+        first = seen.day
+        while seen.ds and (before := day_before(first)) in days:
+            first = before
+        return first
 
     def _pass(self, seen: Seen) -> Iterator[Alert]:
         table, check, _ = key_of(seen.table, seen.check, "")
@@ -219,7 +233,10 @@ def is_history(seen: Seen, rules: Rules) -> bool:
     """True where a finding is about the past, or one of many of a backfill."""
     if seen.ds is None or not seen.run_id:
         return False
-    return age_in_days(seen.ds, seen.at) > rules.quiet_days or seen.days_of_run > rules.many_days
+    age = age_in_days(seen.ds, seen.at)
+    if age <= NEW_DAYS or (seen.ds == seen.newest_of_run and age <= rules.quiet_days):
+        return False
+    return age > rules.quiet_days or seen.days_of_run > rules.many_days
 
 
 def _taken_in(known: Incident, seen: Seen, level: Level) -> Incident:

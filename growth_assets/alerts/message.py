@@ -97,8 +97,14 @@ def _text(alert: Alert, link: str) -> str:
         numbers = [f"{shown(name)} = {shown(value)}" for name, value in list(alert.numbers.items())[:SHOWN_NUMBERS]]
         lines.append(f"Numbers{f' of {alert.ds}' if alert.ds else ''}: {', '.join(numbers)}")
     if alert.kind != "recovered":
-        lines.append(f"What to do: {told.remedy}")
+        lines.append(f"What to do: {_urgency(alert)}{told.remedy}")
     return "\n".join([*lines, f"See: {link}"])
+
+
+def _urgency(alert: Alert) -> str:
+    if alert.kind != "history":
+        return ""
+    return "Nothing is urgent. " if alert.level is Level.WARN else "Mend what is an ERROR, and build those days again. "
 
 
 def _what_passes(alert: Alert) -> str:

@@ -51,6 +51,8 @@ class Seen:
     run_id: str = ""
     days_of_run: int = 1
     """How many days the run was asked to build."""
+    newest_of_run: str = ""
+    """The newest of them, where they are many."""
     says: str = ""
     numbers: Mapping[str, str] = field(default_factory=dict)
     but_for: frozenset[str] = frozenset()
@@ -86,6 +88,11 @@ class Ended:
 def day_of(at: float) -> str:
     """The UTC day of a time in seconds since 1970."""
     return dt.datetime.fromtimestamp(at, dt.UTC).date().isoformat()
+
+
+def day_before(ds: str) -> str:
+    """The day before a day."""
+    return (dt.date.fromisoformat(ds) - dt.timedelta(days=1)).isoformat()
 
 
 def age_in_days(ds: str, at: float) -> int:

@@ -51,7 +51,7 @@ WORDS: dict[str, Words] = {
     ),
     "history": Words(
         "Days of the past were built or judged again, and some did not keep their rules. This is one message for all.",
-        "Nothing is urgent. The checks' pages show each day.",
+        "The checks' pages show each day.",
     ),
     "alerts_readable": Words(
         "A file of ops.alerts was damaged: what it told is no longer among the alerts. New ones go on.",

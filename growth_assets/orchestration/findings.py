@@ -108,8 +108,9 @@ class Log:
         event = entry.dagster_event
         data = event.event_specific_data if event else None
         if isinstance(data, AssetCheckEvaluation):
-            days = self._days_of(entry.run_id) if entry.run_id else 1
-            yield from findings(record.storage_id, entry.timestamp, entry.run_id, days, data)
+            days, newest = self._days_of(entry.run_id) if entry.run_id else (1, "")
+            for each in findings(record.storage_id, entry.timestamp, entry.run_id, days, data):
+                yield replace(each, newest_of_run=newest)
         elif isinstance(data, FreshnessStateChange):
             yield Seen(
                 record.storage_id, entry.timestamp, table_name(data.key), FRESHNESS, FRESH.get(data.new_state),
@@ -148,14 +149,16 @@ class Log:
             return "landing"
         return "daily tables" if not selected.isdisjoint(daily_keys()) else run.job_name
 
-    def _days_of_run(self, run_id: str) -> int:
+    def _days_of_run(self, run_id: str) -> tuple[int, str]:
+        """How many days a run was asked to build, and the newest."""
         run = self._instance.get_run_by_id(run_id)
         tags = run.tags if run else {}
         try:
             first = dt.date.fromisoformat(tags[ASSET_PARTITION_RANGE_START_TAG])
-            return (dt.date.fromisoformat(tags[ASSET_PARTITION_RANGE_END_TAG]) - first).days + 1
+            newest = dt.date.fromisoformat(tags[ASSET_PARTITION_RANGE_END_TAG])
         except (KeyError, ValueError):  # one day, none, or partitions that are no days
-            return 1
+            return 1, ""
+        return (newest - first).days + 1, newest.isoformat()
 
 
 def findings(position: int, at: float, run_id: str, days_of_run: int, evaluation: AssetCheckEvaluation) -> list[Seen]:

@@ -60,7 +60,12 @@ class Log:
     def backfill(self, run: str, levels: dict[int, Level], end: bool = True) -> Log:
         for back, level in levels.items():
             order = len(self.events) + 1
-            self.events.append(Seen(order, at(order), *GUARDRAIL, level, "", True, ds(back), run, len(levels)))
+            self.events.append(
+                Seen(
+                    order, at(order), *GUARDRAIL, level, "", True, ds(back), run, len(levels),
+                    newest_of_run=ds(min(levels)),
+                )
+            )  # fmt: skip
         return self.end(run) if end else self
 
     def end(
@@ -158,15 +163,28 @@ def test_each_host_has_incidents_of_its_own_and_a_whole_that_passes_ends_all():
 def test_history_is_one_summary_a_run_and_the_same_history_is_no_news():
     backfill = {back: WARN if back % 10 == 0 else OK for back in range(60, -1, -1)}
     log = Log().backfill("a", backfill)
-    (summary,) = told(log)
-    assert (summary.kind, summary.first_bad_day, summary.last_bad_day) == ("history", ds(60), ds(0))
-    assert "7 days" in summary.says
-    assert summary.numbers == {"bad_days": "7", "rules": "1"}
+    newest, summary = told(log)
+    assert (newest.kind, newest.first_bad_day) == ("opened", ds(0))
+    assert (summary.kind, summary.first_bad_day, summary.last_bad_day) == ("history", ds(60), ds(10))
+    assert "6 days" in summary.says
+    assert summary.numbers == {"bad_days": "6", "rules": "1"}
     again = told(log.backfill("b", backfill))
-    assert {each.alert_id for each in again} == {summary.alert_id}
+    assert {each.alert_id for each in again} == {newest.alert_id, summary.alert_id}
     # A single late event of long ago is history too; a run without anything bad says nothing.
     assert kinds(Log().see(30, WARN, run="c").end("c1")) == ["history"]
     assert kinds(Log().backfill("d", dict.fromkeys(range(60), OK))) == []
+
+
+def test_the_newest_days_of_a_long_run_are_news_and_begin_where_they_began():
+    bad = dict.fromkeys(range(20, -1, -1), OK) | {12: WARN, 4: WARN, 3: WARN, 2: ERROR, 1: WARN, 0: WARN}
+    opened, summary = told(Log().backfill("a", bad).see(0, WARN))
+    assert (opened.kind, opened.first_bad_day, opened.ds, opened.level) == ("opened", ds(4), ds(2), ERROR)
+    assert (summary.kind, summary.last_bad_day, summary.level) == ("history", ds(3), WARN)
+    # A run that ends some days ago: its newest day is news.
+    log = Log().backfill("a", {back: WARN if back == 4 else OK for back in range(20, 3, -1)})
+    assert kinds(log) == ["opened"]
+    # One of long ago is history as a whole.
+    assert kinds(Log().backfill("a", dict.fromkeys(range(40, 30, -1), WARN))) == ["history"]
 
 
 def test_history_ends_an_incident_but_moves_its_first_day_nowhere():

@@ -61,6 +61,9 @@ def test_worse_history_freshness_and_runs_have_words_of_their_own():
     assert history.title == "[history] 4 days of the past did not keep the rules"
     assert "a: 2 days\nb: 3 days" in history.text
     assert history.link == f"{BASE}/runs/run-1"
+    assert "Nothing is urgent" in history.text
+    refused = message(replace(ALERT, kind="history", level=Level.ERROR, numbers={"bad_days": "1"}), BASE)
+    assert "urgent" not in refused.text
     assert message(replace(ALERT, check="run", host=""), BASE).link == f"{BASE}/runs/run-1"
     fresh = message(replace(ALERT, check="freshness", kind="recovered", ds=None), BASE)
     assert fresh.text.startswith("Over: every table is fresh again.")
