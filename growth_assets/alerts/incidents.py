@@ -132,7 +132,7 @@ class State:
         first = seen.day
         while seen.ds and (before := day_before(first)) in days:
             first = before
-        return first
+        return min(first, seen.since or first)
 
     def _pass(self, seen: Seen) -> Iterator[Alert]:
         table, check, _ = key_of(seen.table, seen.check, "")
@@ -243,7 +243,8 @@ def _taken_in(known: Incident, seen: Seen, level: Level) -> Incident:
     """The incident with one more bad day."""
     return replace(
         known, order=seen.order, level=max(known.level, level),
-        first_bad_day=min(known.first_bad_day, seen.day), last_bad_day=max(known.last_bad_day, seen.day),
+        first_bad_day=min(known.first_bad_day, seen.day, seen.since or seen.day),
+        last_bad_day=max(known.last_bad_day, seen.day),
         bad={**known.bad, seen.table: max(known.bad.get(seen.table, ""), seen.day)},
     )  # fmt: skip
 

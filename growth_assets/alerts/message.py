@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from growth_assets.alerts.alert import TOGETHER, Alert, counted, span
 from growth_assets.alerts.incidents import CALM_DAYS
-from growth_assets.alerts.seen import FRESHNESS, MANY_HOSTS, RUN, SINGLY, Level
+from growth_assets.alerts.seen import DUE_DAY, FRESHNESS, MANY_HOSTS, RUN, SINGLY, Level
 from growth_assets.alerts.words import words
 
 LONGEST = 200
@@ -112,6 +112,8 @@ def _what_passes(alert: Alert) -> str:
         return "a later run ended well"
     if alert.check == FRESHNESS:
         return "every table is fresh again"
+    if alert.check == DUE_DAY:
+        return f"of the four weeks to {alert.ds} no day is missing"
     if alert.host == MANY_HOSTS:
         return f"on {alert.ds} no more than {SINGLY} hosts break the rule, and those have messages of their own"
     return f"the newest day, {alert.ds}, passes again" if alert.ds else "the newest evaluation passes"

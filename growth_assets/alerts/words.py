@@ -41,8 +41,9 @@ WORDS: dict[str, Words] = {
         "See whether the daemon runs, whether logs still land, and whether its newest runs failed.",
     ),
     "due_day_is_there": Words(
-        "The newest day that has to be there is not, or its evening is missing.",
-        "See whether logs still land, whether the daemon runs, and whether the newest runs failed.",
+        "A day that has to be there by now is not, or the evening of the newest one is missing.",
+        "See whether logs still land, whether the daemon runs, and whether the newest runs failed. List a day that had "
+        "no visitors in `days_off`; one that never comes is asked for four weeks.",
     ),
     "run": Words(
         "A run failed: what it was to build is not built, and what was published before stays.",

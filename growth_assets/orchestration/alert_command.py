@@ -10,6 +10,7 @@ from growth_assets.alerts.channels import channels, deliver
 from growth_assets.alerts.journal import Journal
 from growth_assets.alerts.message import Message
 from growth_assets.alerts.seen import Level
+from growth_assets.orchestration import recency
 from growth_assets.orchestration.alert_sensor import look
 from growth_assets.orchestration.findings import HOLD_BACK
 from growth_assets.orchestration.instance import open_instance
@@ -17,9 +18,10 @@ from growth_assets.settings import Settings
 
 
 def look_once(settings: Settings) -> str:
-    """Look as the sensor does, at all that was logged before; what came of it."""
-    time.sleep(HOLD_BACK)
+    """Look as the sensors do, also for days that are due and missing; what came of it."""
     with open_instance(settings) as instance:
+        recency.tell(settings, instance)
+        time.sleep(HOLD_BACK)
         return look(settings, instance, time.time()).says
 
 

@@ -22,7 +22,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from growth_assets.alerts.seen import FRESHNESS, MANY_HOSTS, SINGLY, Ended, Level, Seen
 from growth_assets.orchestration.daily import BAD_DAYS, daily_keys
 from growth_assets.orchestration.landing import LANDING_KEYS
-from growth_assets.orchestration.recency import DUE
+from growth_assets.orchestration.recency import DUE, SINCE
 from growth_assets.orchestration.specs import table_name
 
 ENDS = {
@@ -169,6 +169,7 @@ def findings(position: int, at: float, run_id: str, days_of_run: int, evaluation
     about = Seen(
         position, at, table_name(evaluation.asset_key), evaluation.check_name, None,
         ds=_day(evaluation.partition or due), run_id=run_id, days_of_run=1 if due else days_of_run,
+        since=_day(str(metadata.get(SINCE) or "")) or "",
     )  # fmt: skip
     severity = Level[evaluation.severity.value]
     reason = str(metadata.get("reason") or "")

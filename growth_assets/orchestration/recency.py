@@ -17,7 +17,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 from growth_assets.agg import website_events as agg
 from growth_assets.agg.grouping_sets import level_name
 from growth_assets.alerts.seen import DUE_DAY
-from growth_assets.checks.recent import Recency, due, judge
+from growth_assets.checks.recent import LIVE_WITHIN, Recency, due, judge
 from growth_assets.contracts.table import Table
 from growth_assets.orchestration.specs import asset_key
 from growth_assets.settings import Settings
@@ -32,6 +32,12 @@ SECONDS = 120
 DUE = "due"
 """Entry of an evaluation's metadata: the day that was asked for."""
 
+SINCE = "first_missing"
+"""Entry of an evaluation's metadata: the first day that is missing."""
+
+LOOKED_BACK = 1_000
+"""So many publications are looked at for one of a running pipeline."""
+
 NEVER = "2000-01-01T00:00:00"
 
 TELL_AGAIN = dt.timedelta(hours=1)
@@ -45,7 +51,7 @@ def due_day_sensor(settings: Settings) -> dg.SensorDefinition:
         name=NAME,
         minimum_interval_seconds=SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks whether every metric has the newest day that is due, also while nothing is built.",
+        description="Looks whether every metric has all days up to the one that is due, also while nothing is built.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
@@ -89,15 +95,13 @@ def look(settings: Settings, instance: dg.DagsterInstance, table: Table, now: dt
     ds = due(now, dt.time.fromisoformat(freshness.guardrail_deadline if table.guardrail else freshness.metric_deadline))
     warehouse = Warehouse.of(settings)
     days = warehouse.days(table)
-    newest = days[-1] if days else None
-    published = ds in days
     return judge(
         ds,
-        published=published,
-        newest_day=newest,
-        newest_published=_first_published(instance, table, newest) if newest else None,
-        newest_hour=_newest_hour(warehouse, ds) if published else None,
+        days=days,
+        live=bool(days) and _is_live(instance, table, days[-1]),
+        newest_hour=_newest_hour(warehouse, ds) if ds in days else None,
         hours=freshness.newest_event_hours,
+        days_off=settings.days_off,
     )
 
 
@@ -112,18 +116,41 @@ def evaluation(table: Table, found: Recency) -> AssetCheckEvaluation:
             "state": dg.MetadataValue.text(found.state),
             "reason": dg.MetadataValue.text(found.reason),
             DUE: dg.MetadataValue.text(found.ds),
+            **({SINCE: dg.MetadataValue.text(found.since)} if found.since else {}),
             "sql": f"SELECT ds, count(*) AS rows FROM {table.name} GROUP BY ds ORDER BY ds DESC LIMIT 7",  # noqa: S608 - a name of ours
         },
-        description=found.reason or f"{found.ds} is there, up to its evening",
+        description=found.reason or f"every day up to {found.ds} is there, and that one up to its evening",
         blocking=False,
     )
 
 
-def _first_published(instance: dg.DagsterInstance, table: Table, ds: str) -> dt.datetime | None:
-    found = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key(table.name), asset_partitions=[ds]), limit=1, ascending=True
+def tell(settings: Settings, instance: dg.DagsterInstance) -> list[Recency]:
+    """Log the evaluations of all metrics of which something can be told now; what is not as it has to be."""
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    found = [(table, look(settings, instance, table, now)) for table in metrics()]
+    for table, each in found:
+        if each.state != "cannot_tell":
+            instance.report_runless_asset_event(evaluation(table, each))
+    return [each for _, each in found if each.state == "breached"]
+
+
+def _is_live(instance: dg.DagsterInstance, table: Table, newest: str) -> bool:
+    """Whether a running pipeline published one of the days: the newest at first, or any that was published of late.
+
+    A pipeline that catches up after a long time publishes old days, and is no archive all the same.
+    """
+    key = asset_key(table.name)
+    first = instance.fetch_materializations(dg.AssetRecordsFilter(key, [newest]), limit=1, ascending=True).records
+    if any(_in_time(each) for each in first):
+        return True
+    return any(_in_time(each) for each in instance.fetch_materializations(key, limit=LOOKED_BACK).records)
+
+
+def _in_time(record: dg.EventLogRecord) -> bool:
+    published = dt.datetime.fromtimestamp(record.timestamp, dt.UTC).replace(tzinfo=None)
+    return (
+        record.partition_key is not None and published - dt.datetime.fromisoformat(record.partition_key) <= LIVE_WITHIN
     )
-    return dt.datetime.fromtimestamp(found.records[0].timestamp, dt.UTC).replace(tzinfo=None) if found.records else None
 
 
 def _newest_hour(warehouse: Warehouse, ds: str) -> int | None:

@@ -15,7 +15,7 @@ from growth_assets.engines.rejudge import judged_otherwise
 from growth_assets.ingest import clock, ledger
 from growth_assets.ingest.ledger import Ledger
 from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
-from growth_assets.orchestration import attempts
+from growth_assets.orchestration import attempts, recency
 from growth_assets.orchestration.builders import builder
 from growth_assets.orchestration.daily import BAD_DAYS, Progress, daily_keys
 from growth_assets.orchestration.graph import daily_partitions, definitions
@@ -123,6 +123,9 @@ def build(
             report.restated += group
         if report.restated:
             warehouse = _as_it_is(settings)
+        if not report.days:
+            # Where a day was built its run told it.
+            recency.tell(settings, instance)
         report.outdated = sum(1 for ds in report.landed if outdated(warehouse, DAILY, settings, ds))
     return report
 

@@ -175,7 +175,7 @@ def check_specs(
 SHARED_CHECKS = {
     "contract": "Types, and all rules of the contract that have no check of their own",
     "agreement": "Every group has the events and visitors that the events themselves say, counted in another way",
-    DUE_DAY: "Yesterday is published (by its deadline), and its newest event is recent",
+    DUE_DAY: "All days up to yesterday are published (by its deadline), and its newest event is recent",
     "conservation": "No row is lost: the rows that came in are this table's, those put aside and those dropped",
 }
 """What the checks say that are not of one rule."""

@@ -27,25 +27,43 @@ def test_yesterday_is_due_from_its_deadline_on(now, expected):
 
 
 def judged(**changed):
-    given = {
-        "published": True, "newest_day": DS, "newest_published": dt.datetime(2026, 3, 15, 1),  # noqa: DTZ001
-        "newest_hour": 23, "hours": 12,
-    }  # fmt: skip
+    given = {"days": ["2026-03-12", "2026-03-13", DS], "live": True, "newest_hour": 23, "hours": 12}
     found = judge(DS, **{**given, **changed})
     assert found.ds == DS
     assert (found.reason == "") == (found.state == "ok")
+    assert (found.since == "") == (found.state != "breached")
     return found.state
 
 
 def test_a_day_that_is_there_up_to_its_evening_is_ok():
     assert judged() == "ok"
-    assert judged(newest_day="2026-03-15", newest_published=dt.datetime(2026, 3, 15, 2)) == "ok"  # noqa: DTZ001
+    assert judged(days=[DS, "2026-03-15"]) == "ok"
 
 
-@pytest.mark.parametrize("published_at", ["2026-03-10T01:00:00", "2026-03-16T23:00:00"])
-def test_a_pipeline_that_stopped_is_red_however_long_ago(published_at):
-    moment = dt.datetime.fromisoformat(published_at)
-    assert judged(published=False, newest_day="2026-03-10", newest_published=moment, newest_hour=None) == "breached"
+def test_a_pipeline_that_stopped_is_red_however_long_ago():
+    assert judged(days=["2026-03-13"], newest_hour=None) == "breached"
+    assert judge(DS, days=["2025-01-30"], live=True, newest_hour=None, hours=12).since == "2025-01-31"
+
+
+def test_a_day_between_that_is_missing_is_named_and_red_for_four_weeks():
+    days = [f"2026-03-{day:02}" for day in range(1, 15) if day not in {4, 12}]
+    found = judge(DS, days=days, live=True, newest_hour=23, hours=12)
+    assert (found.state, found.since) == ("breached", "2026-03-04")
+    assert found.reason == f"2026-03-04, 2026-03-12 are not published; the newest day that is there is {DS}"
+    assert judged(days=days, days_off=[dt.date(2026, 3, 4), dt.date(2026, 3, 12)]) == "ok"
+    long_ago = [
+        "2026-02-14",
+        *(f"2026-02-{day}" for day in range(16, 29)),
+        *(f"2026-03-{day:02}" for day in range(1, 15)),
+    ]
+    assert judged(days=long_ago) == "ok"
+    assert judge("2026-03-13", days=long_ago, live=True, newest_hour=23, hours=12).since == "2026-02-15"
+
+
+def test_days_before_the_first_of_a_live_site_are_not_due_though_an_archive_was_loaded():
+    assert judged(days=["2025-01-05", "2025-01-06", "2026-03-13", DS]) == "ok"
+    assert judged(days=["2026-03-15"]) == "cannot_tell"
+    assert judged(days=["2026-03-12", "2026-03-13"], newest_hour=None, days_off=[dt.date(2026, 3, 14)]) == "ok"
 
 
 @pytest.mark.parametrize(
@@ -57,6 +75,5 @@ def test_a_day_without_its_evening_is_red(newest_hour, hours, state):
 
 
 def test_nothing_is_due_where_nothing_came_or_only_an_archive():
-    assert judged(published=False, newest_day=None, newest_published=None) == "cannot_tell"
-    archived = dt.datetime(2026, 9, 1)  # noqa: DTZ001
-    assert judged(published=False, newest_day="2026-01-31", newest_published=archived) == "cannot_tell"
+    assert judged(days=[]) == "cannot_tell"
+    assert judged(days=["2026-01-31"], live=False) == "cannot_tell"

@@ -8,8 +8,10 @@ import json
 import dagster as dg
 import pytest
 
+from growth_assets.alerts.journal import Journal
 from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.orchestration import recency
+from growth_assets.orchestration.alert_command import look_once
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.run import build
 from growth_assets.orchestration.specs import asset_key
@@ -28,6 +30,12 @@ def line(day: dt.date, hour: int) -> str:
             "ip": "8.8.8.8", "user_agent": "Mozilla/5.0",
         }
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    """No test finds what another one published."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster_home"))
 
 
 @pytest.fixture
@@ -58,7 +66,8 @@ def test_it_is_red_when_the_pipeline_stops_and_told_once(site):
         for days in (1, 2, 400):
             stopped = recency.look(site, instance, RATE, at(days))
             assert stopped.state == "breached"
-            assert "is not published" in stopped.reason
+            assert "not published" in stopped.reason
+            assert stopped.since == TODAY.isoformat()
         evaluation = recency.evaluation(RATE, stopped)
         assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)
         assert evaluation.partition is None
@@ -75,6 +84,27 @@ def test_it_is_red_when_the_pipeline_stops_and_told_once(site):
         memory["found"][RATE.name] = ["2026-01-01", "breached", "it was not there"]
         (changed,) = tick(site, instance, json.dumps(memory)).asset_events
         assert changed.asset_key == asset_key(RATE.name)
+
+
+def test_who_builds_by_cron_hears_of_it_and_a_catch_up_is_no_archive(site, monkeypatch):
+    """Only an old day is there, though the pipeline once was in time: a build without news and a look tell it."""
+    with open_instance(site) as instance:
+        key = asset_key(RATE.name)
+        days = [(TODAY - dt.timedelta(days=back)).isoformat() for back in (1, 12)]
+        monkeypatch.setattr(recency.Warehouse, "days", lambda *_: [days[1]])
+        instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=days[1]))
+        found = recency.look(site, instance, RATE, at(0))
+        assert (found.state, found.since) == ("breached", (TODAY - dt.timedelta(days=11)).isoformat())
+        check = dg.AssetCheckKey(key, DUE_DAY)
+        storage = instance.event_log_storage
+        before = len(storage.get_asset_check_execution_history(check, limit=9))
+        build(site)
+        history = storage.get_asset_check_execution_history(check, limit=9)
+        assert (len(history), history[0].status.name) == (before + 1, "FAILED")
+    said = look_once(site)
+    assert "told 1 alerts" in said
+    (row,) = Journal(site).all()
+    assert (row.alert.check, row.alert.first_bad_day) == (DUE_DAY, found.since)
 
 
 def test_a_backfill_of_an_archive_makes_nothing_due(tmp_path):
