@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     if given.command == "alarms":
         found = alarms.measure(given.runs, given.seed, given.processes)
         numbers = alarm_tables.as_json(found, given.runs, given.seed)
-        print(json.dumps(numbers, indent=1) if given.json else alarm_tables.as_text(found, given.runs, given.seed))
+        print(json.dumps(numbers, indent=1) if given.json else alarm_tables.as_text(numbers))
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = (given.worlds or Path(temporary)).resolve()

@@ -17,6 +17,14 @@ SIGNUP_RATE = 0.03
 AFTER = 28
 """Days after the history: those that are judged."""
 
+Range = tuple[float, float]
+
+GROWTH: Range = (0.01, 0.02)
+"""Of a site, a week."""
+
+NOISE: Range = (0.05, 0.1)
+"""How much a day is more or less than its weekday says, beyond chance."""
+
 _DAY_OFF = 1 / 30
 _OFF_SHARE = 0.4
 _INCIDENTS = 1 / 28  # a day; each of one to three days
@@ -40,32 +48,41 @@ class Site:
         return self.first + dt.timedelta(at)
 
 
-def site(rng: np.random.Generator, weeks: int, seed: int) -> Site:
-    """A site of all HOSTS with so many weeks of history, then AFTER days without incidents."""
+def site(rng: np.random.Generator, weeks: int, seed: int, growth: Range = GROWTH, noise: Range = NOISE) -> Site:
+    """A site of all HOSTS with so many weeks of history, then AFTER days without incidents.
+
+    `growth` and `noise` are of the hosts, but for the demo world's, which is as it is.
+    """
     days = 7 * weeks + AFTER
     first = dt.date(2026, 1, 5) + dt.timedelta(int(rng.integers(7)))
     dates = [first + dt.timedelta(day) for day in range(days)]
     off = rng.random(days) < _DAY_OFF
-    rows = [_host(rng, mean, dates, off, 7 * weeks) for name, mean in HOSTS.items() if name != "demo"]
+    rows = [_host(rng, mean, dates, off, 7 * weeks, growth, noise) for name, mean in HOSTS.items() if name != "demo"]
     demo = np.array(day_sizes(days, HOSTS["demo"], seed, first))
     means = np.vstack([*rows, demo.astype(np.float64)])
     events = rng.poisson(means)
     events[-1] = demo  # its noise is its own
-    noise = rng.uniform(0.05, 0.1, (len(HOSTS), 1))
+    wobble = rng.uniform(*NOISE, (len(HOSTS), 1))
     # A beta distribution of this mean and relative deviation.
-    both = (1 - SIGNUP_RATE) / SIGNUP_RATE / noise**2 - 1
+    both = (1 - SIGNUP_RATE) / SIGNUP_RATE / wobble**2 - 1
     rates = rng.beta(np.broadcast_to(both * SIGNUP_RATE, means.shape), both * (1 - SIGNUP_RATE))
     dates_off = frozenset(date for date, holds in zip(dates, off, strict=True) if holds)
     return Site(first, means, events, rates, rng.binomial(events, rates), dates_off)
 
 
 def _host(
-    rng: np.random.Generator, mean: int, dates: list[dt.date], off: npt.NDArray[np.bool_], history: int
+    rng: np.random.Generator,
+    mean: int,
+    dates: list[dt.date],
+    off: npt.NDArray[np.bool_],
+    history: int,
+    growing: Range,
+    varying: Range,
 ) -> npt.NDArray[np.float64]:
     days = len(dates)
     weekday = np.array(WEEKDAY) / 1000 * np.exp(rng.normal(0, 0.05, 7))
-    growth = np.exp(rng.uniform(0.01, 0.02) * np.arange(days) / 7)
-    noise = rng.uniform(0.05, 0.1)
+    growth = np.exp(rng.uniform(*growing) * np.arange(days) / 7)
+    noise = rng.uniform(*varying)
     means = mean * growth * weekday[[date.weekday() for date in dates]]
     means *= np.exp(rng.normal(-(noise**2) / 2, noise, days)) * np.where(off, _OFF_SHARE, 1)
     for _ in range(rng.poisson(_INCIDENTS * history)):

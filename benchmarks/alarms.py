@@ -5,19 +5,29 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from benchmarks.alarm_sites import AFTER, HOSTS, SIGNUP_RATE, Site, site
+from benchmarks.alarm_sites import AFTER, GROWTH, HOSTS, NOISE, SIGNUP_RATE, Range, Site, site
 from benchmarks.rules import RIVALS, Alarms, Series
 from growth_assets.checks import guardrail, volume
+from growth_assets.checks.window import DAYS
+from growth_assets.settings import Guardrails
 
 OURS = "growth_assets"
 RULES = (OURS, *RIVALS)
 WEEKS = (4, 8)
-MARGIN = 0.1
+MARGIN = Guardrails().margin
+"""As it is shipped."""
+
+OUTSIDE: Mapping[str, tuple[Range, Range]] = {
+    "shrinks by 3 % a week": ((-0.03, -0.03), NOISE),
+    "20 % of noise": (GROWTH, (0.2, 0.2)),
+}
+"""Sites that are otherwise than the judgement believes beforehand: growth and noise."""
 
 FALSE_ALARMS = "false alarms"
 FADING = "fading"
@@ -26,6 +36,9 @@ VOLUME: Mapping[str, float] = {"outage": 0.0, "-50 %": 0.5, "-30 %": 0.7}
 CONVERSION: Mapping[str, float] = {"broken form": 0.0, "-50 %": 0.5}
 VOLUME_MEASURES = (FALSE_ALARMS, *VOLUME, FADING)
 CONVERSION_MEASURES = (FALSE_ALARMS, *CONVERSION, COVERAGE)
+
+ONE_IN = 5
+"""Of so many runs one is also of each site OUTSIDE."""
 
 _FADE = 0.98  # a day
 _CONFIDENCE = 0.95  # that so many alarms in AFTER days are more than there are without fading, whatever the rule
@@ -75,6 +88,8 @@ class Measured:
     weeks: int
     volume: Tally
     conversion: Tally
+    outside: Mapping[str, Tally] = field(default_factory=lambda: {name: Tally() for name in OUTSIDE})
+    """The volume of sites of another kind, of each fifth run."""
 
 
 def measure(runs: int, seed: int, processes: int = 1) -> list[Measured]:
@@ -91,6 +106,8 @@ def measure(runs: int, seed: int, processes: int = 1) -> list[Measured]:
         into = found[number // runs]
         into.volume.take_in(one.volume)
         into.conversion.take_in(one.conversion)
+        for name, tally in one.outside.items():
+            into.outside[name].take_in(tally)
     return found
 
 
@@ -101,6 +118,11 @@ def _measure_one(seed: int, weeks: int, run: int) -> Measured:
     world = site(rng, weeks, seed * 1_000_003 + run)
     _volume(one.volume, world, weeks, run, rng)
     _conversion(one.conversion, world, weeks, run, rng)
+    if run % ONE_IN == 0:
+        for number, (name, (growth, noise)) in enumerate(OUTSIDE.items()):
+            rng = np.random.default_rng([seed, weeks, run, number])
+            other = site(rng, weeks, seed * 1_000_003 + run, growth, noise)
+            _volume(one.outside[name], other, weeks, run // ONE_IN, rng)
     return one
 
 
@@ -117,11 +139,14 @@ def _volume(tally: Tally, world: Site, weeks: int, run: int, rng: np.random.Gene
     plain = {rule: np.zeros(len(HOSTS), dtype=np.int64) for rule in RULES}
     seen = {rule: np.zeros(len(HOSTS), dtype=np.int64) for rule in RULES}
     for at in range(history, history + AFTER, _EVERY):
-        for rule, alarms in _alarms(world, world.events[:, at - history : at + 1], at).items():
+        found = _alarms(world, world.events[:, at - history : at + 1], at)
+        for rule, alarms in found.items():
             tally.add(rule, FALSE_ALARMS, alarms)
+        # Those who watch a host fade keep what they have seen, and so do those whose host does not.
+        kept = slice(max(0, at - DAYS), at + 1)
+        for rule, alarms in (found if history == DAYS else _alarms(world, world.events[:, kept], at)).items():
             plain[rule] += alarms
-        # Those who watch a host fade keep what they have seen.
-        for rule, alarms in _alarms(world, fading[:, max(0, at - 56) : at + 1], at).items():
+        for rule, alarms in _alarms(world, fading[:, kept], at).items():
             seen[rule] += alarms
     for rule in RULES:
         tally.plain.setdefault(rule, []).append(plain[rule])
@@ -197,7 +222,7 @@ def _columns(world: Site, days: int, at: int) -> dict[str, list[str]]:
     return {"ds": dates * len(HOSTS), "dim_hostname": [name for name in HOSTS for _ in dates]}
 
 
-def cells(found: Sequence[Measured], kind: str) -> list[dict[str, object]]:
+def cells(found: Sequence[Measured], kind: str) -> list[dict[str, Any]]:
     """One row for each length of history, host and rule."""
     measures = VOLUME_MEASURES if kind == "volume" else CONVERSION_MEASURES
     return [
@@ -206,4 +231,16 @@ def cells(found: Sequence[Measured], kind: str) -> list[dict[str, object]]:
         for one in found
         for host, name in enumerate(HOSTS)
         for rule in RULES
+    ]
+
+
+def cells_outside(found: Sequence[Measured]) -> list[dict[str, Any]]:
+    """One row for each length of history, kind of site and host of it."""
+    return [
+        {"weeks": one.weeks, "site": kind, "events_a_day": name}
+        | {each: tally.share(OURS, each, host) for each in VOLUME_MEASURES}
+        for one in found
+        for kind, tally in one.outside.items()
+        for host, name in enumerate(HOSTS)
+        if name != "demo"
     ]

@@ -39,6 +39,24 @@ def test_a_small_run_keeps_the_bounds(found):
     assert 0.92 < statistics.mean(shares(found, "conversion", "interval")) < 0.98
 
 
+def test_a_small_run_agrees_with_the_numbers_that_are_kept(found):
+    kept = json.loads(alarm_tables.KEPT.read_text(encoding="utf-8"))
+    mine = json.loads(json.dumps(alarm_tables.as_json(found, RUNS, 7)))
+    compared = 0
+    for kind in ("volume", "conversion"):
+        for one, other in zip(mine[kind], kept[kind], strict=True):
+            for measure, share in one.items():
+                if not isinstance(share, float):
+                    assert share == other[measure]
+                    continue
+                # Days of one site are alike, so that its runs count and not its days; one odd run is no contradiction.
+                usual = min(max(other[measure], 0.01), 0.99)
+                assert abs(share - other[measure]) <= 3.9 * (usual * (1 - usual) / RUNS) ** 0.5 + 1 / RUNS, (one, other)
+                compared += 1
+    assert compared > 300
+    assert [row["site"] for row in mine["outside"]] == [row["site"] for row in kept["outside"]]
+
+
 def test_the_same_seed_gives_the_same_numbers():
     one, other = (alarm_tables.as_json(alarms.measure(1, seed=3), 1, 3) for _ in range(2))
     assert one == other
