@@ -311,7 +311,7 @@ class Settings(BaseSettings):
     )
     """Addresses and networks of our own proxies: their `X-Forwarded-For` is believed. Default: loopback and private."""
     max_quarantined_share: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """A day of which a larger share of rows breaks one rule is not published; its check fails."""
+    """A day of which a larger share of rows breaks one rule, or all together, is not published; its check fails."""
     settle_seconds: Annotated[int, Field(ge=0)] = 300
     """A file that was changed within so many seconds may still be written: a half last line waits for its end."""
     min_total_events: Annotated[int, Field(ge=0)] = 1

@@ -49,6 +49,8 @@ class Alert:
     run_id: str
     says: str = ""
     numbers: Mapping[str, str] = field(default_factory=dict)
+    blocks: bool = False
+    """Whether the day is not published because of it."""
 
     @property
     def key(self) -> Key:
@@ -91,6 +93,15 @@ def notice(table: str, check: str, at: float, order: int, says: str) -> Alert:
     identity = _digest(["notice", table, check, at, says])
     day = day_of(at)
     return Alert(identity, identity, "notice", Level.WARN, table, check, "", day, day, None, order, at, "", says)
+
+
+def told_with_their_end(alerts: Sequence[Alert]) -> set[str]:
+    """Ids of those whose incident begins and is over among `alerts`: the last message says both."""
+    by_incident: dict[str, list[Alert]] = {}
+    for each in alerts:
+        by_incident.setdefault(each.incident_id, []).append(each)
+    whole = [each for each in by_incident.values() if each[0].kind == "opened" and each[-1].kind == "recovered"]
+    return {each.alert_id for incident in whole for each in incident[:-1]}
 
 
 def counted(number: int, what: str) -> str:

@@ -279,7 +279,7 @@ def _alert(kind: Kind, incident: Incident, seen: Seen) -> Alert:
     return Alert(
         alert_id(kind, seen), incident.incident_id, kind, incident.level, seen.table, seen.check, seen.host,
         incident.first_bad_day, incident.last_bad_day, seen.ds, seen.order, seen.at, seen.run_id, seen.says,
-        seen.numbers,
+        seen.numbers, seen.blocks,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from growth_assets.alerts.alert import Alert
+from growth_assets.alerts.alert import Alert, told_with_their_end
 from growth_assets.alerts.message import Message, message
 from growth_assets.alerts.seen import Level
 from growth_assets.alerts.table import COLUMNS, TABLE
@@ -30,6 +30,8 @@ WAITING = "waiting"
 """What `delivery` says of a channel that has not taken the message yet; what went wrong so far may follow."""
 
 GONE_OUT = "sent"
+
+WITH_ITS_END = "told with its end"
 
 DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, KeyError, TypeError, ValueError, AttributeError)
 """What reading a damaged file raises; that a disk or a store does not answer is none of these."""
@@ -68,14 +70,22 @@ class Journal:
         """Months that could not be read, each with the name under which its file was put aside."""
 
     def add(self, alerts: Sequence[Alert], channels: Iterable[str]) -> list[Told]:
-        """Write what is not there yet, to go to `channels`; give all of it as it stands there."""
+        """Write what is not there yet, to go to `channels`; give all of it as it stands there.
+
+        What began and is over since the last look goes out in one message, that it is over.
+        """
         waiting = dict.fromkeys(channels, WAITING)
+        with_their_end = told_with_their_end(alerts)
         found: list[Told] = []
         for month in sorted({month_of(each.at) for each in alerts}):
             there = self.read(month)
             wanted = {each.alert_id: each for each in alerts if month_of(each.at) == month}
             new = {
-                name: Told(each, message(each, self._base_url), waiting)
+                name: Told(
+                    each,
+                    message(each, self._base_url),
+                    dict.fromkeys(waiting, WITH_ITS_END) if name in with_their_end else waiting,
+                )
                 for name, each in wanted.items()
                 if name not in there
             }

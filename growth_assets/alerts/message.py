@@ -1,11 +1,13 @@
 """An alert in words: title and text, for people who do not have the tables before them.
 
 What came from the web, such as host names, file names and samples, is shown without anything that a mail program, a
-chat or a terminal would take for its own: markup, mentions, links, line ends, marks of direction.
+chat or a terminal would take for its own: markup, mentions, links with a scheme, line ends, marks of direction. A bare
+host name stays as it is, so that it can be read and copied; some programs make a link of it.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -22,6 +24,8 @@ LONGEST_TEXT = 1_500
 
 SHOWN_NUMBERS = 12
 
+BLOCKED = "What it would have built is not published; what was published before stays."
+
 _HARMLESS = str.maketrans(
     {
         "<": "\u2039", ">": "\u203a", "&": "\uff06", "@": "\uff20", "*": "\uff0a", "~": "\uff5e", "|": "\uff5c",
@@ -29,6 +33,9 @@ _HARMLESS = str.maketrans(
     }
 )  # fmt: skip
 """Characters that are markup or a mention somewhere, each as one that looks like it."""
+
+_LINKED = re.compile(r"\b(mailto|javascript|vbscript|data|file|tel|sms):(?=\S)", re.IGNORECASE)
+"""What a program makes a link of though no `://` is there."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,8 @@ def shown(text: str, longest: int = LONGEST) -> str:
     if len(text) > longest:
         text = text[: longest - 1] + "\u2026"
     text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-    return text.translate(_HARMLESS).replace("://", ":\u2215\u2215")
+    text = text.translate(_HARMLESS).replace("://", ":\u2215\u2215")
+    return _LINKED.sub("\\1\ua789", text)
 
 
 def message(alert: Alert, base_url: str) -> Message:
@@ -78,6 +86,8 @@ def _text(alert: Alert, link: str) -> str:
         ]
     else:
         lines.append(told.means)
+    if alert.blocks and alert.kind != "recovered":
+        lines.append(f"The day {alert.ds} is not published; what was published before stays." if alert.ds else BLOCKED)
     if alert.kind == "worsened":
         lines.append(f"It was a warning and is an error now, on {alert.ds or alert.last_bad_day}.")
     if alert.kind == "reopened":

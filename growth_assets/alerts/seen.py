@@ -55,6 +55,8 @@ class Seen:
     """How many days the run was asked to build."""
     newest_of_run: str = ""
     """The newest of them, where they are many."""
+    blocks: bool = False
+    """Whether the day is not published because of it."""
     says: str = ""
     numbers: Mapping[str, str] = field(default_factory=dict)
     but_for: frozenset[str] = frozenset()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from growth_assets.contracts.contract import Finding
@@ -78,13 +78,15 @@ def verdicts(
     """A verdict for each rule that has a check of its own, and one for all others.
 
     A rule that is broken in the frame to be published blocks. Rows put aside for breaking a rule make its check warn,
-    and block where they are a larger share of what was received than allowed; those under an excused rule never do.
+    and block where they are a larger share of what was received than allowed, and so do those of all rules together;
+    those under an excused rule never do.
     `aside` has some of them to show, by rule. Of a table that may not be empty and is, only the failed ones are given.
     """
     by_rule = {finding.rule: finding for finding in findings}
     judged = {
         name: _judge(
-            name, by_rule.get(name), numbers, max_quarantined_share, table.excused, (aside or {}).get(name, ())
+            name, table.received_rules.get(name, f"rows keep {name}"), by_rule.get(name), numbers,
+            max_quarantined_share, table.excused, (aside or {}).get(name, ()),
         )
         for name in dict.fromkeys((*by_rule, *_quarantined_rules(numbers)))
     }  # fmt: skip
@@ -92,6 +94,8 @@ def verdicts(
     if missing:
         raise LookupError(f"{table.name}: no rule of its contract is named {', '.join(missing)}")
     found = [*(judged[name] for name in table.checks), _together(judged, table.checks)]
+    if not any(verdict.blocks for verdict in found):
+        found[-1] = _bounded(found[-1], numbers, table.excused, max_quarantined_share)
     if any(verdict.blocks for verdict in found) and all(finding.rows == 0 for finding in findings):
         # What holds of every row holds of none as well: where no row is no answer, that is not a check passed.
         return [verdict for verdict in found if not verdict.passed]
@@ -141,7 +145,7 @@ def _quarantined_rules(numbers: Mapping[str, int]) -> list[str]:
 
 
 def _judge(
-    name: str, finding: Finding | None, numbers: Mapping[str, int], allowed: float, excused: Sequence[str],
+    name: str, says: str, finding: Finding | None, numbers: Mapping[str, int], allowed: float, excused: Sequence[str],
     put_aside: Sample,
 ) -> Verdict:  # fmt: skip
     broken = finding.broken if finding else 0
@@ -159,13 +163,30 @@ def _judge(
         name,
         passed=broken == 0 and aside == 0,
         severity="ERROR" if broken or too_many or not aside else "WARN",
-        description=finding.description if finding else f"rows keep {name}",
+        description=finding.description if finding else says,
         numbers={
             "rows": rows, "broken_rows": broken, "quarantined_rows": aside, "quarantined_share": share,
             "allowed_share": allowed,
         },
         rules=[RuleNumbers(name, rows, broken + aside, sample)],
     )  # fmt: skip
+
+
+def _bounded(verdict: Verdict, numbers: Mapping[str, int], excused: Sequence[str], allowed: float) -> Verdict:
+    """The verdict of the shared check, which blocks where all rules together put too many rows aside."""
+    by_rule = {name: numbers[f"quarantined_{name}"] for name in _quarantined_rules(numbers)}
+    rows = numbers.get("received", 0) - sum(by_rule.get(name, 0) for name in excused)
+    aside = sum(count for name, count in by_rule.items() if name not in excused)
+    if not rows or aside / rows <= allowed:
+        return verdict
+    return replace(
+        verdict,
+        passed=False,
+        severity="ERROR",
+        description=f"{aside:,} of {rows:,} rows are put aside by all rules together: {aside / rows:.1%}, and "
+        f"max_quarantined_share allows {allowed:.1%}; {verdict.description}",
+        numbers={**verdict.numbers, "all_quarantined_rows": aside, "all_quarantined_share": aside / rows},
+    )
 
 
 def _together(judged: Mapping[str, Verdict], own: Sequence[str]) -> Verdict:

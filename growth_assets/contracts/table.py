@@ -115,6 +115,8 @@ class Table:
     """Rules that are an asset check of their own; the others share one, named `contract`."""
     excused: tuple[str, ...] = ()
     """Rules whose broken rows are none of the day: they are put aside, but count for nothing when it is judged."""
+    received_rules: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Rules of what was received that the contract does not have, as the table's rows cannot break them, in words."""
     balance: Balance | None = None
     history: History | None = None
     """Earlier days that the rows depend on, too: when one of them changes, the day is built again."""

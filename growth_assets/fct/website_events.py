@@ -147,6 +147,7 @@ TABLE = Table(
         "dim_hostname_well_formed",
         "dim_action_type_enumerated",
     ),
+    received_rules={rule.name: rule.description for rule in RECEIVED_RULES},
     balance=Balance(raw.TABLE.name, ("core.fct_website_events", "raw.quarantined_events"), ("duplicates",)),
     excused=("in_the_future",),
     made_from={

@@ -185,6 +185,7 @@ def findings(position: int, at: float, run_id: str, days_of_run: int, evaluation
         replace(
             about, level=_level(state, severity), host=host, for_all_hosts=not host, says=says,
             numbers=_numbers(metadata),
+            blocks=bool(evaluation.blocking) and not evaluation.passed and severity is Level.ERROR,
         )
     ]  # fmt: skip
 

@@ -38,6 +38,12 @@ def test_an_alert_says_what_where_since_when_and_what_to_do():
     assert not told.good_news
 
 
+def test_an_error_that_keeps_a_day_back_says_so():
+    told = message(replace(ALERT, check="contract", level=Level.ERROR, blocks=True), BASE)
+    assert "The day 2026-03-18 is not published; what was published before stays." in told.text.splitlines()
+    assert "is not published" not in message(ALERT, BASE).text
+
+
 def test_the_end_of_an_incident_says_so():
     over = replace(ALERT, kind="recovered", ds="2026-03-20", last_bad_day="2026-03-19")
     told = message(over, BASE)
@@ -89,6 +95,8 @@ def test_every_check_of_a_table_has_words():
         ("[click](https://evil.example)", "]("),
         ("@everyone @here", "@"),
         ("https://evil.example/", "://"),
+        ("JavaScript:alert(1)", "javascript:"),
+        ("MailTo:someone", "ilto:"),
         ("**bold** `code` ~~gone~~ | table", "*"),
         ("two\nlines\r\n\x1b[31mred", "\n"),
         ("turned \u202e around", "\u202e"),

@@ -70,10 +70,13 @@ def test_rows_put_aside_warn_up_to_the_allowed_share_of_what_was_received(rule, 
     assert found[other].passed
 
 
-def test_the_share_is_that_of_one_rule_and_not_of_all_together():
-    numbers = {"received": 100, "quarantined_own": 4, "quarantined_shared": 4}
-    found = verdicts(TABLE, FINE, numbers, 0.05)
-    assert [(v.passed, v.severity) for v in found] == [(False, "WARN"), (False, "WARN")]
+@pytest.mark.parametrize(("shared", "blocks"), [(1, False), (2, True)])
+def test_the_share_is_that_of_each_rule_and_that_of_all_together(shared, blocks):
+    numbers = {"received": 100, "quarantined_own": 4, "quarantined_shared": shared}
+    own, together = verdicts(TABLE, FINE, numbers, 0.05)
+    assert (own.passed, own.severity) == (False, "WARN")
+    assert (together.passed, together.blocks) == (False, blocks)
+    assert together.description.startswith("6 of 100 rows are put aside by all rules together: 6.0%") == blocks
 
 
 @pytest.mark.parametrize(("allowed", "blocks"), [(0.0, True), (1.0, False)])
@@ -95,6 +98,14 @@ def test_a_rule_that_only_received_rows_can_break_is_judged_too():
     assert [(v.check, v.passed, v.severity) for v in found] == [("own", True, "ERROR"), (CONTRACT, False, "WARN")]
     assert found[1].numbers == {"shared": 0, "received_only": 1}
     assert "received_only" in found[1].description
+
+
+def test_rules_of_what_was_received_are_told_in_words():
+    numbers = {"received": 100, "quarantined_user_id_is_bigint": 1}
+    table = BY_NAME["core.fct_website_events"]
+    found = verdicts(table, table.contract(site()).audit(good(table.name)), numbers, 0.05)[-1]
+    assert (found.check, found.passed) == (CONTRACT, False)
+    assert found.description == "a user_id that was received is a whole number that fits BIGINT"
 
 
 def test_the_shared_check_blocks_when_one_of_its_rules_does():

@@ -49,11 +49,13 @@ class Watched:
     def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
         self.settings, self.instance = settings, instance
 
-    def judge(self, ds: str | None, state: str, *, check: str = "guardrail", error: bool = False, **more) -> None:
+    def judge(
+        self, ds: str | None, state: str, *, check: str = "guardrail", error: bool = False, blocking=False, **more
+    ) -> None:
         """An evaluation, as a build logs it."""
         self.instance.report_runless_asset_event(
             AssetCheckEvaluation(
-                asset_key=KEY, check_name=check, passed=state != "breached", partition=ds,
+                asset_key=KEY, check_name=check, passed=state != "breached", partition=ds, blocking=blocking,
                 severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
                 metadata={
                     name: dg.MetadataValue.table(value) if isinstance(value, list) else dg.MetadataValue.text(value)
@@ -213,7 +215,7 @@ def test_late_tables_are_told(watched, hook):
                 state_change_timestamp=time.time(),
             )
         )  # fmt: skip
-    watched.look()
+        watched.look()
     assert [title.partition(" ")[0] for title in hook.titles] == ["[WARN]", "[now", "[recovered]"]
 
 
@@ -318,6 +320,18 @@ def test_a_restart_and_a_lost_memory_tell_nothing_twice(watched, hook):
     watched.judge(day(-6), "ok")
     watched.look()
     assert watched.kinds == ["opened", "recovered", "reopened", "recovered"]
+
+
+def test_what_began_and_is_over_since_the_last_look_is_one_message(watched, hook):
+    watched.judge(day(2), "breached")
+    watched.judge(day(1), "ok")
+    watched.judge(day(1), "breached", check="contract", error=True, blocking=True)
+    watched.look()
+    assert hook.titles == [
+        f"[recovered] {TITLE}", f"[ERROR] metrics.signup_conversion_rate: contract, since {day(1)}",
+    ]  # fmt: skip
+    assert watched.kinds == ["opened", "recovered", "opened"]
+    assert f"The day {day(1)} is not published" in hook.got[1]["message"]
 
 
 def test_a_damaged_file_of_alerts_silences_nothing(watched, hook):

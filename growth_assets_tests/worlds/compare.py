@@ -97,8 +97,7 @@ def refused(settings: Settings, streams: list[Stream]) -> list[str]:
     found = []
     for ds in _inside(settings, by_day):
         day = plain_tables.day(by_day[ds], settings.trusted_proxies)
-        by_rule = Counter(rule for *_, rule in day.quarantined.elements())
-        if not day.facts or any(count / day.raw > settings.max_quarantined_share for count in by_rule.values()):
+        if not day.facts or day.quarantined.total() / day.raw > settings.max_quarantined_share:
             found.append(ds)
     return sorted(found)
 
