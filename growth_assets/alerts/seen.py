@@ -48,13 +48,13 @@ class Seen:
     """Whether one that passes does so for each host."""
     ds: str | None = None
     """The day that was judged; None where the rule has no days."""
-    since: str = ""
-    """The first bad day, where that is another one."""
     run_id: str = ""
     days_of_run: int = 1
     """How many days the run was asked to build."""
     newest_of_run: str = ""
     """The newest of them, where they are many."""
+    since: str = ""
+    """The first bad day, where that is another one."""
     blocks: bool = False
     """Whether the day is not published because of it."""
     says: str = ""

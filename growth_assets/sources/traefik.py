@@ -17,7 +17,7 @@ def _opened(record: Object) -> Object:
     """The record without an address that is only the client's again, with its port."""
     said = dict(record)
     host, port = said.get("ClientHost"), said.get("ClientPort")
-    again = {f"{host}:{port}", f"[{host}]:{port}"}
+    again = (f"{host}:{port}", f"[{host}]:{port}")  # no set: what a line says there may be a list
     return Object((name, value) for name, value in record if name != "ClientAddr" or value not in again)
 
 

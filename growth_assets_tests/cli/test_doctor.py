@@ -119,7 +119,7 @@ def test_damaged_dagster_yaml(cli, site):
     assert ran.code == FAILED
     assert list(ills(ran)) == ["dagster"]
     assert str(home) in ills(ran)["dagster"]
-    assert "Mend dagster.yaml there" in ran.out
+    assert "Mend it, or move the folder away" in ran.out
 
 
 @pytest.mark.slow

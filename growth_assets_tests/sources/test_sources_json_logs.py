@@ -294,6 +294,14 @@ def test_the_request_of_nginx_in_one_or_in_parts(read_bytes, keys, method, url, 
     assert {name: text for name, text in said.items() if name in keys} == left
 
 
+@pytest.mark.parametrize("value", [["198.51.100.9"], {"ip": "198.51.100.9"}, None, 7])
+def test_a_client_of_traefik_that_is_no_text_loses_no_line(read_bytes, value):
+    odd = {**TRAEFIK, "ClientAddr": value, "RequestPath": "/odd"}
+    whole = read_bytes("\n".join(json.dumps(record) for record in (TRAEFIK, odd)).encode(), format="traefik")
+    assert [event["url"] for event in whole.events] == ["/missing?x=1", "/odd"]
+    assert [event["ip"] for event in whole.events] == ["198.51.100.9"] * 2
+
+
 def test_a_user_agent_that_was_not_sent_tells_a_robot_and_one_that_is_not_logged_says_nothing(read_bytes):
     assert nginx(read_bytes, {**NGINX, "http_user_agent": ""})["user_agent"] == "-"
     assert nginx(read_bytes, without(NGINX, "http_user_agent"))["user_agent"] is None
