@@ -136,12 +136,13 @@ class State:
 
     def _pass(self, seen: Seen) -> Iterator[Alert]:
         table, check, _ = key_of(seen.table, seen.check, "")
-        keys = [
+        # In the order in which they are written down: a restart must not change what is told first.
+        keys = sorted(
             key
             for key in self.incidents
             if key[:2] == (table, check)
             and (seen.host == key[2] or (seen.for_all_hosts and key[2] not in seen.but_for))
-        ]  # fmt: skip
+        )
         for key in keys:
             known = self.incidents[key]
             if seen.order <= known.order:
