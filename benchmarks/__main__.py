@@ -8,6 +8,7 @@ import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks import alarm_tables, alarms, checks, day, ingest, memory, year
 
@@ -15,39 +16,48 @@ from benchmarks import alarm_tables, alarms, checks, day, ingest, memory, year
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast it is, and how well it judges.")
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("ingest", help="clean lines against the same with 0.1 %% of broken ones")
-    one.add_argument("--events", type=int, default=1_000_000)
+    told = _options("--json", action="store_true", help="all numbers, for a program")
+    kept = _options("--worlds", type=Path, help="keep the generated files here; default: they are made for this run")
+    events = _options("--events", type=int, default=1_000_000)
+    site = _options("path", type=Path)
+    one = commands.add_parser(
+        "ingest", help="clean lines against the same with 0.1 %% of broken ones", parents=[events, kept, told]
+    )
     one.add_argument("--rounds", type=int, default=3)
-    one.add_argument("--worlds", type=Path, help="keep the generated files here; default: they are made for this run")
-    one.add_argument("--json", action="store_true", help="all numbers, for a program")
-    judged = commands.add_parser("alarms", help="false alarms and detection, beside the rules in use elsewhere")
+    judged = commands.add_parser(
+        "alarms", help="false alarms and detection, beside the rules in use elsewhere", parents=[told]
+    )
     judged.add_argument("--runs", type=int, default=500)
     judged.add_argument("--seed", type=int, default=1)
     judged.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="they change no number")
-    judged.add_argument("--json", action="store_true", help="all numbers, for a program")
-    large = commands.add_parser("memory", help="the most memory that landing takes of large files")
+    large = commands.add_parser("memory", help="the most memory that landing takes of large files", parents=[told])
     large.add_argument("--megabytes", type=int, default=10_000, help="of the largest file; it is deleted afterwards")
     large.add_argument("--worlds", type=Path, help="where there is room for them; default: the temporary folder")
-    large.add_argument("--json", action="store_true", help="all numbers, for a program")
-    day = commands.add_parser("checks", help="what the checks of one large day cost beside building it")
-    day.add_argument("--events", type=int, default=1_000_000)
-    day.add_argument("--worlds", type=Path, help="keep the generated file here; default: it is made for this run")
-    day.add_argument("--json", action="store_true", help="all numbers, for a program")
-    steps = commands.add_parser("day", help="where the time and memory of one large day go, from landing to metrics")
-    steps.add_argument("--events", type=int, default=1_000_000)
-    steps.add_argument("--worlds", type=Path, help="keep the generated file here; default: it is made for this run")
-    steps.add_argument("--json", action="store_true", help="all numbers, for a program")
-    many = commands.add_parser("year", help="what a build of many days costs, a day's fixed part and Dagster's")
+    commands.add_parser(
+        "checks", help="what the checks of one large day cost beside building it", parents=[events, kept, told]
+    )
+    commands.add_parser(
+        "day", help="where the time and memory of one large day go, from landing to metrics",
+        parents=[events, kept, told],
+    )  # fmt: skip
+    many = commands.add_parser(
+        "year", help="what a build of many days costs, a day's fixed part and Dagster's", parents=[kept, told]
+    )
     many.add_argument("--days", type=int, default=365)
     many.add_argument("--events-per-day", type=int, default=20_000)
-    many.add_argument("--worlds", type=Path, help="keep the generated files here; default: they are made for this run")
-    many.add_argument("--json", action="store_true", help="all numbers, for a program")
-    bare = commands.add_parser("build-without-dagster", help="all days of a data folder, in this process")
-    bare.add_argument("path", type=Path)
+    bare = commands.add_parser(
+        "build-without-dagster", help="all days of a data folder, in this process", parents=[site]
+    )
     bare.add_argument("--none", action="store_true", help="begin and end, and build nothing")
-    own = commands.add_parser("land-once", help="one run, in this process")
-    own.add_argument("path", type=Path)
+    commands.add_parser("land-once", help="one run, in this process", parents=[site])
     return parser
+
+
+def _options(*names: str, **option: Any) -> argparse.ArgumentParser:  # noqa: ANN401 - as argparse takes them
+    """An option that several commands have."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(*names, **option)
+    return shared
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from growth_assets_tests.worlds import plain_web
-from growth_assets_tests.worlds.plain_values import BadLineError, Row, iso, only_utf8, text_of, utc
+from growth_assets_tests.worlds.plain_values import BadLineError, Row, iso, json_object, only_utf8, text_of, utc
 from growth_assets_tests.worlds.web_lines import JSON_KINDS
 
 TEXT_KEYS = ("event_id", "hostname", "action_type", "url", "referrer", "ip", "forwarded_for", "user_agent", "user_id")
@@ -95,18 +94,7 @@ def read(content: bytes, kind: str, hostname: str, utc_offset: str | None) -> Re
 
 
 def _object(line: bytes, text: str, hostname: str, utc_offset: str | None) -> Row:
-    only_utf8(line)
-
-    def refuse(name: str) -> None:
-        raise ValueError(name)
-
-    try:
-        said = json.loads(text, parse_int=str, parse_float=str, parse_constant=refuse)
-    except ValueError:
-        raise BadLineError("not_json") from None
-    if not isinstance(said, dict):
-        raise BadLineError("not_an_object")
-    return _native(said, hostname, utc_offset)
+    return _native(json_object(line, text), hostname, utc_offset)
 
 
 def _csv(found: Reading, lines: list[bytes], hostname: str, utc_offset: str | None) -> None:

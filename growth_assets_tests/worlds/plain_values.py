@@ -22,6 +22,22 @@ def only_utf8(line: bytes) -> None:
         raise BadLineError("not_utf8") from None
 
 
+def json_object(line: bytes, text: str) -> dict[str, Any]:
+    """The object that a line is, its numbers as they are written."""
+    only_utf8(line)
+
+    def refuse(name: str) -> None:
+        raise ValueError(name)
+
+    try:
+        said = json.loads(text, parse_int=str, parse_float=str, parse_constant=refuse)
+    except ValueError:
+        raise BadLineError("not_json") from None
+    if not isinstance(said, dict):
+        raise BadLineError("not_an_object")
+    return said
+
+
 def text_of(value: Any) -> str | None:
     """A value of JSON as text."""
     return value if value is None or isinstance(value, str) else json.dumps(value)

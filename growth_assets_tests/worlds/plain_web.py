@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from growth_assets_tests.worlds.plain_values import BadLineError, Row, iso, only_utf8, text_of
+from growth_assets_tests.worlds.plain_values import BadLineError, Row, iso, json_object, text_of
 
 NOTHING = {None, "", "-"}
 ALB = re.compile(
@@ -111,19 +111,8 @@ def alb(text: str, hostname: str, utc_offset: str | None) -> Row:
 
 
 def json_line(line: bytes, text: str, kind: str, hostname: str, utc_offset: str | None) -> Row:
-    only_utf8(line)
-
-    def refuse(name: str) -> None:
-        raise ValueError(name)
-
-    try:
-        said = json.loads(text, parse_int=str, parse_float=str, parse_constant=refuse)
-    except ValueError:
-        raise BadLineError("not_json") from None
-    if not isinstance(said, dict):
-        raise BadLineError("not_an_object")
     return {"nginx_json": _nginx, "caddy": _caddy, "segment": _segment, "plausible": _plausible}[kind](
-        said, hostname, utc_offset
+        json_object(line, text), hostname, utc_offset
     )
 
 
