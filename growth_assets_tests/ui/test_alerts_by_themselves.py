@@ -177,7 +177,7 @@ def test_a_broken_signup_form_is_told_once_and_so_is_its_end(site: Site, tmp_pat
 
     with visited(browser, site.server) as page:
         page.goto(asset_url(TABLE))
-        expect(page.get_by_text("Freshness policy", exact=True)).to_be_visible()
+        expect(page.get_by_text("Freshness policy", exact=True).first).to_be_visible()
         expect(page.get_by_text("Passing", exact=True).first).to_be_visible()
         page.goto(f"{asset_url(TABLE, 'checks')}&checkDetail=guardrail")
         expect(page.get_by_text("Execution history", exact=True)).to_be_visible()
