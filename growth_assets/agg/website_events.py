@@ -137,5 +137,4 @@ TABLE = Table(
     headline=overall("m_total_events", "m_unique_visitors", "m_bot_events"),
     checks=("overall_rollup_has_most", "m_total_events_above_minimum"),
     kind="agg",
-    version="2",
 )

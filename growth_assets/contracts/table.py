@@ -138,8 +138,6 @@ class Table:
     partitioned: bool = True
     kind: Literal["raw", "fct", "agg", "metric"] = "raw"
     guardrail: bool = False
-    version: str = "1"
-    """Raised when the same inputs and settings give other rows than before."""
 
     def sources_of(self, column: str, upstream: Mapping[str, Collection[str]]) -> tuple[tuple[str, str], ...]:
         """The columns that `column` is made from, as table and column; `upstream` has the columns of each table.

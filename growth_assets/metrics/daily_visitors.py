@@ -132,5 +132,4 @@ TABLE = Table(
     headline=overall("m_visitors", "m_website_hits", "m_bot_visitors", "m_bot_website_hits"),
     settings_used=("hit_actions",),
     kind="metric",
-    version="2",
 )

@@ -62,5 +62,4 @@ TABLE = Table(
     settings_used=("guardrails", "days_off"),
     kind="metric",
     guardrail=True,
-    version="3",
 )

@@ -160,5 +160,4 @@ TABLE = Table(
     headline=headline,
     settings_used=("hit_actions",),
     kind="metric",
-    version="2",
 )

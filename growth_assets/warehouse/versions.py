@@ -13,16 +13,23 @@ from pydantic import SecretStr
 from growth_assets.contracts.table import Table
 from growth_assets.settings import Settings
 from growth_assets.warehouse import durable
+from growth_assets.warehouse.source_code import Source
+
+SOURCE = Source(Path(__file__).parents[1], without=("TABLE",))
+"""The package, without the declarations of tables: one that is made from another has that one's name from there alone,
+and the other has a version of its own."""
 
 
 def code_version(table: Table, settings: Settings) -> str:
-    """The table's own version, then a digest of the settings, rule packages and files its rows depend on."""
+    """A digest of what builds and audits the table, then one of the settings, packages and files its rows depend on."""
+    functions = (table.contract, table.build) if table.build else (table.contract,)
+    code = durable.digest_of([SOURCE.digest_of(*functions), table.history.back if table.history else ()])[:8]
     used = {name: _plain(getattr(settings, name)) for name in table.settings_used}
     packages = {name: _version(name) for name in table.packages}
     files = [_content(path) for path in table.files(settings)]
     if not used and not packages and not files:
-        return table.version
-    return f"{table.version}-{durable.digest_of([used, packages, files])[:12]}"
+        return code
+    return f"{code}-{durable.digest_of([used, packages, files])[:12]}"
 
 
 _version = lru_cache(version)

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -23,12 +23,13 @@ from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.jobs import MORNING
 from growth_assets.orchestration.run import build
 from growth_assets.orchestration.specs import asset_key
+from growth_assets.orchestration.stale_days import Watch
 from growth_assets.report.chart import HEIGHT, LONGEST, WIDTH, Line, chart
 from growth_assets.settings import Settings, load
 from growth_assets.tables import DAILY, TABLES
+from growth_assets.warehouse import versions
 from growth_assets.warehouse.catalogue import query
-from growth_assets.warehouse.versions import code_version
-from growth_assets_tests.tables.days import site
+from growth_assets_tests.other_code import changed, copied
 
 FIRST = dt.date(2026, 3, 1)
 SIX_DAYS = [(FIRST + dt.timedelta(days=back)).isoformat() for back in range(6)]
@@ -156,6 +157,12 @@ def test_the_schedule_asks_for_nothing_that_the_sensor_would_not(built):
     assert "1 days left alone" in data.skip_message
 
 
+ROLLED_UP = (
+    "core.agg_website_events", "metrics.daily_visitors", "metrics.traffic_breakdown",
+    "metrics.signup_conversion_rate", "metrics.purchase_conversion_rate",
+)  # fmt: skip
+
+
 def outdated(settings: Settings, instance: dg.DagsterInstance) -> dict[str, list[str]]:
     """Tables whose first day is not up to date by Dagster's own judgement, with the reasons that its pages give."""
     graph = definitions(settings).resolve_asset_graph()
@@ -175,9 +182,18 @@ def test_a_changed_setting_marks_the_days_that_it_would_change_and_another_landi
         assert outdated(changed, instance) == {name: ["has a new code version"] for name in counting_hits}
 
 
-@pytest.mark.parametrize("table", DAILY, ids=lambda table: table.name)
-def test_a_changed_function_is_another_code_version(table):
-    assert code_version(replace(table, version="of another function"), site()) != code_version(table, site())
+def test_a_changed_function_marks_what_it_builds_and_rebuilds_nothing_by_itself(built, monkeypatch, tmp_path):
+    settings = built.settings
+    with open_instance(settings) as instance, changed(copied(tmp_path), "agg/grouping_sets.py", "roll_up") as source:
+        assert outdated(settings, instance) == {}
+        monkeypatch.setattr(versions, "SOURCE", source)
+        marked = outdated(settings, instance)
+        assert marked == {name: ["has a new code version"] for name in ROLLED_UP}
+        watch = Watch(settings)
+        # But for the day that was refused: other code may judge it otherwise.
+        assert watch.stale(watch.landed()).wanted.keys() == {REFUSED}
+    report = build(settings)
+    assert (report.days, report.outdated) == ([REFUSED], len(SIX_DAYS) - 1)
 
 
 # Charts.
