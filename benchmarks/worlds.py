@@ -3,26 +3,70 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
-from growth_assets.settings import Source
+from growth_assets.settings import SITE_FILE, Source
 from growth_assets.simulate import simulate
+from growth_assets.simulate.files import Format
 from growth_assets.sources.reader import read
 
 SEED = 1
-LINES_AT_ONCE = 100_000
+
+LARGE = 10_000_000
+"""Days of so many events and more have 100,000 user agents, and 2,000,000 addresses."""
+USER_AGENTS = 100_000
+PEOPLE = {10_000_000: 9_650_000, 50_000_000: 1_250_000}
+"""Events of a day to the people who know the sites: about two million addresses come of them."""
+
+SITE = 'hostnames = ["www.xx.com", "www.xxx.com"]\n'
+LOG_SOURCES = "".join(
+    f'[[sources]]\nname = "{host.split(".")[1]}"\nfiles = "access-{host}-*"\nhostname = "{host}"\n'
+    for host in ("www.xx.com", "www.xxx.com")
+)
+"""A combined log names no host, so each host has a file of its own."""
+
+
+def kept() -> Path:
+    """Where worlds are kept between runs, unless another folder is named."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "growth-assets-benchmarks"
+
+
+def day(folder: Path, events: int, file_format: Format = "ndjson") -> Path:
+    """The landing folder of a day of about so many events, one line in a thousand of it broken, in several ways."""
+    world = folder / f"{events}-events{'' if file_format == 'ndjson' else f'-{file_format}'}"
+    landing = world / "landing"
+    if not (world / "truth.json").exists():
+        print(f"Making a day of {events:,} events as {file_format}, kept for later runs: {world}", file=sys.stderr)
+        people = None
+        if events >= LARGE:
+            people = PEOPLE[min(PEOPLE, key=lambda size: abs(size - events))]
+        simulate(
+            world, days=1, events_per_day=events, seed=SEED, file_format=file_format, people=people,
+            user_agents=USER_AGENTS if events >= LARGE else None,
+        )  # fmt: skip
+    return landing
+
+
+def site(folder: Path, landing: Path) -> Path:
+    """A new data folder with the files of a landing folder, on the same disk, so that none is copied."""
+    (folder / "landing").mkdir(parents=True)
+    logs = False
+    for path in landing.iterdir():
+        (folder / "landing" / path.name).hardlink_to(path)
+        logs |= path.suffix == ".log"
+    (folder / SITE_FILE).write_text(SITE + (LOG_SOURCES if logs else ""), encoding="utf-8")
+    return folder
 
 
 def broken(folder: Path, events: int) -> Path:
-    """The file of a day of about so many events, one line in a thousand of it broken, in several ways."""
-    world = folder / f"{events}-events"
-    files = sorted((world / "landing").glob("*.ndjson"))
-    if not files:
-        simulate(world, days=1, events_per_day=events, seed=SEED)
-        files = sorted((world / "landing").glob("*.ndjson"))
-    return files[0]
+    """The file of such a day."""
+    (file,) = day(folder, events).iterdir()
+    return file
 
 
 def clean(folder: Path, events: int) -> Path:
