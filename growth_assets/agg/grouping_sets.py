@@ -9,12 +9,17 @@ have been in two countries in one day: on such a day every level counts for itse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from growth_assets.enrich.distinct import Distinct
+from growth_assets.enrich.distinct import Distinct, Numbers, ordered_numbers, together, without_gaps
+
+Counts: TypeAlias = npt.NDArray[np.int64]
 
 VISITOR = "logged_out_user_id"
 
@@ -58,59 +63,124 @@ def roll_up(
     """
     flags = {**counts, **visitors}
     narrow = events.select(VISITOR, *dimensions, *(flag.alias(name) for name, flag in flags.items())).collect()
-    types = narrow.select(dimensions).schema
     # From here on an event has the number of its cell in place of the texts: what is grouped is two integers.
     cell = Distinct.of(narrow.select(dimensions))
     narrow = narrow.select(VISITOR, *flags, cell.rows.alias(_CELL))
-    counted = narrow.lazy().group_by(_CELL).agg(pl.col(name).sum().cast(pl.Int64) for name in counts).collect()
-    seen = {name: narrow.lazy().filter(name).select(VISITOR, _CELL).unique().collect() for name in visitors}
+    cells = _Cells(cell.values)
+    events_of = {name: _sums(narrow[_CELL], narrow[name], cells.height) for name in counts}
+    seen = {name: _pairs(narrow.lazy().filter(name).select(VISITOR, _CELL).unique().collect()) for name in visitors}
     own = [name for name in dimensions if name in ADDITIVE]
-    if own and any(_several(people, cell.values.select(own)) for people in seen.values()):
+    if own and any(pairs.several(cells.groups(own)) for pairs in seen.values()):
         own = []
     several = [name for name in dimensions if name not in own]
-    parts: list[pl.LazyFrame] = []
-    for kept in all_sets(several):
-        wanted = [level for level in levels if tuple(n for n in level if n in several) == kept]
-        if not wanted:
-            continue
-        coarse = _coarser(cell.values, [*own, *kept])
-        cells = coarse.values.lazy().with_row_index(_CELL)
-        for found in (
-            counted.lazy().with_columns(_in(coarse)).group_by(_CELL).agg(pl.col(name).sum() for name in counts),
-            *(_people(people, coarse, cell.values.height, name) for name, people in seen.items()),
-        ):
-            cells = cells.join(found, on=_CELL, how="left")
-        cells = cells.select(*own, *kept, *(pl.col(name).fill_null(0) for name in flags)).collect().lazy()
-        parts += [_level(cells, types, level, list(flags)) for level in wanted]
-    order = {level_name(level): rank for rank, level in enumerate(levels)}
-    return (
-        pl.concat(parts)
-        .with_columns(
-            pl.col("aggregation_level").replace_strict(order, return_dtype=pl.Int32).alias("_rank"),
+    found: list[_Groups] = []
+    measured: list[dict[str, Counts]] = []
+    people: dict[tuple[str, ...], dict[str, Counts]] = {}
+    for level in levels:
+        groups = cells.groups(level)
+        kept = tuple(name for name in level if name in several)
+        # Within own dimensions visitors add up, so they are counted once for all levels that keep the same others.
+        finer = cells.groups([*own, *kept])
+        if kept not in people:
+            people[kept] = {name: pairs.visitors(finer) for name, pairs in seen.items()}
+        coarser = groups.number[finer.first]
+        measured.append(
+            {
+                **{name: _added(groups.number, each, groups.height) for name, each in events_of.items()},
+                **{name: _added(coarser, each, groups.height) for name, each in people[kept].items()},
+            }
         )
-        .sort("_rank", *dimensions, nulls_last=False)
-        .drop("_rank")
-        .collect()
+        found.append(groups)
+    of_level = np.repeat(np.arange(len(levels), dtype=np.uint32), [groups.height for groups in found])
+    return pl.DataFrame(
+        [
+            *(
+                cells.values[name]
+                .gather(
+                    pl.concat([groups.rows(known=name in level) for level, groups in zip(levels, found, strict=True)])
+                )
+                .alias(name)
+                for name in dimensions
+            ),
+            *(pl.Series(name, np.concatenate([each[name] for each in measured])) for name in flags),
+            pl.Series("aggregation_level", map(level_name, levels), pl.String).gather(of_level),
+        ]
     )
 
 
-def _coarser(cells: pl.DataFrame, names: Sequence[str]) -> Distinct:
-    """The cells by fewer dimensions; by none, all are one."""
-    if names:
-        return Distinct.of(cells.select(names))
-    return Distinct(pl.DataFrame(height=1), pl.zeros(cells.height, pl.UInt32, eager=True))
+class _Groups:
+    """The groups of one level, in the order of their values; nulls come first."""
+
+    def __init__(self, first: Numbers, number: Numbers) -> None:
+        """Cell `first[i]` is one of group `i`; `number` is the group of each cell."""
+        self.first, self.number, self.height = first, number, len(first)
+
+    def rows(self, *, known: bool) -> pl.Series:
+        """For each group a cell that has its value of a column; null where the column is rolled up."""
+        rows = pl.Series(self.first, dtype=pl.UInt32)
+        return rows if known else pl.Series([None], dtype=pl.UInt32).new_from_index(0, self.height)
 
 
-def _in(coarse: Distinct) -> pl.Expr:
-    return pl.lit(coarse.rows).gather(_CELL).alias(_CELL)
+class _Cells:
+    """The distinct values of all dimensions together, in groups by any of them."""
+
+    def __init__(self, values: pl.DataFrame) -> None:
+        self.values, self.height = values, values.height
+        self._numbers = {column.name: ordered_numbers(column) for column in values.get_columns()}
+        self._made: dict[tuple[str, ...], _Groups] = {}
+
+    def groups(self, names: Sequence[str]) -> _Groups:
+        """Cells with the same values of `names`; of no names there is one group, also of no cells."""
+        key = tuple(names)
+        if key not in self._made:
+            self._made[key] = self._grouped(key)
+        return self._made[key]
+
+    def _grouped(self, names: tuple[str, ...]) -> _Groups:
+        if not names:
+            return _Groups(np.zeros(1, np.uint32), np.zeros(self.height, np.uint32))
+        return _Groups(*without_gaps(*together((self._numbers[name] for name in names), self.height)))
 
 
-def _people(people: pl.DataFrame, coarse: Distinct, cells: int, name: str) -> pl.LazyFrame:
-    """How many visitors there are in each of the coarser cells; `people` are the pairs of visitor and cell."""
-    pairs = people.lazy().with_columns(_in(coarse))
-    # Where the cells are no coarser, each pair is there once already.
-    distinct = pairs.unique() if coarse.values.height < cells else pairs
-    return distinct.group_by(_CELL).agg(pl.len().cast(pl.Int64).alias(name))
+class _Pairs:
+    """Each visitor once in each cell that it was seen in."""
+
+    def __init__(self, visitor: Numbers, cell: Numbers, visitors: int) -> None:
+        self.visitor, self.cell, self.height = visitor, cell, visitors
+
+    def several(self, groups: _Groups) -> bool:
+        """True where some visitor is in more than one of the groups."""
+        group = groups.number[self.cell]
+        one = np.zeros(self.height, np.uint32)
+        one[self.visitor] = group
+        return bool((one[self.visitor] != group).any())
+
+    def visitors(self, groups: _Groups) -> Counts:
+        """How many visitors there are in each group."""
+        group = groups.number[self.cell]
+        if groups.height < len(groups.number):
+            size = np.uint64(groups.height)
+            # Where the groups are no coarser than the cells, each pair is there once already.
+            group = pl.Series(self.visitor.astype(np.uint64) * size + group).unique().to_numpy() % size
+        return np.bincount(group.astype(np.int64), minlength=groups.height)
+
+
+def _pairs(seen: pl.DataFrame) -> _Pairs:
+    # A visitor is a hash of 64 bits: so large that two of them cannot be told in one number.
+    first, visitor = without_gaps(seen[VISITOR].reinterpret(signed=False).to_numpy(), 1 << 64)
+    return _Pairs(visitor, seen[_CELL].to_numpy(), len(first))
+
+
+def _sums(cell: pl.Series, flag: pl.Series, cells: int) -> Counts:
+    """How many rows with `flag` there are of each cell; null is no."""
+    return np.bincount(cell.filter(flag).to_numpy().astype(np.int64), minlength=cells)
+
+
+def _added(number: Numbers, counts: Counts, groups: int) -> Counts:
+    """The sum of the counts of each group."""
+    total = np.zeros(groups, np.int64)
+    np.add.at(total, number, counts)
+    return total
 
 
 def names_of(levels: Iterable[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -121,25 +191,3 @@ def names_of(levels: Iterable[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
 def day_of(events: pl.LazyFrame) -> pl.Expr:
     """The column `ds` of a table made from one day of the fact table."""
     return pl.lit(events.select(pl.col("ds").first()).collect().item(), dtype=pl.String).alias("ds")
-
-
-def _several(people: pl.DataFrame, own: pl.DataFrame) -> bool:
-    """True where some visitor has more than one value of `own`, of which there is a row for each cell."""
-    values = people.lazy().with_columns(_in(Distinct.of(own))).unique().select(VISITOR).collect()
-    return int(values[VISITOR].n_unique()) < values.height
-
-
-def _level(
-    cells: pl.LazyFrame, dimensions: Mapping[str, pl.DataType], level: tuple[str, ...], measures: list[str]
-) -> pl.LazyFrame:
-    sums = [pl.col(name).cast(pl.Int64).sum() for name in measures]
-    # SQL gives the overall row even of an empty table; so does a select without groups.
-    grouped = cells.group_by(*level).agg(sums) if level else cells.select(sums)
-    return grouped.select(
-        *(
-            pl.col(name) if name in level else pl.lit(None, dtype=dtype).alias(name)
-            for name, dtype in dimensions.items()
-        ),
-        *measures,
-        pl.lit(level_name(level)).alias("aggregation_level"),
-    )

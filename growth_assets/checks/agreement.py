@@ -11,8 +11,8 @@ there may be one or several, and the pairs that may be the same.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import groupby
 from typing import ClassVar, TypeAlias
@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from growth_assets.checks.numbered import Numbered, one_number
+from growth_assets.checks.numbered import Column, Numbered, one_number
 from growth_assets.contracts.contract import Finding
-from growth_assets.contracts.sample import sample
+from growth_assets.contracts.sample import Sample, sample
 
 LEVEL = "aggregation_level"
 VISITOR = "logged_out_user_id"
@@ -34,6 +34,9 @@ _FEW = 0.1
 """A smaller share of the events is put into the order of visitors by itself."""
 
 Rows: TypeAlias = npt.NDArray[np.unsignedinteger]
+Codes: TypeAlias = npt.NDArray[np.unsignedinteger]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+Counts: TypeAlias = npt.NDArray[np.int64]
 
 GROUPS_SHOWN = 5
 """So many groups that disagree are shown for each measure."""
@@ -69,29 +72,23 @@ def disagreements(
     numbers = day.numbers(events, dimensions)
     given = events.select(VISITOR, *(flag.alias(name) for name, flag in {**counts, **visitors}.items()))
     flags = given.collect().select(measures)
-    counted = _events_of(flags, numbers, levels, list(counts))
+    parts = [_events_of(flags, numbers, levels, list(counts))]
     for name in visitors:
-        people = _visitors_of(*day.by_visitor(events, dimensions, flags[name]), levels, name)
-        counted = counted.join(people, on=keys, how="left", nulls_equal=True)
-    counted = counted.with_columns(pl.col(name).fill_null(0) for name in measures)
-    both = published.lazy().select(*keys, *measures, pl.lit(value=True).alias("_published")).join(
-        counted.lazy().with_columns(pl.lit(value=True).alias("_counted")),
-        on=keys, how="full", coalesce=True, nulls_equal=True, suffix="_of_events",
-    ).collect()  # fmt: skip
-    there = pl.col("_published").is_not_null()
-    unknown = pl.col("_counted").is_null()
-    findings = []
-    for name in measures:
-        truth = pl.col(f"{name}_of_events")
-        differs = pl.when(there).then(unknown | pl.col(name).ne_missing(truth)).otherwise(truth != 0)
-        broken = both.filter(differs)
-        shown = broken.sort(keys).head(GROUPS_SHOWN).select(*keys, name, f"{name}_of_events")
-        findings.append(
-            Finding(
-                name, both.height, broken.height, f"{name} of every group is that of its events", sample(shown)
-            )
-        )  # fmt: skip
-    return findings
+        parts += _visitors_of(*day.by_visitor(events, dimensions, flags[name]), levels, name)
+    columns = [column for each in numbers.values() for column in each.columns]
+    rows = _Published.of(published, columns, levels, measures)
+    compared = [_compared(level, grouped, parts, rows) for level, grouped in levels.items()]
+    height = published.height + sum(len(each.absent.codes) for each in compared)
+    return [
+        Finding(
+            name,
+            height,
+            int(rows.unknown.sum()) + sum(each.broken(name) for each in compared),
+            f"{name} of every group is that of its events",
+            _shown(name, keys, rows, compared),
+        )
+        for name in measures
+    ]
 
 
 def levels_add_up(published: pl.DataFrame, measures: Sequence[str]) -> Finding:
@@ -166,23 +163,175 @@ def _counted_up(visitors: pl.Series) -> Rows:
     return np.cumsum(visitors.ne_missing(visitors.shift(1)).to_numpy(), dtype=np.uint32)
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """Events or visitors counted by cells, each of which is in one group of each of the levels."""
+
+    levels: Collection[str]
+    numbers: Mapping[str, Numbered]
+    """By dimension, that of each cell."""
+    counts: Mapping[str, Counts]
+    """By measure, how many there are in each cell."""
+
+    @property
+    def height(self) -> int:
+        return len(next(iter(self.counts.values())))
+
+    @classmethod
+    def of(cls, levels: Collection[str], cell: Numbered, cells: Codes, counts: Mapping[str, Counts]) -> _Cells:
+        of_columns = zip(cell.columns, cell.split(cells), strict=True)
+        return cls(levels, {column.name: _of_column(column, codes) for column, codes in of_columns}, counts)
+
+
+@dataclass(frozen=True)
+class _Published:
+    """The rows of a table, their dimensions as numbers."""
+
+    frame: pl.DataFrame
+    numbers: Mapping[str, Numbered]
+    says: Mapping[str, Counts]
+    """By measure."""
+    nothing: Mapping[str, Flags]
+    """By measure, where it is null."""
+    at: Mapping[str, Rows]
+    """By level, the rows that say so."""
+    unknown: Flags
+    """Rows of no level, or with a value where their level has none."""
+
+    @classmethod
+    def of(
+        cls,
+        frame: pl.DataFrame,
+        columns: Sequence[Column],
+        levels: Mapping[str, tuple[str, ...]],
+        measures: Sequence[str],
+    ) -> _Published:
+        level = Column(pl.Series(list(levels), dtype=pl.String)).numbers(frame[LEVEL])
+        unknown = level >= len(levels)
+        rolled = {column.name: frame[column.name].is_null().to_numpy() for column in columns}
+        at = {}
+        for number, (name, grouped) in enumerate(levels.items()):
+            here = level == number
+            stray = here & ~np.logical_and.reduce(
+                [np.ones(frame.height, bool), *(nulls for each, nulls in rolled.items() if each not in grouped)]
+            )
+            unknown |= stray
+            at[name] = np.flatnonzero(here & ~stray).astype(np.uint32)
+        return cls(
+            frame,
+            {each.name: _of_column(each, each.numbers(frame[each.name])) for each in columns},
+            {name: frame[name].fill_null(0).to_numpy() for name in measures},
+            {name: frame[name].is_null().to_numpy() for name in measures},
+            at,
+            unknown,
+        )
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """One level: the groups of its rows and of its events."""
+
+    level: str
+    rows: Rows
+    """The published rows."""
+    known: Flags
+    """By row, whether any event is of its group."""
+    truth: Mapping[str, Counts]
+    """By measure and row, what it is in the events."""
+    differs: Mapping[str, Flags]
+    """By measure and row."""
+    absent: Numbered
+    """The groups of events that no row is of."""
+    missed: Mapping[str, Counts]
+    """By measure and such group, what it is in the events."""
+
+    def broken(self, name: str) -> int:
+        return int(self.differs[name].sum() + (self.missed[name] != 0).sum())
+
+
+def _of_column(column: Column, codes: Codes) -> Numbered:
+    # One number more than values, for what is none of them.
+    return Numbered(codes, len(column.values) + 1, [column], lambda codes: [codes])
+
+
+def _compared(level: str, grouped: Sequence[str], parts: Sequence[_Cells], published: _Published) -> _Compared:
+    here, rows = [part for part in parts if level in part.levels], published.at[level]
+    heights = [part.height for part in here]
+    # The cells of the events come first, which know every group; then those of the visitors, then what is published.
+    number = _together(
+        (
+            replace(of, codes=np.concatenate([*(part.numbers[name].codes for part in here), of.codes[rows]]))
+            for name, of in ((name, published.numbers[name]) for name in grouped)
+        ),
+        sum(heights) + len(rows),
+    )
+    groups, group = np.unique(number.codes, return_inverse=True)
+    *of_parts, of_rows = np.split(group, np.cumsum(heights))
+    truth = {name: np.zeros(len(groups), np.int64) for name in published.says}
+    for part, of_cells in zip(here, of_parts, strict=True):
+        for name, counts in part.counts.items():
+            np.add.at(truth[name], of_cells, counts)
+    known, there = np.zeros((2, len(groups)), bool)
+    known[of_parts[0]] = True
+    there[of_rows] = True
+    unknown, of_row = ~known[of_rows], {name: counts[of_rows] for name, counts in truth.items()}
+    return _Compared(
+        level,
+        rows,
+        ~unknown,
+        of_row,
+        {
+            name: unknown | published.nothing[name][rows] | (says[rows] != of_row[name])
+            for name, says in published.says.items()
+        },
+        replace(number, codes=groups[~there]),
+        {name: counts[~there] for name, counts in truth.items()},
+    )
+
+
+def _shown(name: str, keys: Sequence[str], published: _Published, compared: Sequence[_Compared]) -> Sample:
+    """A few of the groups of which the measure is another."""
+    truth = f"{name}_of_events"
+    types = {**published.frame.select(*keys, name).schema, truth: pl.Int64()}
+    parts = []
+    if published.unknown.any():
+        parts.append(published.frame.filter(pl.Series(published.unknown)))
+    for each in compared:
+        differs, missed = each.differs[name], each.missed[name] != 0
+        if differs.any():
+            counted = pl.Series(truth, each.truth[name][differs]).set(pl.Series(~each.known[differs]), None)
+            parts.append(published.frame[pl.Series(each.rows[differs])].with_columns(counted))
+        if missed.any():
+            counts, level = pl.Series(truth, each.missed[name][missed]), pl.lit(each.level).alias(LEVEL)
+            parts.append(pl.DataFrame([*each.absent.at(missed).told(), counts]).with_columns(level))
+    wanted = [
+        part.select(
+            (pl.col(column) if column in part.columns else pl.lit(None)).cast(dtype).alias(column)
+            for column, dtype in types.items()
+        )
+        for part in parts
+    ]
+    return sample(pl.concat(wanted).sort(keys).head(GROUPS_SHOWN)) if wanted else ()
+
+
 def _events_of(
     flags: pl.DataFrame, numbers: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], names: Sequence[str]
-) -> pl.DataFrame:
+) -> _Cells:
     cell = _together(numbers.values(), flags.height)
     cells = (
         flags.lazy()
         .select(*names, pl.lit(pl.Series(_CELL, cell.codes)))
         .group_by(_CELL)
         .agg(pl.col(name).sum().cast(pl.Int64) for name in names)
+        .collect()
     )
-    return _rolled_up(_told(cells, cell), levels, list(numbers), names)
+    counts = {name: cells[name].to_numpy() for name in names}
+    return _Cells.of(levels, cell, cells[_CELL].to_numpy(), counts)
 
 
 def _visitors_of(
     visitor: Rows, of_event: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], name: str
-) -> pl.DataFrame:
-    dimensions = list(of_event)
+) -> list[_Cells]:
     another = np.ones(len(visitor), bool)
     another[1:] = visitor[1:] != visitor[:-1]
     # What each visitor has one of goes with the visitor; only the others multiply.
@@ -206,38 +355,11 @@ def _visitors_of(
         size = np.uint64(others.size)
         pairs = pl.Series(number * size + others.codes).unique().to_numpy()
         cell = of_visitor.at(pairs // size).by(replace(others, codes=pairs % size))
-        cells = pl.LazyFrame({_CELL: cell.codes}).group_by(_CELL).agg(pl.len().cast(pl.Int64).alias(name))
-        of_levels = {level: levels[level] for level in same}
-        parts.append(_rolled_up(_told(cells, cell), of_levels, dimensions, [name]))
-    return pl.concat(parts, how="diagonal")
+        cells = pl.LazyFrame({_CELL: cell.codes}).group_by(_CELL).agg(pl.len().cast(pl.Int64).alias(name)).collect()
+        parts.append(_Cells.of(set(same), cell, cells[_CELL].to_numpy(), {name: cells[name].to_numpy()}))
+    return parts
 
 
 def _together(of: Iterable[Numbered], height: int) -> Numbered:
     several = list(of)
     return reduce(Numbered.by, several) if several else one_number(height)
-
-
-def _told(cells: pl.LazyFrame, cell: Numbered) -> pl.LazyFrame:
-    """The values that a cell's number stands for, in its place."""
-    found = cells.collect()
-    return found.drop(_CELL).hstack(cell.told(found[_CELL].to_numpy())).lazy()
-
-
-def _rolled_up(
-    cells: pl.LazyFrame, levels: Mapping[str, tuple[str, ...]], dimensions: Sequence[str], names: Sequence[str]
-) -> pl.DataFrame:
-    """Sums of the cells for each group of each level: each cell once for each level, in the group it belongs to."""
-    there = [name for name in dimensions if any(name in level for level in levels.values())]
-    masks = pl.LazyFrame(
-        [(level, *(name in grouped for name in there)) for level, grouped in levels.items()],
-        schema={LEVEL: pl.String, **{f"_{name}": pl.Boolean for name in there}},
-        orient="row",
-    )
-    return (
-        cells.select(*there, *names)
-        .join(masks, how="cross")
-        .with_columns(pl.when(f"_{name}").then(pl.col(name)).alias(name) for name in there)
-        .group_by(LEVEL, *there)
-        .agg(pl.col(name).sum() for name in names)
-        .collect()
-    )

@@ -5,7 +5,7 @@ To sort, hash and compare texts takes most of the time of counting ten million e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -26,8 +26,9 @@ class Numbered:
     codes: Codes
     size: int
     """All numbers are below it."""
-    told: Callable[[Codes], list[pl.Series]]
-    """Numbers to the values of the columns."""
+    columns: Sequence[Column]
+    split: Callable[[Codes], list[Codes]]
+    """Numbers to those of the columns, each by itself."""
 
     @classmethod
     def of(cls, column: pl.Series) -> Numbered:
@@ -39,15 +40,20 @@ class Numbered:
             values = known.cast(pl.String).gather(known.to_physical().arg_sort())
         else:
             whole = column.cast(pl.Int64)
-            low, high = whole.to_frame("n").select(low=pl.col("n").min(), high=pl.col("n").max()).fill_null(0).row(0)
+            low, high = (int(end) if isinstance(end, int) else 0 for end in (whole.min(), whole.max()))
             values = pl.int_range(low, high + 1, eager=True).cast(column.dtype)
             numbers = whole - low
         if column.null_count():
             numbers = numbers.fill_null(len(values))
             values = values.extend_constant(None, 1)
-        size, name = max(len(values), 1), column.name
+        size = max(len(values), 1)
         narrow = numbers.cast(pl.UInt8 if size <= 1 << 8 else pl.UInt16 if size <= 1 << 16 else pl.UInt64)
-        return cls(narrow.to_numpy(), size, lambda codes: [values.gather(codes).alias(name)])
+        return cls(narrow.to_numpy(), size, [Column(values.alias(column.name))], lambda codes: [codes])
+
+    def told(self) -> list[pl.Series]:
+        """The values that the numbers stand for, by column."""
+        of_columns = zip(self.columns, self.split(self.codes), strict=True)
+        return [column.values.gather(pl.Series(codes)) for column, codes in of_columns]
 
     def at(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.integer]) -> Numbered:
         """The same of certain rows."""
@@ -63,7 +69,8 @@ class Numbered:
         return Numbered(
             codes,
             left.size * right.size,
-            lambda codes: [*left.told(codes // size), *right.told(codes % size)],
+            [*left.columns, *right.columns],
+            lambda codes: [*left.split(codes // size), *right.split(codes % size)],
         )
 
     def small(self) -> Numbered:
@@ -71,9 +78,37 @@ class Numbered:
         if self.size <= LARGEST:
             return self
         known, codes = np.unique(self.codes, return_inverse=True)
-        return Numbered(codes.astype(np.uint64), len(known), lambda codes: self.told(known[codes]))
+        return replace(
+            self, codes=codes.astype(np.uint64), size=len(known), split=lambda codes: self.split(known[codes])
+        )
+
+
+@dataclass(frozen=True)
+class Column:
+    """The values of one column: each number is the place of its value."""
+
+    values: pl.Series
+    """Null, where it is one of them, is the last."""
+
+    @property
+    def name(self) -> str:
+        """Of the column."""
+        return self.values.name
+
+    def numbers(self, given: pl.Series) -> Codes:
+        """The number of each value that is `given`; one that is none of the column's has a number beyond all."""
+        known, beyond = self.values.drop_nulls(), len(self.values)
+        if known.dtype == pl.String:
+            numbers = given.cast(pl.Enum(known), strict=False).to_physical().cast(pl.Int64)
+        else:
+            numbers = given.cast(pl.Int64) - (known.cast(pl.Int64).min() or 0)
+            numbers = numbers.set(~numbers.is_between(0, len(known) - 1), None)
+        codes = numbers.fill_null(beyond).to_numpy(writable=True)
+        if len(known) < beyond:
+            codes[given.is_null().to_numpy()] = beyond - 1
+        return codes.astype(np.uint64)
 
 
 def one_number(height: int) -> Numbered:
     """The same number in each row, for no column: whatever is combined with it stays as it is."""
-    return Numbered(np.zeros(height, np.uint8), 1, lambda codes: [])  # noqa: ARG005 - it stands for nothing
+    return Numbered(np.zeros(height, np.uint8), 1, (), lambda codes: [])  # noqa: ARG005 - it stands for nothing

@@ -14,7 +14,15 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # type: ignore[import-un
 from polars.exceptions import ComputeError
 
 from growth_assets.enrich.device import LONGEST, parse
-from growth_assets.enrich.distinct import map_distinct_values
+from growth_assets.enrich.distinct import Distinct
+
+FACTS = {"dim_device_brand": pl.String(), "is_bot": pl.Boolean()}
+"""What a user agent tells."""
+
+MOST_REMEMBERED = 200_000
+"""So many user agents are remembered from day to day, some 100 MB: most are those of yesterday."""
+
+_KNOWN: dict[str | None, tuple[str, bool]] = {}
 
 
 def is_bot(user_agents: pl.Series) -> pl.Series:
@@ -32,8 +40,9 @@ def devices_and_bots(user_agents: pl.Series) -> pl.DataFrame:
 
     As many rows as `user_agents`, in its order; never null. The rules are those of `brands` and `is_bot`.
     """
-    facts = map_distinct_values(user_agents.cast(pl.String), _facts)
-    return facts.struct.unnest()
+    agents = Distinct.of(user_agents.cast(pl.String).to_frame("agent"))
+    facts = _remembered(agents.values["agent"])
+    return pl.DataFrame([agents.every(each) for each in facts.get_columns()])
 
 
 def matches_crawler_list(user_agents: pl.Series) -> pl.Series:
@@ -46,14 +55,31 @@ def matches_crawler_list(user_agents: pl.Series) -> pl.Series:
     return found
 
 
-def _facts(user_agents: pl.Series) -> pl.Series:
+def _remembered(user_agents: pl.Series) -> pl.DataFrame:
+    """What is known of distinct user agents; those that were asked for before are not parsed again."""
+    agents = user_agents.to_list()
+    # Days are built by several threads: what this one needs it keeps, whatever another forgets.
+    facts = {agent: fact for agent in agents if (fact := _KNOWN.get(agent))}
+    new = [agent for agent in agents if agent not in facts]
+    if new:
+        found = dict(zip(new, _facts(pl.Series(new, dtype=pl.String)).iter_rows(), strict=True))
+        facts |= found
+        if len(_KNOWN) + len(found) > MOST_REMEMBERED:
+            _KNOWN.clear()
+        if len(found) <= MOST_REMEMBERED:
+            _KNOWN.update(found)
+    rows = [facts[agent] for agent in agents]
+    return pl.DataFrame({name: [row[at] for row in rows] for at, name in enumerate(FACTS)}, schema=FACTS)
+
+
+def _facts(user_agents: pl.Series) -> pl.DataFrame:
     agents = user_agents.str.slice(0, LONGEST)
     device = parse(agents)
     said_nothing = agents.str.strip_chars().is_in(["", "-"])
     return pl.select(
         device["brand"].alias("dim_device_brand"),
         (device["spider"] | matches_crawler_list(agents) | said_nothing.fill_null(value=False)).alias("is_bot"),
-    ).to_struct()
+    )
 
 
 @cache

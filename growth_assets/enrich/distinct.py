@@ -7,16 +7,19 @@ columns, the numbers are combined, and no text is looked at a second time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+Numbers: TypeAlias = npt.NDArray[np.unsignedinteger]
+
 FEW = 1_000
 """For so few rows a dictionary is filled before a query is planned: a small day asks ten times."""
 
-_MOST = 1 << 63
+MOST = 1 << 63
 """Numbers of several columns are combined below this; beyond, they are numbered anew."""
 _NO_ROW = (1 << 32) - 1
 
@@ -33,23 +36,17 @@ class Distinct:
         """The distinct rows of one or more columns, in no certain order; nulls are values like any other."""
         if frame.height <= FEW:
             return _of_few(frame)
-        numbers, size = pl.zeros(frame.height, pl.UInt64, eager=True), 1
-        for column in frame.get_columns():
-            each, width = _numbers_of(column)
-            if size * width > _MOST:
-                _, numbers = _without_gaps(numbers, size)
-                numbers, size = numbers.cast(pl.UInt64), frame.height
-            numbers, size = numbers * width + each, size * width
-        first, rows = _without_gaps(numbers, size)
-        return cls(frame[first], rows)
+        first, rows = without_gaps(*together(map(numbers_of, frame.get_columns()), frame.height))
+        return cls(frame[pl.Series(first)], pl.Series(rows))
 
     def beside(self, other: Distinct) -> Distinct:
         """The distinct rows of the columns of both."""
         width = other.values.height
-        first, numbers = _without_gaps(
-            self.rows.cast(pl.UInt64) * width + other.rows, max(self.values.height * width, 1)
-        )
-        return Distinct(self.values[self.rows.gather(first)].hstack(other.values[other.rows.gather(first)]), numbers)
+        pairs = (self.rows.cast(pl.UInt64) * width + other.rows).to_numpy()
+        row, numbers = without_gaps(pairs, max(self.values.height * width, 1))
+        first = pl.Series(row)
+        values = self.values[self.rows.gather(first)].hstack(other.values[other.rows.gather(first)])
+        return Distinct(values, pl.Series(numbers))
 
     def then(self, answers: pl.DataFrame) -> Distinct:
         """The distinct rows of `answers`, of which there is one for each of `values`."""
@@ -90,32 +87,57 @@ def _of_few(frame: pl.DataFrame) -> Distinct:
     return Distinct(values, pl.Series([number[row] for row in rows], dtype=pl.UInt32))
 
 
-def _numbers_of(column: pl.Series) -> tuple[pl.Series, int]:
-    """By row, a number for its value, and what all numbers are below."""
+def together(columns: Iterable[tuple[Numbers, int]], height: int) -> tuple[Numbers, int]:
+    """One number for the numbers of several columns, in the order of the first, then the second ..."""
+    numbers, size = np.zeros(height, np.uint64), 1
+    for each, width in columns:
+        if size * width > MOST:
+            numbers, size = without_gaps(numbers, size)[1].astype(np.uint64), height
+        numbers, size = numbers * np.uint64(width) + each, size * width
+    return numbers, size
+
+
+def numbers_of(column: pl.Series) -> tuple[Numbers, int]:
+    """By row, a number for its value, and what all numbers are below; a null is a value like any other."""
     if column.dtype == pl.String:
         # To number texts by a dictionary of their own takes half the time of grouping by them.
         numbers = column.cast(pl.Categorical(pl.Categories.random())).to_physical().cast(pl.UInt64)
     else:
         whole = column.cast(pl.Int64)
-        numbers = (whole - whole.to_frame("n").select(pl.col("n").min().fill_null(0)).item()).cast(pl.UInt64)
-    nothing = numbers.to_frame("n").select(pl.col("n").max().fill_null(0)).item() + 1
-    return numbers.fill_null(nothing), nothing + 1
+        numbers = (whole - _whole(whole.min())).cast(pl.UInt64)
+    nothing = _whole(numbers.max(), -1) + 1
+    return numbers.fill_null(nothing).to_numpy(), nothing + 1
 
 
-def _without_gaps(numbers: pl.Series, size: int) -> tuple[pl.Series, pl.Series]:
-    """Numbers without gaps in place of `numbers`, all below `size`: a row in which each is met, and each row's own."""
-    given = numbers.to_numpy()
-    first: npt.NDArray[np.unsignedinteger]
-    if size <= 4 * len(given):
-        row = np.full(size, _NO_ROW, np.uint32)
-        row[given] = np.arange(len(given), dtype=np.uint32)
-        there = row != _NO_ROW
-        first, number = row[there], (np.cumsum(there, dtype=np.uint32) - 1)[given]
+def ordered_numbers(column: pl.Series) -> tuple[Numbers, int]:
+    """The same, of few values: the numbers are in the order of the values, null before all."""
+    if column.dtype == pl.String:
+        numbers = column.cast(pl.Enum(column.unique().drop_nulls().sort())).to_physical().cast(pl.UInt64)
     else:
-        order = numbers.arg_sort().to_numpy()
-        ordered = given[order]
-        another = np.ones(len(ordered), bool)
-        another[1:] = ordered[1:] != ordered[:-1]
-        first, number = order[another], np.empty(len(ordered), np.uint32)
-        number[order] = np.cumsum(another, dtype=np.uint32) - 1
-    return pl.Series(first), pl.Series(number)
+        whole = column.cast(pl.Int64)
+        numbers = (whole - _whole(whole.min())).cast(pl.UInt64)
+    return (numbers + 1).fill_null(0).to_numpy(), _whole(numbers.max(), -1) + 2
+
+
+def _whole(value: object, otherwise: int = 0) -> int:
+    return value if isinstance(value, int) else otherwise
+
+
+def without_gaps(numbers: Numbers, size: int) -> tuple[Numbers, Numbers]:
+    """Numbers without gaps in place of `numbers`, all below `size`: a row in which each is met, and each row's own.
+
+    They keep their order.
+    """
+    if size <= 4 * len(numbers):
+        row = np.full(size, _NO_ROW, np.uint32)
+        row[numbers] = np.arange(len(numbers), dtype=np.uint32)
+        there = row != _NO_ROW
+        return row[there], (np.cumsum(there, dtype=np.uint32) - 1)[numbers]
+    # Polars sorts by several threads, numpy by one.
+    order = pl.Series(numbers).arg_sort().to_numpy()
+    ordered = numbers[order]
+    another = np.ones(len(ordered), bool)
+    another[1:] = ordered[1:] != ordered[:-1]
+    number = np.empty(len(ordered), np.uint32)
+    number[order] = np.cumsum(another, dtype=np.uint32) - 1
+    return order[another], number

@@ -113,5 +113,5 @@ def test_combined_numbers_stand_for_their_values(rows):
     together = one_number(frame.height)
     for name in DIMENSIONS:
         together = together.by(Numbered.of(frame[name]))
-    assert frame.equals(pl.DataFrame(together.told(together.codes)))
+    assert frame.equals(pl.DataFrame(together.told()))
     assert len(set(together.codes.tolist())) == frame.unique().height
