@@ -83,7 +83,7 @@ def roll_up(
         finer = cells.groups([*own, *kept])
         if kept not in people:
             people[kept] = {name: pairs.visitors(finer) for name, pairs in seen.items()}
-        coarser = groups.number[finer.first]
+        coarser = groups.of(finer)
         measured.append(
             {
                 **{name: _added(groups.number, each, groups.height) for name, each in events_of.items()},
@@ -92,18 +92,22 @@ def roll_up(
         )
         found.append(groups)
     of_level = np.repeat(np.arange(len(levels), dtype=np.uint32), [groups.height for groups in found])
+    # One row more than cells, for what is rolled up.
+    rolled_up = [np.full(groups.height, cells.height, np.uint32) for groups in found]
+    rows = {
+        name: np.concatenate(
+            [
+                groups.first if name in level else nothing
+                for level, groups, nothing in zip(levels, found, rolled_up, strict=True)
+            ]
+        )
+        for name in dimensions
+    }
     return pl.DataFrame(
         [
-            *(
-                cells.values[name]
-                .gather(
-                    pl.concat([groups.rows(known=name in level) for level, groups in zip(levels, found, strict=True)])
-                )
-                .alias(name)
-                for name in dimensions
-            ),
+            *(cells.values[name].extend_constant(None, 1).gather(pl.Series(rows[name])) for name in dimensions),
             *(pl.Series(name, np.concatenate([each[name] for each in measured])) for name in flags),
-            pl.Series("aggregation_level", map(level_name, levels), pl.String).gather(of_level),
+            pl.Series("aggregation_level", [level_name(level) for level in levels]).gather(pl.Series(of_level)),
         ]
     )
 
@@ -113,12 +117,12 @@ class _Groups:
 
     def __init__(self, first: Numbers, number: Numbers) -> None:
         """Cell `first[i]` is one of group `i`; `number` is the group of each cell."""
-        self.first, self.number, self.height = first, number, len(first)
+        self.first, self.number, self.height = first.astype(np.uint32), number, len(first)
 
-    def rows(self, *, known: bool) -> pl.Series:
-        """For each group a cell that has its value of a column; null where the column is rolled up."""
-        rows = pl.Series(self.first, dtype=pl.UInt32)
-        return rows if known else pl.Series([None], dtype=pl.UInt32).new_from_index(0, self.height)
+    def of(self, finer: _Groups) -> Numbers:
+        """The group that each of the finer ones is in."""
+        # There is one group also of no cells.
+        return np.zeros(finer.height, np.uint32) if self.height == 1 else self.number[finer.first]
 
 
 class _Cells:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from growth_assets.checks.numbered import Column, Numbered, one_number
+from growth_assets.checks.numbered import Column, Numbered, nulls_of, one_number, without_nulls
 from growth_assets.contracts.contract import Finding
 from growth_assets.contracts.sample import Sample, sample
 
@@ -93,12 +93,17 @@ def disagreements(
 
 def levels_add_up(published: pl.DataFrame, measures: Sequence[str]) -> Finding:
     """How many levels have groups that do not add up to the overall row, in a count of events."""
-    sums = published.group_by(LEVEL, maintain_order=True).agg(pl.col(measures).sum())
-    overall = sums.filter(pl.col(LEVEL) == "overall").select(pl.col(measures).name.suffix("_overall"))
-    differs = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_overall") for name in measures)
-    off = sums.join(overall, how="cross").filter(differs) if overall.height else sums
+    sums = published.group_by(LEVEL, maintain_order=True).agg(pl.col(measures).sum()).rows_by_key(LEVEL, unique=True)
+    overall = sums.get("overall")
+    off = [level for level, each in sums.items() if each != overall]
     text = f"{', '.join(measures)} of each level add up to the overall row"
-    return Finding("levels_add_up", sums.height, off.height, text, sample(off.head(GROUPS_SHOWN)))
+    shown = [
+        {LEVEL: level}
+        | dict(zip(measures, sums[level], strict=True))
+        | dict(zip((f"{name}_overall" for name in measures), overall or (), strict=False))
+        for level in off[:GROUPS_SHOWN]
+    ]
+    return Finding("levels_add_up", len(sums), len(off), text, sample(pl.DataFrame(shown)) if shown else ())
 
 
 class _Events:
@@ -208,7 +213,7 @@ class _Published:
     ) -> _Published:
         level = Column(pl.Series(list(levels), dtype=pl.String)).numbers(frame[LEVEL])
         unknown = level >= len(levels)
-        rolled = {column.name: frame[column.name].is_null().to_numpy() for column in columns}
+        rolled = {column.name: nulls_of(frame[column.name]) for column in columns}
         at = {}
         for number, (name, grouped) in enumerate(levels.items()):
             here = level == number
@@ -220,8 +225,8 @@ class _Published:
         return cls(
             frame,
             {each.name: _of_column(each, each.numbers(frame[each.name])) for each in columns},
-            {name: frame[name].fill_null(0).to_numpy() for name in measures},
-            {name: frame[name].is_null().to_numpy() for name in measures},
+            {name: without_nulls(frame[name], 0).to_numpy() for name in measures},
+            {name: nulls_of(frame[name]) for name in measures},
             at,
             unknown,
         )
@@ -291,6 +296,8 @@ def _compared(level: str, grouped: Sequence[str], parts: Sequence[_Cells], publi
 
 def _shown(name: str, keys: Sequence[str], published: _Published, compared: Sequence[_Compared]) -> Sample:
     """A few of the groups of which the measure is another."""
+    if not (published.unknown.any() or any(each.broken(name) for each in compared)):
+        return ()
     truth = f"{name}_of_events"
     types = {**published.frame.select(*keys, name).schema, truth: pl.Int64()}
     parts = []
@@ -311,7 +318,7 @@ def _shown(name: str, keys: Sequence[str], published: _Published, compared: Sequ
         )
         for part in parts
     ]
-    return sample(pl.concat(wanted).sort(keys).head(GROUPS_SHOWN)) if wanted else ()
+    return sample(pl.concat(wanted).sort(keys).head(GROUPS_SHOWN))
 
 
 def _events_of(

@@ -44,7 +44,7 @@ class Numbered:
             values = pl.int_range(low, high + 1, eager=True).cast(column.dtype)
             numbers = whole - low
         if column.null_count():
-            numbers = numbers.fill_null(len(values))
+            numbers = without_nulls(numbers, len(values))
             values = values.extend_constant(None, 1)
         size = max(len(values), 1)
         narrow = numbers.cast(pl.UInt8 if size <= 1 << 8 else pl.UInt16 if size <= 1 << 16 else pl.UInt64)
@@ -97,16 +97,29 @@ class Column:
 
     def numbers(self, given: pl.Series) -> Codes:
         """The number of each value that is `given`; one that is none of the column's has a number beyond all."""
-        known, beyond = self.values.drop_nulls(), len(self.values)
+        known, beyond = self.values, len(self.values)
+        if known.null_count():
+            known = known.head(beyond - 1)
         if known.dtype == pl.String:
             numbers = given.cast(pl.Enum(known), strict=False).to_physical().cast(pl.Int64)
         else:
-            numbers = given.cast(pl.Int64) - (known.cast(pl.Int64).min() or 0)
+            low = known.cast(pl.Int64).min()
+            numbers = given.cast(pl.Int64) - (low if isinstance(low, int) else 0)
             numbers = numbers.set(~numbers.is_between(0, len(known) - 1), None)
-        codes = numbers.fill_null(beyond).to_numpy(writable=True)
+        codes = without_nulls(numbers, beyond).to_numpy().astype(np.uint64)
         if len(known) < beyond:
-            codes[given.is_null().to_numpy()] = beyond - 1
-        return codes.astype(np.uint64)
+            codes[nulls_of(given)] = beyond - 1
+        return codes
+
+
+def without_nulls(numbers: pl.Series, otherwise: int) -> pl.Series:
+    """`otherwise` where there is none; a query is planned only where there is any."""
+    return numbers.fill_null(otherwise) if numbers.null_count() else numbers
+
+
+def nulls_of(values: pl.Series) -> npt.NDArray[np.bool_]:
+    """Where there is none."""
+    return values.is_null().to_numpy() if values.null_count() else np.zeros(len(values), bool)
 
 
 def one_number(height: int) -> Numbered:

@@ -106,7 +106,7 @@ def numbers_of(column: pl.Series) -> tuple[Numbers, int]:
         whole = column.cast(pl.Int64)
         numbers = (whole - _whole(whole.min())).cast(pl.UInt64)
     nothing = _whole(numbers.max(), -1) + 1
-    return numbers.fill_null(nothing).to_numpy(), nothing + 1
+    return (numbers.fill_null(nothing) if numbers.null_count() else numbers).to_numpy(), nothing + 1
 
 
 def ordered_numbers(column: pl.Series) -> tuple[Numbers, int]:
@@ -116,7 +116,8 @@ def ordered_numbers(column: pl.Series) -> tuple[Numbers, int]:
     else:
         whole = column.cast(pl.Int64)
         numbers = (whole - _whole(whole.min())).cast(pl.UInt64)
-    return (numbers + 1).fill_null(0).to_numpy(), _whole(numbers.max(), -1) + 2
+    numbers = numbers + 1
+    return (numbers.fill_null(0) if numbers.null_count() else numbers).to_numpy(), _whole(numbers.max()) + 1
 
 
 def _whole(value: object, otherwise: int = 0) -> int:
