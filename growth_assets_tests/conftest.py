@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import gc
 import os
 import signal
 import socket
@@ -24,6 +25,18 @@ LONGEST = ("growth_assets_tests/worlds/", "growth_assets_tests/ui/", "growth_ass
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files come first, so that no process works on one of them alone when all else is done."""
     items.sort(key=lambda item: next((i for i, path in enumerate(LONGEST) if path in item.nodeid), len(LONGEST)))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: to look through it for garbage again and again would take a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_unconfigure() -> None:
+    """Extension modules complain about objects of theirs that are left at the end."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

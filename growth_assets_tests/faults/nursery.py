@@ -6,6 +6,7 @@ it answers with the exit code, negative for a signal. A fault is named `table ds
 """
 
 import errno
+import gc
 import json
 import os
 import sys
@@ -18,6 +19,8 @@ from growth_assets.warehouse.partitions import Warehouse
 
 
 def main() -> None:
+    # A child that looked through what is imported for garbage would copy all of that memory.
+    gc.freeze()
     for line in sys.stdin:
         command = json.loads(line)
         if "wait" in command:
