@@ -1,4 +1,4 @@
-"""`python -m benchmarks ingest`, `day`, `checks`, `year`, `memory` or `alarms`; `--help` tells more."""
+"""`python -m benchmarks day`, `year`, `late-day`, `compare`, `imports`, `ingest`, `memory`, `alarms`; and `--help`."""
 
 from __future__ import annotations
 
@@ -6,45 +6,56 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from benchmarks import alarm_tables, alarms, checks, day, ingest, memory, year
+from benchmarks import alarm_tables, alarms, compare, day, imports, ingest, late_day, memory, worlds, year
+from growth_assets.simulate.files import Format
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast it is, and how well it judges.")
     commands = parser.add_subparsers(dest="command", required=True)
     told = _options("--json", action="store_true", help="all numbers, for a program")
-    kept = _options("--worlds", type=Path, help="keep the generated files here; default: they are made for this run")
+    kept = _options(
+        "--worlds", type=Path, help=f"keep the generated files here, some GB of them; default: {worlds.kept()}"
+    )
     events = _options("--events", type=int, default=1_000_000)
+    rounds = _options("--rounds", type=int, default=3, help="how often each takes its turn")
+    many = _options("--days", type=int, default=365)
+    each = _options("--events-per-day", type=int, default=20_000)
     site = _options("path", type=Path)
     one = commands.add_parser(
-        "ingest", help="clean lines against the same with 0.1 %% of broken ones", parents=[events, kept, told]
+        "day", help="a large day, landing to metrics, beside scripts without checks, and step by step",
+        parents=[events, kept, told, rounds],
+    )  # fmt: skip
+    one.add_argument("--format", choices=get_args(Format), default="ndjson")
+    commands.add_parser(
+        "year", help="what a build of many days costs, a day's fixed part, Dagster's, and its stock settings",
+        parents=[many, each, kept, told, rounds],
+    ).set_defaults(rounds=1)  # fmt: skip
+    commands.add_parser(
+        "late-day", help="late lines of one day in a warehouse of many", parents=[many, each, kept, told, rounds]
     )
-    one.add_argument("--rounds", type=int, default=3)
+    against = commands.add_parser(
+        "compare", help="a large day in every format, beside all contenders", parents=[events, kept, told, rounds]
+    )
+    against.add_argument("--chart", type=Path, help="write the chart here, as SVG")
+    commands.add_parser("imports", help="what every process waits for before it begins", parents=[told, rounds])
+    commands.add_parser(
+        "ingest", help="clean lines against the same with 0.1 %% of broken ones", parents=[events, kept, told, rounds]
+    )
+    large = commands.add_parser("memory", help="the most memory that landing takes of large files", parents=[told])
+    large.add_argument("--megabytes", type=int, default=10_000, help="of the largest file; it is deleted afterwards")
+    large.add_argument("--worlds", type=Path, help="where there is room for them; default: the temporary folder")
     judged = commands.add_parser(
         "alarms", help="false alarms and detection, beside the rules in use elsewhere", parents=[told]
     )
     judged.add_argument("--runs", type=int, default=500)
     judged.add_argument("--seed", type=int, default=1)
     judged.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="they change no number")
-    large = commands.add_parser("memory", help="the most memory that landing takes of large files", parents=[told])
-    large.add_argument("--megabytes", type=int, default=10_000, help="of the largest file; it is deleted afterwards")
-    large.add_argument("--worlds", type=Path, help="where there is room for them; default: the temporary folder")
-    commands.add_parser(
-        "checks", help="what the checks of one large day cost beside building it", parents=[events, kept, told]
-    )
-    commands.add_parser(
-        "day", help="where the time and memory of one large day go, from landing to metrics",
-        parents=[events, kept, told],
-    )  # fmt: skip
-    many = commands.add_parser(
-        "year", help="what a build of many days costs, a day's fixed part and Dagster's", parents=[kept, told]
-    )
-    many.add_argument("--days", type=int, default=365)
-    many.add_argument("--events-per-day", type=int, default=20_000)
     bare = commands.add_parser(
         "build-without-dagster", help="all days of a data folder, in this process", parents=[site]
     )
@@ -65,39 +76,71 @@ def main(arguments: list[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
     if given.command == "land-once":
         print(json.dumps(asdict(ingest.land_once(given.path))))
-        return
-    if given.command == "build-without-dagster":
+    elif given.command == "build-without-dagster":
         if not given.none:
             year.build_without_dagster(given.path)
-        return
-    if given.command == "alarms":
-        found = alarms.measure(given.runs, given.seed, given.processes)
-        numbers = alarm_tables.as_json(found, given.runs, given.seed)
-        print(json.dumps(numbers, indent=1) if given.json else alarm_tables.as_text(numbers))
-        return
+    else:
+        numbers, text = _MEASURED[given.command](given)
+        print(json.dumps(numbers, indent=1) if given.json else text)
+
+
+Told = tuple[object, str]
+"""All numbers for a program, and tables for people."""
+
+
+def _folder(given: argparse.Namespace) -> Path:
+    folder: Path = (given.worlds or worlds.kept()).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _day(given: argparse.Namespace) -> Told:
+    found = day.measure(_folder(given), given.events, given.format, given.rounds)
+    return day.as_json(found), day.as_text(found)
+
+
+def _year(given: argparse.Namespace) -> Told:
+    found = year.measure(_folder(given), given.days, given.events_per_day, given.rounds)
+    return year.as_json(found), year.as_text(found)
+
+
+def _late_day(given: argparse.Namespace) -> Told:
+    found = late_day.measure(_folder(given), given.days, given.events_per_day, given.rounds)
+    return late_day.as_json(found), late_day.as_text(found)
+
+
+def _compare(given: argparse.Namespace) -> Told:
+    numbers = compare.measure(_folder(given), given.events, given.rounds)
+    if given.chart:
+        given.chart.write_text(compare.as_svg(numbers), encoding="utf-8")
+    return numbers, compare.as_text(numbers)
+
+
+def _imports(given: argparse.Namespace) -> Told:
+    found = imports.measure(given.rounds)
+    return imports.as_json(found), imports.as_text(found)
+
+
+def _alarms(given: argparse.Namespace) -> Told:
+    numbers = alarm_tables.as_json(alarms.measure(given.runs, given.seed, given.processes), given.runs, given.seed)
+    return numbers, alarm_tables.as_text(numbers)
+
+
+def _memory(given: argparse.Namespace) -> Told:
     with tempfile.TemporaryDirectory() as temporary:
-        folder = (given.worlds or Path(temporary)).resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-        if given.command == "year":
-            costly = year.measure(folder, given.days, given.events_per_day)
-            print(json.dumps(year.as_json(costly), indent=1) if given.json else year.as_text(costly))
-            return
-        if given.command == "day":
-            steps = day.measure(folder, given.events)
-            numbers = {name: asdict(cost) for name, cost in steps.items()}
-            print(json.dumps(numbers, indent=1) if given.json else day.as_text(steps, given.events))
-            return
-        if given.command == "checks":
-            costs = checks.measure(folder, given.events)
-            print(json.dumps(checks.as_json(costs), indent=1) if given.json else checks.as_text(costs))
-            return
-        if given.command == "memory":
-            contenders = memory.measure(folder, given.megabytes * 1_000_000)
-            numbers, last = ingest.by_name(contenders), []
-        else:
-            contenders = ingest.measure(folder, given.events, given.rounds)
-            numbers, last = ingest.as_json(contenders), [ingest.ratio_as_text(contenders)]
-    print(json.dumps(numbers, indent=1) if given.json else "\n".join([ingest.as_text(contenders), *last]))
+        found = memory.measure((given.worlds or Path(temporary)).resolve(), given.megabytes * 1_000_000)
+    return ingest.by_name(found), ingest.as_text(found)
+
+
+def _ingest(given: argparse.Namespace) -> Told:
+    found = ingest.measure(_folder(given), given.events, given.rounds)
+    return ingest.as_json(found), "\n".join([ingest.as_text(found), ingest.ratio_as_text(found)])
+
+
+_MEASURED: Mapping[str, Callable[[argparse.Namespace], Told]] = {
+    "day": _day, "year": _year, "late-day": _late_day, "compare": _compare, "imports": _imports, "alarms": _alarms,
+    "memory": _memory, "ingest": _ingest,
+}  # fmt: skip
 
 
 if __name__ == "__main__":

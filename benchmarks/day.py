@@ -1,172 +1,160 @@
-"""Where the time of one large day goes, from its file in landing to its metrics: step by step, with the most memory."""
+"""One large day from its file in landing to its metrics: beside scripts without checks, and step by step."""
 
 from __future__ import annotations
 
-import resource
+import json
 import shutil
-import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
+from benchmarks import contenders, steps, worlds
+from benchmarks.contenders import BARE, BARE_RAW, GOACCESS, PRODUCT, ROWS
+from benchmarks.machine import as_line, machine
+from benchmarks.processes import Cost, median, python, ran
+from growth_assets.simulate.files import Format
 
-from benchmarks import worlds
-from growth_assets import settings
-from growth_assets.contracts.contract import Contract, Finding
-from growth_assets.contracts.table import Built, Table
-from growth_assets.engines.local import Day
-from growth_assets.ingest.landing import land
-from growth_assets.orchestration.daily import receiving
-from growth_assets.places import Place
-from growth_assets.settings import Settings
-from growth_assets.tables import DAILY
-from growth_assets.warehouse.partitions import Record, Warehouse
-
-WHOLE = "whole day"
-
-
-@dataclass
-class Cost:
-    """What one step took; its peak is that of the process while it ran."""
-
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_bytes: int = 0
-
-
-@dataclass
-class Steps:
-    """Name of a step to what it took, in the order of their ends; a step may hold others."""
-
-    costs: dict[str, Cost] = field(default_factory=dict)
-    _open: list[Cost] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Add what is done inside to the step."""
-        self._look()
-        cost = Cost()
-        self._open.append(cost)
-        begun = time.perf_counter(), time.process_time()
-        try:
-            yield
-        finally:
-            cost.seconds, cost.cpu_seconds = time.perf_counter() - begun[0], time.process_time() - begun[1]
-            self._look()
-            self._open.pop()
-            known = self.costs.setdefault(name, Cost())
-            known.seconds += cost.seconds
-            known.cpu_seconds += cost.cpu_seconds
-            known.peak_bytes = max(known.peak_bytes, cost.peak_bytes)
-
-    def _look(self) -> None:
-        peak = _peak_since_last()
-        for cost in self._open:
-            cost.peak_bytes = max(cost.peak_bytes, peak)
-
-
-def _peak_since_last() -> int:
-    """The most memory since the last call; where that is not told, since the process began."""
-    try:
-        told = Path("/proc/self/status").read_text(encoding="ascii").partition("VmHWM:")[2].split(maxsplit=1)[0]
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        return int(told) * 1024
-    except (OSError, IndexError):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+SHORT = (PRODUCT, BARE, BARE_RAW)
+"""Those who are measured unless all are asked for."""
 
 
 @dataclass(frozen=True)
-class _Audited(Contract):
-    steps: Steps | None = None
-    table: str = ""
+class Measured:
+    """What the runs of one contender came to."""
 
-    def audit(self, frame: pl.DataFrame) -> list[Finding]:
-        if self.steps is None:
-            raise LookupError("no steps")
-        with self.steps.step(f"{self.table}: checks"):
-            return super().audit(frame)
+    runs: Sequence[Cost]
+    scaled: float = 1.0
+    absent: str = ""
+    """Why it was not measured."""
 
-
-class _Warehouse(Warehouse):
-    steps: Steps
-
-    def stage(self, table: Table, ds: str, frame: pl.DataFrame) -> Path:
-        with self.steps.step(f"{table.name}: write"):
-            return super().stage(table, ds, frame)
-
-    def stage_files(self, table: Table, ds: str, files: Sequence[Place]) -> Path:
-        with self.steps.step(f"{table.name}: write"):
-            return super().stage_files(table, ds, files)
-
-    def publish(self, table: Table, ds: str, staged: Path, **told: Any) -> Record:  # noqa: ANN401
-        with self.steps.step(f"{table.name}: publish"):
-            return super().publish(table, ds, staged, **told)
+    @property
+    def cost(self) -> Cost:
+        """The medians, multiplied where it was a sample."""
+        return median(self.runs) * self.scaled
 
 
-def measure(folder: Path, events: int) -> Mapping[str, Cost]:
-    """Land and build a generated day of about so many events."""
-    path = worlds.broken(folder, events)
-    site = Path(tempfile.mkdtemp(prefix=".site-", dir=path.parent))
-    steps = Steps()
+@dataclass(frozen=True)
+class Day:
+    """One day of one format: each contender by name, and the steps of the pipeline."""
+
+    file_format: Format
+    events: int
+    """As asked for: the lines of the files are a few more."""
+    rounds: int
+    found: Mapping[str, Measured]
+    nothing: Cost
+    """A build that finds nothing to do: imports, settings, Dagster's storage."""
+    steps: Mapping[str, steps.Cost]
+
+    def rate(self, name: str) -> float:
+        """Events a second of a contender, from the start of its process to its end."""
+        return self.events / self.found[name].cost.seconds
+
+    def ratio(self, name: str) -> float:
+        """The time of the pipeline over that of another."""
+        return self.found[PRODUCT].cost.seconds / self.found[name].cost.seconds
+
+    def cpu_ratio(self, name: str) -> float:
+        """The same of the CPU seconds: what the machine does beside changes it less."""
+        return self.found[PRODUCT].cost.cpu_seconds / self.found[name].cost.cpu_seconds
+
+
+def measure(folder: Path, events: int, file_format: Format, rounds: int, names: Sequence[str] | None = SHORT) -> Day:
+    """Run the contenders in turns, so many rounds; `None` stands for all of them."""
+    landing = worlds.day(folder, events, file_format)
+    available = contenders.all_for(file_format)
+    chosen = {name: each for name, each in available.items() if names is None or name in names}
+    runs: dict[str, list[contenders.Run]] = {name: [] for name in chosen}
+    for _ in range(rounds):
+        for name, (contender, missing) in chosen.items():
+            if not missing:
+                runs[name].append(contenders.run(contender, landing, file_format, events))
+    nothing, profile = _alone(landing)
+    found = {
+        name: Measured([run.cost for run in each], each[0].scaled) if each else Measured([], absent=chosen[name][1])
+        for name, each in runs.items()
+    }
+    return Day(file_format, events, rounds, found, nothing, profile)
+
+
+def _alone(landing: Path) -> tuple[Cost, Mapping[str, steps.Cost]]:
+    """The steps of a build, and then one with nothing to do."""
+    folder = Path(tempfile.mkdtemp(prefix=".run-", dir=landing.parent))
     try:
-        (site / "landing").mkdir()
-        (site / "landing" / path.name).hardlink_to(path)
-        (site / settings.SITE_FILE).write_text('hostnames = ["www.xx.com", "www.xxx.com"]\n', encoding="utf-8")
-        loaded = settings.load(site)
-        with steps.step(WHOLE):
-            with steps.step("landing"):
-                land(loaded)
-            _build(loaded, path.stem.removeprefix("events-"), steps)
-        return steps.costs
+        site = worlds.site(folder / "site", landing)
+        _, said = ran(python("-m", "benchmarks.steps", str(site)))
+        nothing, _ = ran(contenders.product(site))
     finally:
-        shutil.rmtree(site)
+        shutil.rmtree(folder)
+    return nothing, {name: steps.Cost(**cost) for name, cost in json.loads(said).items()}
 
 
-def _build(loaded: Settings, ds: str, steps: Steps) -> None:
-    warehouse = _Warehouse(loaded.warehouse, loaded.workplace)
-    warehouse.steps = steps
-    with warehouse.building(ds):
-        outcomes = Day(warehouse, loaded, ds, [_timed(table, steps) for table in DAILY]).build(
-            {table.name for table in DAILY}, receiving(loaded)
-        )
-        while True:
-            with steps.step("all tables"):
-                outcome = next(outcomes, None)
-            if outcome is None:
-                return
-            if outcome.record is None:
-                raise RuntimeError(f"{outcome.table.name} was not published: {outcome.reason}")
+def as_json(day: Day) -> dict[str, Any]:
+    """All numbers, for a program."""
+    shares, cpu = steps.Shares.of(day.steps), steps.Shares.of(day.steps, lambda cost: cost.cpu_seconds)
+    product = day.found[PRODUCT].cost
+    return {
+        "format": day.file_format,
+        "events": day.events,
+        "rounds": day.rounds,
+        "events_per_second": round(day.rate(PRODUCT)),
+        "events_per_second_beyond_start": round(day.events / max(product.seconds - day.nothing.seconds, 1e-9)),
+        "peak_memory_gb": round(product.peak_bytes / 1e9, 3),
+        "ratio_to_bare_script": round(day.ratio(BARE), 3),
+        "cpu_ratio_to_bare_script": round(day.cpu_ratio(BARE), 3),
+        "ratio_to_bare_script_that_keeps_raw": round(day.ratio(BARE_RAW), 3),
+        "checks_share": round(shares.checks, 3),
+        "orchestration_share": round(shares.orchestration, 3),
+        "checks_share_of_cpu": round(cpu.checks, 3),
+        "orchestration_share_of_cpu": round(cpu.orchestration, 3),
+        "contenders": {
+            name: {
+                "events_per_second": round(day.rate(name)),
+                "times_as_fast": day.ratio(name),
+                "scaled_by": round(each.scaled, 1),
+                **asdict(each.cost),
+                "runs": [asdict(run) for run in each.runs],
+            }
+            if each.runs
+            else {"absent": each.absent}
+            for name, each in day.found.items()
+        },
+        "nothing_to_do": asdict(day.nothing),
+        "steps": {name: asdict(cost) for name, cost in day.steps.items()},
+        "machine": machine(),
+    }
 
 
-def _timed(table: Table, steps: Steps) -> Table:
-    build, compare = table.build, table.agreement
+def as_text(day: Day) -> str:
+    """Tables for people."""
+    rows = [f"{day.events:,} events, {day.file_format}{'':30}"[:48].ljust(48) + _HEAD]
+    rows += [as_row(name, each, day.rate(name) if each.runs else 0.0) for name, each in day.found.items()]
+    rows.append(as_row(contenders.NOTHING, Measured([day.nothing]), 0.0))
+    shares = steps.Shares.of(day.steps)
+    told = [f"{day.ratio(name):.2f} times the time of the {name}" for name in (BARE, BARE_RAW)]
+    told += [f"{1 / day.ratio(name):,.0f} times as fast as {name}" for name in (ROWS, GOACCESS) if _there(day, name)]
+    return "\n".join(
+        [
+            *rows, *told,
+            f"checks take {shares.checks:.0%} of the whole, Dagster {shares.orchestration:.0%}",
+            "", steps.as_text(day.steps), "", as_line(machine()),
+        ]
+    )  # fmt: skip
 
-    def contract(loaded: Any) -> Contract:  # noqa: ANN401 - as every contract takes them
-        plain = table.contract(loaded)
-        return _Audited(plain.columns, plain.row_rules, plain.frame_rules, steps, table.name)
 
-    def built(inputs: Mapping[str, pl.LazyFrame], loaded: Any) -> Built:  # noqa: ANN401
-        with steps.step(f"{table.name}: build"):
-            return build(inputs, loaded)  # type: ignore[misc]  # asked for only where there is one
-
-    def compared(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, loaded: Any) -> Sequence[Finding]:  # noqa: ANN401
-        with steps.step(f"{table.name}: checks"):
-            return compare(inputs, frame, loaded)  # type: ignore[misc]
-
-    return replace(table, contract=contract, build=built if build else None, agreement=compared if compare else None)
+_HEAD = f"{'events/s':>12}{'seconds':>10}{'CPU':>10}{'peak GB':>9}"
 
 
-def as_text(costs: Mapping[str, Cost], events: int) -> str:
-    """A table for people."""
-    rows = [f"{'':44}{'seconds':>10}{'CPU':>10}{'peak GB':>10}"]
-    rows += [
-        f"{name:44}{cost.seconds:10.2f}{cost.cpu_seconds:10.2f}{cost.peak_bytes / 1e9:10.2f}"
-        for name, cost in costs.items()
-    ]
-    rate = events / costs[WHOLE].seconds
-    return "\n".join([*rows, f"{rate:,.0f} events a second; a step holds those of its own that stand before it"])
+def as_row(name: str, each: Measured, rate: float) -> str:
+    """One contender."""
+    if not each.runs:
+        return f"{name:48}{each.absent}"
+    cost, said = each.cost, f"{rate:12,.0f}" if rate else f"{'':12}"
+    note = "  a sample, multiplied" if each.scaled != 1 else ""
+    return f"{name:48}{said}{cost.seconds:10.2f}{cost.cpu_seconds:10.2f}{cost.peak_bytes / 1e9:9.2f}{note}"
+
+
+def _there(day: Day, name: str) -> bool:
+    return name in day.found and bool(day.found[name].runs)

@@ -95,6 +95,8 @@ def days(folder: Path, number: int, events_per_day: int, first_day: dt.date) -> 
     """The landing folder of so many days of about so many events, week by week: a world itself grows with its weeks."""
     landing = folder / f"{number}-days-of-{events_per_day}-events"
     if not landing.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        print(f"Making {number} days of {events_per_day:,} events, kept for later runs: {landing}", file=sys.stderr)
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
             made = Path(temporary) / "landing"
             made.mkdir()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks import worlds
+from benchmarks.contenders import product
+from benchmarks.machine import as_line, machine
+from benchmarks.processes import Cost, median, python, ran
 from growth_assets import settings
 from growth_assets.engines.local import Day
 from growth_assets.engines.past import Past
@@ -33,24 +31,6 @@ STOCK_DAYS = 3
 """So many days are built with stock settings, one process a day; a year of that would take an hour."""
 
 STOCK_YAML = "telemetry:\n  enabled: false\n"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one process took, or several one after the other."""
-
-    seconds: float
-    cpu_seconds: float
-    """Of all its threads: what it costs, whatever else the machine does."""
-
-    def __sub__(self, other: Cost) -> Cost:
-        return Cost(self.seconds - other.seconds, self.cpu_seconds - other.cpu_seconds)
-
-    def __truediv__(self, by: float) -> Cost:
-        return Cost(self.seconds / by, self.cpu_seconds / by)
-
-    def __mul__(self, by: float) -> Cost:
-        return Cost(self.seconds * by, self.cpu_seconds * by)
 
 
 @dataclass(frozen=True)
@@ -75,6 +55,11 @@ class Year:
     stock_days: int
 
     @property
+    def rate(self) -> float:
+        """Events a second, from the start of the process to its end."""
+        return self.events * self.days / self.build.seconds
+
+    @property
     def per_event(self) -> Cost:
         """What one event more costs."""
         return (self.build - self.few) / max((self.events - self.few_events) * self.days, 1)
@@ -96,26 +81,31 @@ class Year:
         return self.stock * (self.days / self.stock_days)
 
 
-def measure(folder: Path, days: int, events_per_day: int) -> Year:
-    """Make both worlds where they are not there, and build each in a process of its own."""
+def measure(folder: Path, days: int, events_per_day: int, rounds: int = 1) -> Year:
+    """Make both worlds where they are not there, and build each in a process of its own, in turns."""
     large = worlds.days(folder, days, events_per_day, FIRST_DAY)
     small = worlds.days(folder, days, max(events_per_day // FEW, 10), FIRST_DAY)
-    sites = Path(tempfile.mkdtemp(prefix=".sites-", dir=folder))
-    try:
-        site, few = _site(sites / "large", large), _site(sites / "few", small)
-        build = _ran(_build(site))
-        nothing = _ran(_build(site))
-        small_build = _ran(_build(few))
-        bare = _ran([sys.executable, "-m", "benchmarks", "build-without-dagster", str(_site(sites / "bare", large))])
-        bare_nothing = _ran(
-            [sys.executable, "-m", "benchmarks", "build-without-dagster", str(sites / "bare"), "--none"]
-        )
-        stock_days = min(STOCK_DAYS, days)
-        stock = _stock(_site(sites / "stock", large), stock_days)
-        events, few_events = (_events(each) // days for each in (site, few))
-    finally:
-        shutil.rmtree(sites)
-    return Year(days, events, few_events, build, small_build, nothing, bare - bare_nothing, stock, stock_days)
+    stock_days = min(STOCK_DAYS, days)
+    costs: dict[str, list[Cost]] = {}
+    for _ in range(rounds):
+        sites = Path(tempfile.mkdtemp(prefix=".sites-", dir=folder))
+        try:
+            site, few = worlds.site(sites / "large", large), worlds.site(sites / "few", small)
+            bare = worlds.site(sites / "bare", large)
+            without = python("-m", "benchmarks", "build-without-dagster", str(bare))
+            for name, cost in (
+                ("build", ran(product(site))[0]),
+                ("nothing", ran(product(site))[0]),
+                ("few", ran(product(few))[0]),
+                ("without_dagster", ran(without)[0] - ran([*without, "--none"])[0]),
+                ("stock", _stock(worlds.site(sites / "stock", large), stock_days)),
+            ):
+                costs.setdefault(name, []).append(cost)
+            events, few_events = (_events(each) // days for each in (site, few))
+        finally:
+            shutil.rmtree(sites)
+    found = {name: median(each) for name, each in costs.items()}
+    return Year(days=days, events=events, few_events=few_events, stock_days=stock_days, **found)
 
 
 def build_without_dagster(site: Path) -> None:
@@ -135,21 +125,9 @@ def build_without_dagster(site: Path) -> None:
             list(day.judge(names, over=True))
 
 
-def _site(folder: Path, landing: Path) -> Path:
-    (folder / "landing").mkdir(parents=True)
-    for path in landing.iterdir():
-        (folder / "landing" / path.name).hardlink_to(path)
-    (folder / settings.SITE_FILE).write_text('hostnames = ["www.xx.com", "www.xxx.com"]\n', encoding="utf-8")
-    return folder
-
-
 def _events(site: Path) -> int:
     landed = ledger.read(settings.load(site).warehouse)
     return sum(landed.rows(ds) for ds in landed.days)
-
-
-def _build(site: Path) -> list[str]:
-    return [sys.executable, "-m", "growth_assets", "build", "--data", str(site)]
 
 
 def _stock(site: Path, days: int) -> Cost:
@@ -158,28 +136,17 @@ def _stock(site: Path, days: int) -> Cost:
     land(loaded)
     loaded.dagster_home.mkdir(parents=True)
     (loaded.dagster_home / "dagster.yaml").write_text(STOCK_YAML, encoding="utf-8")
-    command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "growth_assets.definitions"]
+    command = python("-m", "dagster", "asset", "materialize", "-m", "growth_assets.definitions")
     chosen = ["--select", ",".join(table.name.replace(".", "/") for table in DAILY)]
     costs = [
-        _ran([*command, *chosen, "--partition", ds], settings.child_environment(loaded))
+        ran([*command, *chosen, "--partition", ds], settings.child_environment(loaded))[0]
         for ds in ledger.read(loaded.warehouse).days[:days]
     ]
-    return Cost(sum(cost.seconds for cost in costs), sum(cost.cpu_seconds for cost in costs))
-
-
-def _ran(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("GROWTH_", "DAGSTER_"))}
-    with tempfile.TemporaryFile() as said:
-        started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment or plain)
-        # Not `wait`: this one tells what the process itself took, and what those took that it waited for.
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            raise RuntimeError(f"{' '.join(command)} failed:\n{said.read().decode(errors='replace')}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime)
+    return Cost(
+        sum(cost.seconds for cost in costs),
+        sum(cost.cpu_seconds for cost in costs),
+        max(cost.peak_bytes for cost in costs),
+    )
 
 
 def as_text(year: Year) -> str:
@@ -205,7 +172,9 @@ def as_text(year: Year) -> str:
                     ("a day in all, without the start", (year.build - year.nothing) / year.days),
                 )
             ),
+            f"{year.rate:,.0f} events a second, at most {year.build.peak_bytes / 1e9:.2f} GB of memory",
             f"Dagster's share of the CPU: {year.dagster:.0%}",
+            as_line(machine()),
         ]
     )
 
@@ -213,9 +182,12 @@ def as_text(year: Year) -> str:
 def as_json(year: Year) -> dict[str, object]:
     """All numbers, for a program."""
     return {
+        "events_per_second": round(year.rate),
+        "peak_memory_gb": round(year.build.peak_bytes / 1e9, 3),
+        "orchestration_share": round(year.dagster, 3),
         **asdict(year),
         "fixed_a_day": asdict(year.fixed),
         "per_event": asdict(year.per_event),
-        "dagster_share": year.dagster,
         "stock_scaled_not_measured": asdict(year.stock_scaled),
+        "machine": machine(),
     }

@@ -1,0 +1,101 @@
+"""Who is measured on one large day: each is a command, a process of its own, and reads the same landing files."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import worlds
+from benchmarks.machine import goaccess_version
+from benchmarks.processes import ROOT, Cost, python, ran
+from growth_assets.simulate.files import Format
+
+PRODUCT, NOTHING = "growth-assets build", "growth-assets build, nothing to do"
+BARE, BARE_RAW = "bare script", "bare script that keeps raw events"
+ROWS, GOACCESS, SPARK = "row by row, geoip2 and user_agents", "GoAccess", "PySpark, local[2]"
+
+SAMPLE_LINES = 10_000
+"""Lines that the loop row by row reads; all lines would take it hours. What it takes is multiplied."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a contender."""
+
+    cost: Cost
+    scaled: float = 1.0
+    """What was measured is multiplied by this, since it was a sample."""
+
+
+Contender = Callable[[Path, Path, Format, int], Run]
+"""Landing folder, a folder of its own to write into, format and number of events."""
+
+
+def build(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001
+    """The whole way, with checks and Dagster, as a user does it."""
+    return Run(ran(product(worlds.site(folder, landing)))[0])
+
+
+def product(site: Path) -> list[str]:
+    """The command of a user."""
+    return python("-m", "growth_assets", "build", "--data", str(site))
+
+
+def bare(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001
+    """The same tables without all that."""
+    return Run(ran(python("benchmarks/bare_script.py", str(landing), str(folder), file_format))[0])
+
+
+def bare_raw(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001
+    """The same, which also keeps what was received."""
+    return Run(ran(python("benchmarks/bare_script.py", str(landing), str(folder), file_format, "raw"))[0])
+
+
+def rows(landing: Path, folder: Path, file_format: Format, events: int) -> Run:
+    """Row by row, on a sample."""
+    command = python("benchmarks/row_loop.py", str(landing), str(folder), file_format, str(SAMPLE_LINES))
+    cost, said = ran(command)
+    found = json.loads(said)
+    return Run(Cost(found["seconds"], cost.cpu_seconds, cost.peak_bytes), events / found["events"])
+
+
+def goaccess(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001
+    """The report of an access log as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [str(path) for path in sorted(landing.glob("*.log"))]
+    settings = ["--log-format=COMBINED", "--no-global-config", "--no-progress", "--output", str(folder / "report.json")]
+    return Run(ran(["goaccess", *paths, *settings])[0])
+
+
+def spark(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001
+    """The same steps in Spark on one machine."""
+    return Run(ran(python("benchmarks/spark_script.py", str(landing), str(folder), file_format))[0])
+
+
+def all_for(file_format: Format) -> Mapping[str, tuple[Contender, str]]:
+    """Name to contender, and why it cannot be measured, or ""."""
+    found: dict[str, tuple[Contender, str]] = {PRODUCT: (build, ""), BARE: (bare, ""), BARE_RAW: (bare_raw, "")}
+    if file_format != "parquet":
+        found[ROWS] = rows, ""
+    if file_format == "combined":
+        found[GOACCESS] = goaccess, "" if goaccess_version() else "GoAccess is not installed (Debian: goaccess)"
+    missing = "" if importlib.util.find_spec("pyspark") else "pyspark is not installed (pip install pyspark; Java 17)"
+    if not missing and not shutil.which("java"):
+        missing = "Java is not installed"
+    if (ROOT / "benchmarks" / "spark_script.py").exists() and file_format == "ndjson":
+        found[SPARK] = spark, missing
+    return found
+
+
+def run(contender: Contender, landing: Path, file_format: Format, events: int) -> Run:
+    """Run a contender in a folder that is removed afterwards, on the disk of the landing folder."""
+    folder = Path(tempfile.mkdtemp(prefix=".run-", dir=landing.parent))
+    try:
+        return contender(landing, folder / "site", file_format, events)
+    finally:
+        shutil.rmtree(folder)

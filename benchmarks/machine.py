@@ -1,0 +1,53 @@
+"""The machine and the versions that numbers were measured with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+PACKAGES = ("dagster", "duckdb", "pandera", "polars", "pyarrow", "pyspark", "ua-parser", "user-agents")
+
+
+def machine() -> dict[str, str]:
+    """By name, in words; what is not there is named as absent."""
+    return {
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB",
+        "system": platform.platform(aliased=True, terse=True),
+        "python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+        "goaccess": goaccess_version() or "absent",
+    }
+
+
+def as_line(found: dict[str, str]) -> str:
+    """The same in one line."""
+    return ", ".join(f"{name} {value}" for name, value in found.items() if value != "absent")
+
+
+def goaccess_version() -> str | None:
+    """None where it is not installed."""
+    if not shutil.which("goaccess"):
+        return None
+    said = subprocess.run(["goaccess", "--version"], capture_output=True, text=True, check=True).stdout
+    return said.split("\n", 1)[0].removeprefix("GoAccess - ").rstrip(".")
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

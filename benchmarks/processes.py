@@ -1,0 +1,117 @@
+"""What a process takes, with all that it starts: seconds, CPU seconds, and the most memory at a time."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+LOOK_SECONDS = 0.02
+"""How often the memory of all processes together is looked at."""
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process took, or several one after the other."""
+
+    seconds: float
+    cpu_seconds: float
+    """Of all its threads and children: what it costs, whatever else the machine does."""
+    peak_bytes: int = 0
+    """The most memory at a time of all its processes together, pages of files that they look into among it."""
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(self.seconds - other.seconds, self.cpu_seconds - other.cpu_seconds, self.peak_bytes)
+
+    def __truediv__(self, by: float) -> Cost:
+        return Cost(self.seconds / by, self.cpu_seconds / by, self.peak_bytes)
+
+    def __mul__(self, by: float) -> Cost:
+        return Cost(self.seconds * by, self.cpu_seconds * by, self.peak_bytes)
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """The median of the seconds and of the CPU seconds; of the memory the most."""
+    return Cost(
+        statistics.median(cost.seconds for cost in costs),
+        statistics.median(cost.cpu_seconds for cost in costs),
+        max(cost.peak_bytes for cost in costs),
+    )
+
+
+def python(*arguments: str) -> list[str]:
+    """A command of this interpreter."""
+    return [sys.executable, *arguments]
+
+
+def ran(command: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[Cost, str]:
+    """Run a command to its end: what it took, and what it printed.
+
+    Raises:
+        RuntimeError: it failed; the message is what it said.
+    """
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("GROWTH_", "DAGSTER_"))}
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=said, stderr=complained, env=environment or plain, cwd=ROOT)
+        with _Peak(process.pid) as peak:
+            # Not `wait`: this one tells what the process itself took, and what those took that it waited for.
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        output = said.read().decode(errors="replace")
+        if process.returncode:
+            complained.seek(0)
+            raise RuntimeError(f"{' '.join(command)} failed:\n{output}{complained.read().decode(errors='replace')}")
+    # On Linux ru_maxrss is handed on to children, so it may be that of this process; elsewhere nothing else is told.
+    most = peak.bytes or usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, most), output
+
+
+class _Peak:
+    """Looks at a process and its descendants until the block ends."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.bytes = pid, 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> _Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            self.bytes = max(self.bytes, sum(_resident(pid) for pid in _family(self.pid)))
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    # A process or thread may end between two looks.
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text(encoding="ascii").split():
+                yield from _family(int(child))
+
+
+def _resident(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
+    return 0
