@@ -173,6 +173,7 @@ def _under_way(work: Callable[[Progressed, Progressed], Done]) -> Done:
     from growth_assets.orchestration.instance import InstanceError
     from growth_assets.orchestration.run import LandingError, StoppedError
     from growth_assets.warehouse.partitions import WarehouseError
+    from growth_assets.warehouse.remedies import with_remedy
 
     with _bar() as bar:
         landing = bar.add_task("Landing", total=None)
@@ -193,8 +194,10 @@ def _under_way(work: Callable[[Progressed, Progressed], Done]) -> Done:
                 "`growth-assets build` goes on with the others.",
                 FAILED,
             )
-        except (LedgerError, WarehouseError, LandingError, InstanceError, OSError) as error:
+        except (LedgerError, WarehouseError, LandingError, InstanceError) as error:
             _stop(str(error), FAILED)
+        except OSError as error:
+            _stop(with_remedy(str(error)), FAILED)
 
 
 def _finish(report: Report, settings: site.Settings) -> None:

@@ -79,6 +79,12 @@ MOST_ROWS_HANDED_ON = 1_000_000
 """Received rows beyond this are read again from the published file."""
 
 
+ATTEMPTS = 3
+"""So often a table is made where a file that it reads is replaced meanwhile."""
+
+Build = Callable[[Mapping[str, pl.LazyFrame], Settings], Built]
+
+
 class Day:
     """The build of one day. Hold `Warehouse.building(ds)` around it."""
 
@@ -151,7 +157,8 @@ class Day:
         audited = self._audit(table, staged, frame, {})
         landed = dict.fromkeys(table.upstream, received.rows)
         gone = [str(path) for path in received.files if path not in there]
-        yield from self._publish(table, [audited], Built(frame), received.inputs, landed, started, gone)
+        version = code_version(table, self.settings)
+        yield from self._publish(table, [audited], Built(frame), received.inputs, version, landed, started, gone)
 
     def _make(self, table: Table) -> Iterator[Outcome]:
         started = time.perf_counter()
@@ -162,7 +169,7 @@ class Day:
         if table.history:
             inputs[table.history.name] = self.past.rows(table.history, self.ds).lazy()
             versions[table.history.name] = self.past.version(table.history, self.ds)
-        built = table.build(inputs, self.settings)
+        built, version = self._built(table, table.build, inputs)
         # Rows put aside are staged first and published first, the table's own record last: after a crash between
         # the two, the table counts as out of date.
         staged = [
@@ -181,7 +188,20 @@ class Day:
         if table.agreement and not any(verdict.blocks for verdict in staged[-1].verdicts):
             staged[-1].verdicts.append(agreement(table.agreement(inputs, built.frame, self.settings)))
         upstream = {name: self._rows(name) for name in table.upstream} if table.balance else {}
-        yield from self._publish(table, staged, built, versions, upstream, started)
+        yield from self._publish(table, staged, built, versions, version, upstream, started)
+
+    def _built(self, table: Table, build: Build, inputs: Mapping[str, pl.LazyFrame]) -> tuple[Built, str]:
+        """What the table's function makes, and by which code version: of one state of the files that it reads.
+
+        Where one is replaced meanwhile it is made again; what is never made of one state counts as out of date.
+        """
+        version = code_version(table, self.settings)
+        for _ in range(ATTEMPTS):
+            before, built = version, build(inputs, self.settings)
+            version = code_version(table, self.settings)
+            if version == before:
+                break
+        return built, before
 
     def _audit(
         self, table: Table, path: Path, frame: pl.DataFrame, numbers: Mapping[str, int],
@@ -192,7 +212,7 @@ class Day:
         return _Staged(table, path, frame.lazy(), rows_of(path), judged)
 
     def _publish(
-        self, table: Table, staged: list[_Staged], built: Built, inputs: Mapping[str, str],
+        self, table: Table, staged: list[_Staged], built: Built, inputs: Mapping[str, str], version: str,
         upstream: Mapping[str, int], started: float, gone: Sequence[str] = (),
     ) -> Iterator[Outcome]:  # fmt: skip
         if table.balance:
@@ -202,7 +222,6 @@ class Day:
         if blocked:
             yield from self._refuse(staged, built, blocked, started)
             return
-        version = code_version(table, self.settings)
         for each in staged:
             own = each.table is table
             record = self.warehouse.publish(

@@ -15,6 +15,15 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(microsecond=0, tzinfo=None)
 
 
+def moment(newest: str) -> dt.datetime:
+    """This moment, at which a file is read; `newest` is the one at which the newest before it was, or "".
+
+    The clock may have been set back since, or not be set yet after a start: what was logged meanwhile would all be in
+    the future. Times do not go back, so that the later moment counts.
+    """
+    return max(now(), dt.datetime.fromisoformat(newest)) if newest else now()
+
+
 def is_over(ds: str, at: dt.datetime) -> bool:
     """Whether the day (UTC) is past at the moment `at` (UTC, naive)."""
     return ds < at.date().isoformat()

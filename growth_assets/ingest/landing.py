@@ -140,6 +140,8 @@ class _Look:
         self.decided: dict[str, str] = {}
         """Content to the reading that counts: of several files that hold it, the first one's source decides."""
         self.landed = Landed()
+        self.newest = max((entry.read_at for entry in self.entries.values()), default="")
+        """When the newest of all contents was read."""
 
     def take(self, file: LandingFile) -> None:
         """Bring what the file holds into the ledger, unless it is there.
@@ -199,7 +201,7 @@ class _Look:
         found = fingerprint(file.path, beginning.LENGTHS)
         if found.doubtful or found.first != content or found.length != len(content):
             return False
-        now = clock.now()
+        now = clock.moment(self.newest)
         entry = Entry(
             fingerprint=found.sha256,
             length=found.length,
@@ -277,7 +279,7 @@ class _Look:
         if twin:
             name, read_at = twin.source_file, twin.read_at
         staged = staging_folder(self.settings.workplace / "landing")
-        moment = dt.datetime.fromisoformat(read_at) if read_at else clock.now()
+        moment = dt.datetime.fromisoformat(read_at) if read_at else clock.moment(self.newest)
         latest = clock.latest(moment, self.settings)
         try:
             stat = stat_of(file.path)

@@ -43,6 +43,7 @@ from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.catalogue import CatalogueError, literal
 from growth_assets.warehouse.partitions import Record, Warehouse
+from growth_assets.warehouse.remedies import with_remedy
 from growth_assets.watches import WATCHES
 
 AT_ONCE = 2
@@ -265,7 +266,7 @@ class _Building:
                 error = error or wrong
         if error is not None:
             self.context.log.error(f"{ds}: not built", exc_info=error)
-            return f"{type(error).__name__}: {error}"
+            return with_remedy(f"{type(error).__name__}: {error}")
         return refused
 
     def _begin(self, ds: str) -> attempts.Attempts | None:

@@ -26,6 +26,7 @@ from growth_assets.orchestration.stale_days import contiguous, range_tags
 from growth_assets.settings import Settings
 from growth_assets.tables import DAILY
 from growth_assets.warehouse.partitions import Warehouse
+from growth_assets.warehouse.remedies import with_remedy
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's console log says each event; the command line shows a bar and a summary instead."""
@@ -226,5 +227,5 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
     for event in result.get_step_failure_events():
         error = event.step_failure_data.error
         if error:
-            return (error.cause or error).message.strip()
+            return with_remedy((error.cause or error).message.strip())
     return "the run failed; see it in the UI"

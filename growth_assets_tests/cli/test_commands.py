@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -16,6 +17,7 @@ from growth_assets import settings
 from growth_assets.cli import _tell
 from growth_assets.orchestration.run import Report
 from growth_assets.orchestration.stale_days import contiguous
+from growth_assets.reference import COUNTRY_DATABASE
 
 DONE, CHECK_FAILED, WRONG, FAILED = 0, 1, 2, 3
 
@@ -303,6 +305,10 @@ class TestBuild:
         assert ran.code == FAILED
         assert str(site / "x.mmdb") in ran.err
         assert "2026-03-01 not published in full" in ran.err
+        assert "Fetch the file anew" in ran.err
+        shutil.copy(COUNTRY_DATABASE, site / "x.mmdb")
+        ran = cli("build", "--data", site)
+        assert (ran.code, "Built 1 of 1 days, 2026-03-01 to 2026-03-01." in ran.out) == (DONE, True), ran.err
 
     def test_error_that_nobody_foresaw_ends_with_3(self, site):
         script = (

@@ -17,7 +17,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.places import Place
+from growth_assets.settings import load
 from growth_assets.simulate import simulate
 from growth_assets.tables import DAILY
 from growth_assets.warehouse import catalogue
@@ -109,6 +111,8 @@ class World:
     """Landing files, and what undisturbed builds make of them before and after the late file."""
 
     data: Path
+    built: Path
+    """The folder as it was at first."""
     first: Mapping[str, str]
     """Bytes of what is published at first, and ..."""
     late: Mapping[str, str]
@@ -125,6 +129,13 @@ class World:
         shutil.copytree(self.data / "landing", to / "landing", ignore=shutil.ignore_patterns("late*"))
         return to
 
+    def copy_built(self, to: Path) -> Path:
+        """A new data folder in which all is built and the late file has just come."""
+        shutil.copytree(self.built, to)
+        refresh_catalogue(load(to))  # whose views name folders
+        self.land_late(to)
+        return to
+
     @staticmethod
     def land_late(data: Path) -> None:
         (data / "landing" / "late.ndjson").write_text(LATE)
@@ -139,6 +150,7 @@ def world(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> World:
     assert nursery.build(data)[0] == 0, (data / "log.txt").read_text()
     seconds = time.monotonic() - started
     first, first_rows = published(data), rows(data)
+    built = shutil.copytree(data, tmp_path_factory.mktemp("built") / "data")
     World.land_late(data)
     assert nursery.build(data)[0] == 0, (data / "log.txt").read_text()
     late, late_rows = published(data), rows(data)
@@ -147,7 +159,7 @@ def world(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> World:
         "ds=2026-03-02", "ds=2026-03-04", "rejected_lines",
     }  # fmt: skip
     legal = {key: frozenset({first_rows[key], late_rows[key]}) for key in first_rows}
-    return World(data, first, late, legal, seconds)
+    return World(data, built, first, late, legal, seconds)
 
 
 @dataclass

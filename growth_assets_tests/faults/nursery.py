@@ -2,7 +2,8 @@
 
 It must run no Polars query itself: a thread pool does not survive a fork. Each line of its input is a command as
 JSON, `{"arguments": [...], "log": "file", "fault": null}`; it answers with the child's process id. For `{"wait": id}`
-it answers with the exit code, negative for a signal. A fault is named `table ds` and stands for a full disk there.
+it answers with the exit code, negative for a signal. A fault is named `table ds` and stands for a full disk there. The
+arguments are those of `growth-assets`; or `backfill`, a data folder, the first and the last day.
 """
 
 import errno
@@ -10,11 +11,19 @@ import gc
 import json
 import os
 import sys
+from pathlib import Path
+
+from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 import growth_assets.cli
 import growth_assets.ingest.ledger
 import growth_assets.orchestration.run
 import growth_assets.warehouse.partitions
+from growth_assets.orchestration.daily import daily_keys
+from growth_assets.orchestration.graph import definitions
+from growth_assets.orchestration.instance import open_instance
+from growth_assets.orchestration.stale_days import range_tags
+from growth_assets.settings import load
 from growth_assets.warehouse.partitions import Warehouse
 
 
@@ -43,7 +52,10 @@ def child(command: dict) -> None:
     sys.argv = ["growth-assets", *command["arguments"]]
     code = 0
     try:
-        growth_assets.cli.main()
+        if command["arguments"][0] == "backfill":
+            backfill(*command["arguments"][1:])
+        else:
+            growth_assets.cli.main()
     except SystemExit as exit:
         code = exit.code if isinstance(exit.code, int) else 1
     except BaseException:
@@ -53,6 +65,15 @@ def child(command: dict) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def backfill(folder: str, first: str, last: str) -> None:
+    """The run that Dagster's daemon begins for a backfill of all daily tables."""
+    settings = load(Path(folder))
+    with open_instance(settings) as instance:
+        job = definitions(settings).resolve_implicit_global_asset_job_def()
+        tags = {**range_tags([first, last]), BACKFILL_ID_TAG: "chosen"}
+        job.execute_in_process(instance=instance, asset_selection=daily_keys(), tags=tags)
 
 
 def fill_disk(table_name: str, ds: str) -> None:

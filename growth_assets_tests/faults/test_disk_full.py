@@ -38,6 +38,7 @@ def test_a_disk_that_fills_up_stops_that_day_alone(world, nursery, tmp_path):
     code, said = nursery.build(data, fault=f"core.fct_website_events {DAYS[2]}")
     assert code == 3
     assert f"{DAYS[2]} not published in full: OSError: [Errno 28] No space left on device" in said
+    assert "Make room on that disk, and run `growth-assets build` again" in said
     warehouse = Warehouse(data / "warehouse")
     for table in DAILY:
         without = [] if table.name == "raw.website_events" else [DAYS[2]]
@@ -48,9 +49,7 @@ def test_a_disk_that_fills_up_stops_that_day_alone(world, nursery, tmp_path):
 
 
 def test_a_full_disk_keeps_what_was_published(world, nursery, tmp_path):
-    data = world.copy(tmp_path / "data")
-    assert nursery.build(data)[0] == 0
-    world.land_late(data)
+    data = world.copy_built(tmp_path / "data")
     code, said = nursery.build(data, fault="core.fct_website_events 2026-03-02")
     assert (code, "No space left on device" in said) == (3, True)
     assert rows(data)["core.fct_website_events", "2026-03-02"] in world.legal["core.fct_website_events", "2026-03-02"]
@@ -63,31 +62,39 @@ def test_a_full_disk_keeps_what_was_published(world, nursery, tmp_path):
 BUILD = f"{sys.executable} -m growth_assets build --data"
 
 
-def test_a_small_disk(world, unshare, tmp_path):
+def test_a_small_disk(world, nursery, unshare, tmp_path):
     data = world.copy(tmp_path / "data")
     (data / "warehouse").mkdir()
     kept = tmp_path / "kept"
-    files = [path.stat() for path in (world.data / "warehouse").rglob("*") if path.is_file()]
-    used = {status.st_ino: -(-status.st_size // 4096) for status in files}
-    pages = sum(used.values()) - 30  # too few for the last day
+    files = [path for path in (world.built / "warehouse").rglob("*") if path.is_file() and path.suffix != ".duckdb"]
+    # What is a link there is one file, and the catalogue, which has holes, is written twice.
+    used = {path.read_bytes(): -(-path.stat().st_size // 4096) for path in files}
+    pages = sum(used.values()) + 33 - 15  # too few for all days, of which each takes 30
     done = unshare(
         f'mount -t tmpfs -o size={4 * pages}k tmpfs "$1/warehouse"; code=0; {BUILD} "$1" || code=$?;'
         ' cp -r "$1/warehouse" "$2"; exit $code', data, kept,
     )  # fmt: skip
     assert done.returncode == 3, done.stdout + done.stderr
-    assert re.search("not published in full: .*No space left on device", done.stderr), done.stderr
+    assert re.search("not published in full: .*No space left on device.* Make room on", done.stderr), done.stderr
     (data / "warehouse").rmdir()
     kept.rename(data / "warehouse")
     there = published(data)
-    assert 0 < len(there) < len(world.first)
+    assert len(there) > len(world.first) / 2
     assert all(world.first[name] == digest for name, digest in there.items())
+    code, said = nursery.build(data)
+    assert (code, "Every day is up to date" in said) == (0, False), said
+    assert published(data) == world.first
 
 
-def test_a_read_only_warehouse(world, unshare, tmp_path):
-    data = world.copy(tmp_path / "data")
-    (data / "warehouse").mkdir()
-    done = unshare(f'mount -t tmpfs -o ro tmpfs "$1/warehouse"; {BUILD} "$1"', data)
+def test_a_warehouse_that_has_become_read_only(world, nursery, unshare, tmp_path):
+    data = world.copy_built(tmp_path / "data")
+    mounted = 'mount --bind "$1/warehouse" "$1/warehouse"; mount -o remount,bind,ro "$1/warehouse"'
+    done = unshare(f'{mounted}; {BUILD} "$1"', data)
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "Read-only file system" in done.stderr
+    assert re.search(
+        "Read-only file system.* Make that disk writable, and run `growth-assets build` again", done.stderr
+    )
     assert "Traceback" not in done.stderr
-    assert list((data / "warehouse").iterdir()) == []
+    assert published(data) == world.first
+    assert nursery.build(data)[0] == 0
+    assert published(data) == world.late

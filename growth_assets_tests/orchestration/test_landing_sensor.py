@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.asset_daemon_cursor import AssetDaemonCursor
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
@@ -478,16 +479,47 @@ def test_the_morning_schedule_does_the_same_where_the_sensor_is_off(site):
     assert not morning()
 
 
-def test_nothing_but_the_sensor_asks_for_builds_by_itself(site):
-    site.drop("a.ndjson", *map(event, days("2026-03-01", 3)))
+def requested(defs: dg.Definitions, instance: dg.DagsterInstance, before: AssetDaemonCursor | None = None):
+    """What automation conditions ask for since `before`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BetaWarning)  # of what Dagster's own function calls
-        asked = dg.evaluate_automation_conditions(site.defs, instance=site.instance)
-    assert asked.total_requested == 0
+        return dg.evaluate_automation_conditions(defs, instance=instance, cursor=before)
+
+
+def test_nothing_but_the_sensor_asks_for_builds_by_itself(site):
+    site.drop("a.ndjson", *map(event, days("2026-03-01", 3)))
+    assert requested(site.defs, site.instance).total_requested == 0
     graph = site.defs.resolve_asset_graph()
     assert [key for key in graph.get_all_asset_keys() if graph.get(key).automation_condition] == []
     (schedule,) = site.defs.schedules or ()
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+
+
+def test_automation_conditions_would_ask_for_every_day_of_every_table_where_the_sensor_asks_for_one_day(site):
+    """Why there is a sensor: docs/decisions/0018. Should Dagster tell days apart some day, this fails."""
+
+    def with_conditions() -> dg.Definitions:
+        eager = dg.AutomationCondition.eager().without(dg.AutomationCondition.in_latest_time_window())
+        defs = definitions(load(site.settings.data))
+        assets = [
+            each.map_asset_specs(lambda spec: spec.replace_attributes(automation_condition=eager))
+            for each in defs.assets or ()
+        ]
+        return dg.Definitions(assets=assets, resources=defs.resources)
+
+    site.drop("a.ndjson", *map(event, days("2026-03-01", 3)))
+    (landing,) = site.tick().requests
+    site.run(landing)
+    site.settle()
+    before = requested(with_conditions(), site.instance)
+    site.drop("late.ndjson", event("2026-03-02", 5))
+    (landing,) = site.tick().requests
+    site.run(landing)
+    asked = requested(with_conditions(), site.instance, before.cursor)
+    partitions = len(daily_partitions(site.settings).get_partition_keys())
+    assert partitions > 200
+    assert asked.total_requested == partitions * len(DAILY)
+    assert site.tick().days == ["2026-03-02..2026-03-02"]
 
 
 def test_guardrails_of_later_days_are_asked_for_when_the_late_day_is_built(site):
