@@ -17,7 +17,7 @@ from growth_assets.engines.local import Day
 from growth_assets.engines.past import Past
 from growth_assets.ingest import ledger
 from growth_assets.ingest.landing import land
-from growth_assets.orchestration.daily import receiving
+from growth_assets.orchestration.one_day import receiving
 from growth_assets.tables import DAILY
 from growth_assets.warehouse.partitions import Warehouse
 from growth_assets.watches import WATCHES

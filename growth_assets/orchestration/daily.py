@@ -5,11 +5,12 @@ materializations, metadata, versions and checks are logged as the day is done, s
 goes on. Ordinary asset outputs cannot do that: they would speak of the whole range.
 """
 
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,27 +28,26 @@ from dagster._core.definitions.data_version import (
 )
 from dagster._utils.interrupts import capture_interrupts, check_captured_interrupt, pop_captured_interrupt
 
+from growth_assets import workers
 from growth_assets.checks.verdict import Verdict
 from growth_assets.contracts.table import Judgement, Table, Watch
-from growth_assets.engines.local import Day, Outcome, Received, Receiving
+from growth_assets.engines.local import Day, Outcome
 from growth_assets.engines.past import Past
-from growth_assets.ingest import clock, ledger
-from growth_assets.orchestration import attempts, recency
+from growth_assets.ingest import clock
+from growth_assets.orchestration import attempts, one_day, recency
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.charts import last_weeks
 from growth_assets.orchestration.event_log import Materialized, together
 from growth_assets.orchestration.instance import keep_connections
 from growth_assets.orchestration.rule_tables import rule_tables
 from growth_assets.orchestration.specs import BY_DAY, ROWS, asset_key, asset_spec, check_specs, table_name
+from growth_assets.places import is_remote
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.catalogue import CatalogueError, literal
 from growth_assets.warehouse.partitions import Record, Warehouse
 from growth_assets.warehouse.remedies import with_remedy
 from growth_assets.watches import WATCHES
-
-AT_ONCE = 2
-"""So many days are built at once: while one waits for the disk or for one core, the other goes on."""
 
 AHEAD = 3
 """So many days may be built before the first of them is logged; no table stands on days as near as that."""
@@ -119,19 +119,6 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
     return build
 
 
-def receiving(settings: Settings) -> Receiving:
-    """What landed for a day, as the ledger says at that moment."""
-    cached = ledger.Cached(settings.warehouse)
-
-    @contextmanager
-    def received(ds: str) -> Iterator[Received]:
-        with ledger.held(settings.workplace):
-            landed = cached.read()
-            yield Received(landed.segments(ds), landed.inputs(ds), landed.rows(ds))
-
-    return received
-
-
 @dataclass(frozen=True)
 class _Built:
     """What became of one day, which is still held."""
@@ -171,12 +158,14 @@ class _Building:
         self.context, self.settings = context, settings
         self.wanted = {table_name(key) for key in context.selected_asset_keys}
         self.warehouse = Warehouse.of(settings)
-        self.landed = receiving(settings)
+        self.landed = one_day.receiving(settings)
         self.events_of: dict[str, int] = {}
         self.past = Past(self.warehouse, settings, DAILY, WATCHES)
         self.events = _Events(context, next((ds for ds in reversed(days) if self._landed(ds)), None))
         self.whole = self.wanted == {table.name for table in DAILY}
         self.code = attempts.code_of(settings)
+        self.name = secrets.token_hex(8)
+        self.workers = workers.Workers()
 
     def days(self, days: Sequence[str], told: Callable[[str, int], None]) -> dict[str, str]:
         """Build the days; gives those not published in full, with the reason.
@@ -187,7 +176,14 @@ class _Building:
         coming = deque(days)
         under_way: deque[tuple[str, Future[_Built]]] = deque()
         clock = _Clock(len(days))
-        with capture_interrupts(), ThreadPoolExecutor(AT_ONCE) as pool, pl.Config() as polars:
+        with (
+            capture_interrupts(),
+            workers.at_hand() as self.workers,
+            ThreadPoolExecutor(workers.AT_ONCE) as pool,
+            pl.Config() as polars,
+        ):
+            if len(days) >= workers.WORTH_IT and not is_remote(self.settings.warehouse):
+                self.workers.start(one_day.__name__)
             try:
                 while coming or under_way:
                     while coming and len(under_way) < (AHEAD if self._small(coming[0], under_way) else 1):
@@ -226,16 +222,21 @@ class _Building:
         return self.events_of[ds]
 
     def _build(self, ds: str) -> _Built:
-        """Build one day, in a thread of its own: of Dagster it knows nothing."""
+        """Build one day, in a thread of its own, by a worker where there is one: of Dagster both know nothing."""
         day = Day(self.warehouse, self.settings, ds, DAILY, self.past)
         outcomes: list[Outcome] = []
         attempt: attempts.Attempts | None = None
         over = clock.is_over(ds, clock.now())
         held = ExitStack()
         try:
-            held.enter_context(self.warehouse.building(ds))
+            lock = held.enter_context(self.warehouse.building(ds))
             attempt = self._begin(ds)
-            outcomes.extend(day.build(self.wanted, self.landed))
+            with self.workers.one() as worker:
+                # A worker has its own memory and no more cores: of a day for which both count, it would be no help.
+                if worker and self._small(ds):
+                    outcomes.extend(one_day.build_by(worker, lock, self.name, day, self.wanted))
+                else:
+                    outcomes.extend(day.build(self.wanted, self.landed))
         except BaseException as error:
             # Also of a day that ends with an error: what was published of it is published. No interrupt comes to a
             # thread, and a panic of Polars is no Exception.

@@ -113,5 +113,5 @@ def _first(error: BaseException) -> BaseException:
     return getattr(error, "orig", None) or error
 
 
-def _held(settings: Settings) -> AbstractContextManager[None]:
+def _held(settings: Settings) -> AbstractContextManager[int]:
     return locks.exclusive(settings.dagster_home / ".opening.lock")

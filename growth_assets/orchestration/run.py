@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from growth_assets import workers
 from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.engines.local import only_by_history, outdated, stale_tables
 from growth_assets.engines.rejudge import judged_otherwise
@@ -93,7 +94,7 @@ def build(
     """
     settings.require_stores()
     report = Report(asked=bool(first or last))
-    with open_instance(settings) as instance, builder(settings, instance) as own:
+    with open_instance(settings) as instance, builder(settings, instance) as own, workers.at_hand():
         landed = _run(
             definitions(settings, landing_progress=landing_progress), instance, LANDING_KEYS, own, again=again
         )

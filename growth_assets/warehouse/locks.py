@@ -13,13 +13,16 @@ from pathlib import Path
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, waiting for whoever holds it now."""
+def exclusive(path: Path) -> Iterator[int]:
+    """Hold the lock file `path`, waiting for whoever holds it now; its descriptor.
+
+    A process that the descriptor is handed to holds the lock as well, until both have let go of it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

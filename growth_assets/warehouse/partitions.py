@@ -152,12 +152,15 @@ class Warehouse:
         return seen
 
     @contextmanager
-    def building(self, ds: str) -> Iterator[None]:
-        """Hold the day: of two runs on the same day, one waits for the other, so tables never mix."""
-        with locks.exclusive(self.workplace / "_locks" / f"ds={ds}.lock"):
+    def building(self, ds: str) -> Iterator[int]:
+        """Hold the day: of two runs on the same day, one waits for the other, so tables never mix.
+
+        Gives the descriptor of the lock.
+        """
+        with locks.exclusive(self.workplace / "_locks" / f"ds={ds}.lock") as lock:
             # Whatever is staged for this day was left by a builder that died: nobody else holds the day.
             shutil.rmtree(self._staging(ds), ignore_errors=True)
-            yield
+            yield lock
             shutil.rmtree(self._staging(ds), ignore_errors=True)
 
     def stage(self, table: Table, ds: str, frame: pl.DataFrame) -> Path:

@@ -12,7 +12,7 @@ from growth_assets.ingest import clock, ledger
 from growth_assets.ingest.landing import land
 from growth_assets.ingest.out_of_range import first_day, last_day, put_aside
 from growth_assets.ingest.replay import replay
-from growth_assets.orchestration.daily import receiving
+from growth_assets.orchestration.one_day import receiving
 from growth_assets.orchestration.run import LandingError
 from growth_assets.settings import Settings, Source
 from growth_assets.tables import BY_NAME, DAILY
