@@ -25,12 +25,13 @@ from growth_assets.engines.local import Day
 from growth_assets.ingest.landing import land
 from growth_assets.orchestration import attempts, stale_days
 from growth_assets.orchestration.builders import builder
-from growth_assets.orchestration.daily import daily_keys, receiving
+from growth_assets.orchestration.daily import daily_keys
 from growth_assets.orchestration.graph import daily_partitions, definitions
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.jobs import MORNING
 from growth_assets.orchestration.landing import LANDING_KEYS
 from growth_assets.orchestration.landing_sensor import NAME
+from growth_assets.orchestration.one_day import receiving
 from growth_assets.orchestration.specs import asset_key, table_name
 from growth_assets.orchestration.stale_days import Watch
 from growth_assets.settings import Settings, load
