@@ -14,17 +14,20 @@ import datetime as dt
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import TypeGuard, get_args
 
-from growth_assets.ingest import beginning, clock, ledger, placing, unfinished
+from growth_assets import workers
+from growth_assets.ingest import beginning, clock, ledger, one_file, placing, unfinished
 from growth_assets.ingest.beginning import ReadFiles
 from growth_assets.ingest.fan_out import fan_out, staging_folder
-from growth_assets.ingest.files import LandingFile, Stat, Unreadable, landing_files, shown, stat_of
+from growth_assets.ingest.files import LandingFile, Stat, Unreadable, landing_files, shown
 from growth_assets.ingest.ledger import Entry, Lacks, Ledger
-from growth_assets.ingest.rejected import UNFINISHED
+from growth_assets.ingest.one_file import Ahead, ReadFile, ToRead, read_file
 from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings, Source
 from growth_assets.sources import decompressed
@@ -39,6 +42,12 @@ HEAD = 4096
 
 READER_VERSION = "7"
 """Raised when the readers make other rows of the same bytes: known files are then read again."""
+
+AHEAD = 4
+"""So many files may be read before their turn; of each its rows are staged."""
+
+MOST_AHEAD = 32 << 20
+"""No file of more bytes is: two at once would take twice the memory."""
 
 ATTEMPTS = 3
 """So often a file is begun anew that is replaced by another one while it is read."""
@@ -84,26 +93,37 @@ def land(settings: Settings, progress: Progress | None = None) -> Landed:
         placing.tidy(settings, before)
         look = _Look(settings, folder, before)
         files = list(landing_files(settings))
-        for done, file in enumerate(files):
-            if progress:
-                progress(file.name, done, len(files))
-            if isinstance(file, Unreadable):
-                look.landed.unreadable.append(file)
-                look.not_read(file.name, file.stat, "")
-                continue
-            try:
-                look.take(file)
-            except (SourceError, OSError) as error:
-                look.landed.unreadable.append(Unreadable(file.name, _why(file, error), file.stat))
-                if isinstance(error, SourceError):
-                    # Not so an OSError: it may speak of a full disk, and when that is over the file is as it was.
-                    look.not_read(file.name, file.stat, reading_of(settings, file.source))
+        with closing(_read_ahead(look, files)) as coming:
+            for done, file in enumerate(coming):
+                if progress:
+                    progress(file.name, done, len(files))
+                look.take_or_tell(file)
         look.remember_paths()
         look.settle()
         after = ledger.read(settings.warehouse)
         days = {*before.by_day, *after.by_day}
         look.landed.touched = sorted(ds for ds in days if before.inputs(ds) != after.inputs(ds))
         return look.landed
+
+
+def _read_ahead(look: _Look, files: list[LandingFile | Unreadable]) -> Generator[LandingFile | Unreadable, None, None]:
+    """The files one by one; where many are new, workers read the next ones meanwhile."""
+    new = sum(map(look.may_read_ahead, files))
+    if new < workers.WORTH_IT:
+        yield from files
+        return
+    with workers.at_hand() as some, ThreadPoolExecutor(workers.AT_ONCE) as pool:
+        some.start(one_file.__name__)
+        ahead, begun = Ahead(some, pool), 0
+        try:
+            for done, file in enumerate(files):
+                for following in files[max(begun, done) : done + AHEAD]:
+                    if look.may_read_ahead(following):
+                        look.begin(following, ahead)
+                begun = done + AHEAD
+                yield file
+        finally:
+            ahead.drop()
 
 
 def _why(file: LandingFile, error: Exception) -> str:
@@ -142,6 +162,21 @@ class _Look:
         self.landed = Landed()
         self.newest = max((entry.read_at for entry in self.entries.values()), default="")
         """When the newest of all contents was read."""
+        self.ahead: Ahead | None = None
+
+    def take_or_tell(self, file: LandingFile | Unreadable) -> None:
+        """Bring what the file holds into the ledger; where it cannot be read, that is told."""
+        if isinstance(file, Unreadable):
+            self.landed.unreadable.append(file)
+            self.not_read(file.name, file.stat, "")
+            return
+        try:
+            self.take(file)
+        except (SourceError, OSError) as error:
+            self.landed.unreadable.append(Unreadable(file.name, _why(file, error), file.stat))
+            if isinstance(error, SourceError):
+                # Not so an OSError: it may speak of a full disk, and when that is over the file is as it was.
+                self.not_read(file.name, file.stat, reading_of(self.settings, file.source))
 
     def take(self, file: LandingFile) -> None:
         """Bring what the file holds into the ledger, unless it is there.
@@ -278,23 +313,19 @@ class _Look:
         name = min(counted, key=lambda entry: entry.length).source_file if counted else self._free_name(file.name)
         if twin:
             name, read_at = twin.source_file, twin.read_at
-        staged = staging_folder(self.settings.workplace / "landing")
-        moment = dt.datetime.fromisoformat(read_at) if read_at else clock.moment(self.newest)
-        latest = clock.latest(moment, self.settings)
+        known = shorter or read_at or sound is not None or twin
+        ahead = None if known else self._read_ahead(file, name, growing=growing)
+        done = ahead or read_file(
+            self._to_read(file, name, read_at, growing=growing, sound=sound),
+            staging_folder(self.settings.workplace / "landing"),
+        )
         try:
-            stat = stat_of(file.path)
-            lengths = {*beginning.LENGTHS, HEAD, *(entry.length for entry in self.entries.values())}
-            hostname = self.settings.default_hostname(file.source)
-            reading_file = read(file.path, file.source, hostname, prefix_lengths=lengths, growing=growing, sound=sound)
-            result = fan_out(iter(reading_file), staged, file.source.name, name, latest)
-            if reading_file.waiting is not None:
-                unfinished.write(reading_file.waiting, staged / UNFINISHED)
-            found = reading_file.fingerprint
+            result, found = done.fanned, done.fingerprint
             if found.doubtful:
                 # Rows that may be wrong would count beside the right ones of the file when it comes whole.
                 raise SourceError(f"{found.damage}. {CORRUPT}")
             # Parquet is read after its bytes; a text is read once, and may have grown since it was looked at.
-            torn = reading_file.format == PARQUET and stat_of(file.path) != stat
+            torn = done.format == PARQUET and done.torn
             begun = [entry for entry in _begun_by(found, self.entries.values()) if entry.length]
             if torn or {entry.id for entry in begun} != {entry.id for entry in shorter}:
                 return False
@@ -307,41 +338,78 @@ class _Look:
                 head_length=min(HEAD, found.length),
                 source=file.source.name,
                 source_file=name,
-                format=reading_file.format or "empty",
+                format=done.format or "empty",
                 reading=reading,
                 lines=result.lines,
                 events=result.events,
                 rejected=result.rejected,
                 started_at=result.started_at,
-                read_at=moment.isoformat(),
-                latest=latest.isoformat(),
+                read_at=done.of.moment.isoformat(),
+                latest=done.of.latest.isoformat(),
                 segments=result.segments or {},
                 beginnings={str(each): found.prefixes[each] for each in beginning.LENGTHS if each in found.prefixes},
-                unfinished=reading_file.unfinished,
+                unfinished=done.unfinished,
                 damaged=found.damage is not None,
                 unsure=found.damage is not None and found.sound is None,
                 contradicts=tuple(sorted({each for entry in shorter for each in entry.contradicts})),
-                rows=reading_file.rows,
+                rows=done.rows,
                 log_format=file.source.log_format,
                 first=base64.b64encode(found.first).decode(),
             )
             entry = dataclasses.replace(entry, replaces=tuple(sorted(replaces - {entry.id})))
-            mine = ReadFiles(staged / "segments", staged / "rejected.parquet")
+            mine = ReadFiles(done.folder / "segments", done.folder / "rejected.parquet")
             same = None if twin else self._of_the_same_rows(entry, mine)
             if same and same.reading != reading and same.fingerprint not in self.decided:
                 # Its settings have changed, or its file is gone: as if this were that file.
                 return self._read(file, reading, shorter, read_at, growing=growing, twin=same)
-            longer = same or self._longer(entry, mine, reading_file.sure_below, file, sound)
+            longer = same or self._longer(entry, mine, done.sure_below, file, sound)
             if longer:
                 self._publish_inside(entry, longer)
             else:
-                self._publish(self._against(entry, mine, file), staged)
+                self._publish(self._against(entry, mine, file), done.folder)
                 if entry.unfinished:
                     self.landed.unfinished.append(file.name)
             self._seen(file, entry.fingerprint, reading)
             return True
         finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            shutil.rmtree(done.folder, ignore_errors=True)
+
+    def _to_read(
+        self, file: LandingFile, name: str, read_at: str | None, *, growing: bool, sound: int | None = None
+    ) -> ToRead:
+        moment = dt.datetime.fromisoformat(read_at) if read_at else clock.moment(self.newest)
+        return ToRead(
+            file.path, file.source, name, self.settings.default_hostname(file.source),
+            frozenset({*beginning.LENGTHS, HEAD, *(entry.length for entry in self.entries.values())}), moment,
+            clock.latest(moment, self.settings), growing, sound,
+        )  # fmt: skip
+
+    def may_read_ahead(self, file: LandingFile | Unreadable) -> TypeGuard[LandingFile]:
+        """True where the file is small and, as far as its path tells, new."""
+        seen = self.cache.get(file.name)
+        known = isinstance(seen, dict) and seen.get("stat") == list(file.stat)
+        return isinstance(file, LandingFile) and not known and file.stat[0] <= MOST_AHEAD and not is_remote(file.path)
+
+    def begin(self, file: LandingFile, ahead: Ahead) -> None:
+        """Have a file read that is new as far as its first bytes tell; at its turn it is looked at again."""
+        with suppress(SourceError, OSError):
+            if not self._alike(first_bytes(file.path, HEAD)):
+                growing = file.may_grow(clock.now(), self.settings.settle_seconds)
+                staged = staging_folder(self.settings.workplace / "landing")
+                ahead.begin(self._to_read(file, self._free_name(file.name), None, growing=growing), staged)
+                self.ahead = ahead
+
+    def _read_ahead(self, file: LandingFile, name: str, *, growing: bool) -> ReadFile | None:
+        """What was read of it before its turn, where that is what would be read now of a content that is new."""
+        read = self.ahead.take(name) if self.ahead else None
+        if read is None:
+            return None
+        head = first_bytes(file.path, HEAD)
+        same = hashlib.sha256(head).hexdigest() == read.fingerprint.prefixes.get(HEAD, read.fingerprint.sha256)
+        if same and (read.of.path, read.of.growing) == (file.path, growing) and not self._alike(head):
+            return read
+        shutil.rmtree(read.folder, ignore_errors=True)
+        return None
 
     def _of_the_same_rows(self, entry: Entry, mine: ReadFiles) -> Entry | None:
         """The Parquet file that counts and is this one, packed in another way."""
