@@ -148,8 +148,10 @@ def test_every_table_tells_its_day_in_numbers(built):
 
 def test_the_schedule_asks_for_nothing_that_the_sensor_would_not(built):
     defs = definitions(built.settings)
-    with open_instance(built.settings) as instance:
-        context = dg.build_schedule_context(instance=instance, repository_def=defs.get_repository_def())
+    with (
+        open_instance(built.settings) as instance,
+        dg.build_schedule_context(instance=instance, repository_def=defs.get_repository_def()) as context,
+    ):
         data = defs.resolve_schedule_def(MORNING).evaluate_tick(context)
     # All is built but the day that was refused, and that is not asked for again.
     assert not data.run_requests
