@@ -83,7 +83,9 @@ class RejectedLines:
             self._write()
         if self._originals is not None:
             self._originals.close()
-        if self._pieces:
+        if len(self._pieces) == 1:
+            self._pieces[0].rename(self._folder / TABLE)
+        elif self._pieces:
             pl.concat([pl.scan_parquet(piece) for piece in self._pieces]).sink_parquet(
                 self._folder / TABLE, compression="zstd", maintain_order=True
             )

@@ -67,7 +67,11 @@ def explain(head: bytes, path: Place) -> Taken:
     texts = [text for text in (line.decode("utf-8", "replace") for line in lines) if text.strip()][:_MOST_LINES]
     if not texts:
         return Taken(next(iter(TEXT_FORMATS)), "there is nothing but blank lines, so that any format will do", {})
-    shares = {name: each.share(texts) for name, each in TEXT_FORMATS.items()}
+    shares: dict[str, float] = {}
+    for name, each in TEXT_FORMATS.items():
+        shares[name] = each.share(texts)
+        if shares[name] == 1:
+            break  # no other can fit better, and of two that fit alike the first one wins
     best = max(shares, key=lambda name: shares[name])
     if shares[best] > _LEAST_SHARE:
         return Taken(best, f"{shares[best]:.0%} of its first {len(texts)} lines are in it", shares)
