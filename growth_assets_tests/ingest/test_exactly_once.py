@@ -14,7 +14,7 @@ import shutil
 import pytest
 import zstandard
 
-from growth_assets.ingest import beginning, landing, ledger
+from growth_assets.ingest import beginning, files, landing, ledger
 from growth_assets.ingest.landing import _Look
 from growth_assets.ingest.unseen import unseen
 
@@ -157,7 +157,7 @@ def content_is_never_known(monkeypatch):
 
 
 def files_are_known_by_name_size_and_time(monkeypatch):
-    stat_of = landing.stat_of
+    stat_of = files.stat_of
     monkeypatch.setattr("growth_assets.ingest.files.stat_of", lambda path: (*stat_of(path)[:2], 0, 0))
 
 
