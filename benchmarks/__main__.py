@@ -1,4 +1,4 @@
-"""`python -m benchmarks day`, `year`, `late-day`, `compare`, `imports`, `ingest`, `memory`, `alarms`; and `--help`."""
+"""`python -m benchmarks day`, `year`, `backfill`, `late-day`, `compare`, `imports`, `ingest`, `memory` or `alarms`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmarks import alarm_tables, alarms, compare, day, imports, ingest, late_day, memory, worlds, year
+from benchmarks import alarm_tables, alarms, backfill, compare, day, imports, ingest, late_day, memory, worlds, year
 from growth_assets.simulate.files import Format
 
 
@@ -36,6 +36,9 @@ def _parser() -> argparse.ArgumentParser:
         "year", help="what a build of many days costs, a day's fixed part, Dagster's, and its stock settings",
         parents=[many, each, kept, told, rounds],
     ).set_defaults(rounds=1)  # fmt: skip
+    commands.add_parser(
+        "backfill", help="many days built again by a backfill as the UI starts it", parents=[many, each, kept, told]
+    )
     commands.add_parser(
         "late-day", help="late lines of one day in a warehouse of many", parents=[many, each, kept, told, rounds]
     )
@@ -104,6 +107,11 @@ def _year(given: argparse.Namespace) -> Told:
     return year.as_json(found), year.as_text(found)
 
 
+def _backfill(given: argparse.Namespace) -> Told:
+    found = backfill.measure(_folder(given), given.days, given.events_per_day)
+    return backfill.as_json(found), backfill.as_text(found)
+
+
 def _late_day(given: argparse.Namespace) -> Told:
     found = late_day.measure(_folder(given), given.days, given.events_per_day, given.rounds)
     return late_day.as_json(found), late_day.as_text(found)
@@ -138,8 +146,8 @@ def _ingest(given: argparse.Namespace) -> Told:
 
 
 _MEASURED: Mapping[str, Callable[[argparse.Namespace], Told]] = {
-    "day": _day, "year": _year, "late-day": _late_day, "compare": _compare, "imports": _imports, "alarms": _alarms,
-    "memory": _memory, "ingest": _ingest,
+    "day": _day, "year": _year, "backfill": _backfill, "late-day": _late_day, "compare": _compare,
+    "imports": _imports, "alarms": _alarms, "memory": _memory, "ingest": _ingest,
 }  # fmt: skip
 
 
