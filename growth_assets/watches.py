@@ -28,23 +28,27 @@ def judgement(rows: pl.DataFrame, subject: str) -> Judgement:
 
     What cannot be told of one host says nothing of the others: of the day it cannot be told where it cannot of any.
     """
-    by_state = {state: rows.filter(pl.col("state") == state) for state in _STATES}
+    by_state: dict[str, list[int]] = {state: [] for state in _STATES}
+    for row, its_state in enumerate(rows["state"]):
+        by_state[its_state].append(row)
     breached, unsure, fine = (by_state[state] for state in _STATES)
-    state: State = "breached" if breached.height else "ok" if fine.height else "cannot_tell"
-    said = by_state[state].sort("reason", maintain_order=True)
+    state: State = "breached" if breached else "ok" if fine else "cannot_tell"
+    subjects = rows[subject].to_list() if subject else [""] * rows.height
     reasons = [
-        f"{row[subject]}: {row['reason']}" if subject and row[subject] else str(row["reason"])
-        for row in said.iter_rows(named=True)
-        if row["reason"]
+        f"{of}: {reason}" if of else reason
+        for of, reason in sorted(
+            ((subjects[row], rows["reason"][row]) for row in by_state[state]), key=lambda said: said[1]
+        )
+        if reason
     ]
     distinct = list(dict.fromkeys(reasons))
     more = [f"and {len(distinct) - REASONS} more"] if len(distinct) > REASONS else []
     return Judgement(
         state,
         "; ".join([*distinct[:REASONS], *more]) or ("" if state == "ok" else "there is nothing to compare"),
-        {"breached": breached.height, "cannot_tell": unsure.height, "ok": fine.height},
+        {"breached": len(breached), "cannot_tell": len(unsure), "ok": len(fine)},
         # Few are shown of many hosts; an alert has to see which are well again.
-        pl.concat([breached, fine, unsure]),
+        rows[[*breached, *fine, *unsure]],
     )
 
 

@@ -31,8 +31,8 @@ def overall(*names: str) -> Callable[[pl.DataFrame], Mapping[str, float | int | 
     """A headline: the columns `names` of the overall row, without those that are null."""
 
     def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:
-        row = frame.filter(pl.col("aggregation_level") == "overall").select(names).to_dicts()
-        return {name: value for name, value in row[0].items() if value is not None} if row else {}
+        at = frame["aggregation_level"].index_of("overall")
+        return {} if at is None else {name: value for name in names if (value := frame[name][at]) is not None}
 
     return headline
 
