@@ -39,6 +39,8 @@ def main() -> None:
             if answer == 0:
                 child(command)
         print(answer, flush=True)
+    # Extension modules complain about objects of theirs that are left at the end.
+    gc.unfreeze()
 
 
 def child(command: dict) -> None:

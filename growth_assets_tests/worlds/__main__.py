@@ -49,6 +49,7 @@ def main() -> int:
             failed += 1
             command = f"{engine}python -m growth_assets_tests.worlds --seed {seed}{how}"
             print(f"world {seed}: {command}", *found, sep="\n")
+    gc.unfreeze()
     print(json.dumps(happened))
     print(f"{chosen.count - failed} of {chosen.count} worlds agree with the oracle")
     return 1 if failed else 0
