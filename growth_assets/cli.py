@@ -205,7 +205,7 @@ def _finish(report: Report, settings: site.Settings) -> None:
     _tell(report, settings)
     if report.failed_errors:
         raise typer.Exit(CHECK_FAILED)
-    if report.bad_days:
+    if report.bad_days or report.unviewed:
         raise typer.Exit(FAILED)
 
 
@@ -282,6 +282,8 @@ def _tell_built(report: Report, settings: site.Settings, print_: Callable[[str],
         err.print(f"[bold red]{ds} not published in full:[/] {escape(why)}", soft_wrap=True, highlight=False)
     if len(report.bad_days) > 20:
         err.print(f"... and {len(report.bad_days) - 20} more days; see the run in the UI.")
+    if report.unviewed:
+        err.print(f"[bold red]{escape(report.unviewed)}[/]", soft_wrap=True, highlight=False)
 
 
 def _good(days: Sequence[str], report: Report) -> str:

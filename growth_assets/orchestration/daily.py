@@ -61,6 +61,9 @@ Progress = Callable[[str, int, int], None]
 BAD_DAYS = "days"
 """Under this name a failed run tells its bad days, each with the reason."""
 
+UNVIEWED = "catalogue"
+"""Under this name a failed run tells why the catalogue of views is not up to date."""
+
 MOST_COMPARED = 20
 """How many hosts or levels a check's metadata shows: those that are breached come first."""
 
@@ -102,13 +105,14 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
 
         bad = building.days(days, told)
         yield from context.op_execution_context.consume_events()
-        refresh_catalogue(settings)
+        unviewed = _not_refreshed(settings)
         yield from recency.evaluations(settings, context.instance, context.selected_asset_check_keys)
-        if bad:
-            listed = "\n".join(f"{ds}: {why}" for ds, why in bad.items())
+        if bad or unviewed:
+            listed = [f"{len(bad)} of {len(days)} days not published in full:"] if bad else []
+            listed += [f"{ds}: {why}" for ds, why in bad.items()]
             raise dg.Failure(
-                f"{len(bad)} of {len(days)} days not published in full:\n{listed}",
-                metadata={BAD_DAYS: dg.MetadataValue.json(bad)},
+                "\n".join([*listed, unviewed] if unviewed else listed),
+                metadata={BAD_DAYS: dg.MetadataValue.json(bad), UNVIEWED: unviewed},
                 allow_retries=False,
             )
         for output in context.op_execution_context.selected_output_names:
@@ -117,6 +121,16 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
 
     check_outputs = {spec.get_python_identifier() for spec in build.check_specs}
     return build
+
+
+def _not_refreshed(settings: Settings) -> str:
+    """Bring the catalogue up to date; why it could not be, or ""."""
+    try:
+        refresh_catalogue(settings)
+    except (OSError, CatalogueError) as error:
+        why = with_remedy(f"{type(error).__name__}: {error}")
+        return f"The views of {settings.catalogue} are not up to date, though the days are: {why}"
+    return ""
 
 
 @dataclass(frozen=True)

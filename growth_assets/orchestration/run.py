@@ -18,7 +18,7 @@ from growth_assets.ingest.ledger import Ledger
 from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
 from growth_assets.orchestration import attempts, recency
 from growth_assets.orchestration.builders import builder
-from growth_assets.orchestration.daily import BAD_DAYS, Progress, daily_keys
+from growth_assets.orchestration.daily import BAD_DAYS, UNVIEWED, Progress, daily_keys
 from growth_assets.orchestration.graph import daily_partitions, definitions
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.landing import AGAIN, LANDING_KEYS, FileProgress
@@ -62,6 +62,8 @@ class Report:
     """Days of which only those tables were built again that stand on earlier days which changed."""
     bad_days: dict[str, str] = field(default_factory=dict)
     """Days not published in full, with the reason."""
+    unviewed: str = ""
+    """Why the catalogue of views is not up to date."""
     failures: list[CheckFailure] = field(default_factory=list)
     out_of_range: Survey = field(default_factory=Survey)
     """Events of days that are no partition."""
@@ -174,7 +176,9 @@ def _build_days(
     result = _run(definitions(settings, progress), instance, keys, {**own, **range_tags(group)})
     report.failures += _failures(result)
     if not result.success:
-        report.bad_days |= _bad_days(result) or dict.fromkeys(group, _why(result))
+        bad_days, unviewed = _told_bad(result)
+        report.unviewed = report.unviewed or unviewed
+        report.bad_days |= bad_days or ({} if unviewed else dict.fromkeys(group, _why(result)))
 
 
 def _judged_otherwise(settings: Settings, landed: Ledger, known: Collection[str]) -> list[str]:
@@ -215,13 +219,14 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[CheckFailure]:
     ]  # fmt: skip
 
 
-def _bad_days(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+def _told_bad(result: dg.ExecuteInProcessResult) -> tuple[dict[str, str], str]:
+    """The bad days that a failed run tells, and what is wrong with the catalogue."""
     for event in result.get_step_failure_events():
         told = event.step_failure_data.user_failure_data
         days = told.metadata.get(BAD_DAYS) if told else None
-        if days is not None and isinstance(days.value, dict):
-            return {str(ds): str(why) for ds, why in days.value.items()}
-    return {}
+        if told and days is not None and isinstance(days.value, dict):
+            return {str(ds): str(why) for ds, why in days.value.items()}, str(told.metadata[UNVIEWED].value)
+    return {}, ""
 
 
 def _why(result: dg.ExecuteInProcessResult) -> str:

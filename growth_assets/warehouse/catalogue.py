@@ -7,9 +7,11 @@ files through it. The views name absolute paths; after the folder was moved, the
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -27,6 +29,11 @@ from growth_assets.warehouse.partitions import PART, Warehouse
 Connection = duckdb.DuckDBPyConnection
 
 Connect = Callable[[Path], AbstractContextManager[Connection]]
+
+CatalogueError = duckdb.Error
+
+ROOM = 1_000_000
+"""Bytes: a catalogue takes less than a third of it."""
 
 SQL_TYPES: dict[pl.DataType, str] = {
     pl.Int64(): "BIGINT",
@@ -107,14 +114,16 @@ def refresh(
             made = {"views": wanted, "sha256": durable.sha256_of(staged)}
             log.unlink(missing_ok=True)
             durable.put_in_place(staged, path)
+        except CatalogueError as error:
+            # Who connects tries again, and then speaks of the half file that the first attempt left.
+            if shutil.disk_usage(path.parent).free < ROOM:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+            raise
         finally:
             for leftover in path.parent.glob(f"{staged.name}*"):
                 leftover.unlink(missing_ok=True)
         durable.write_json(made_from, made)
     return True
-
-
-CatalogueError = duckdb.Error
 
 
 def know_store(connection: Connection, root: Place) -> None:

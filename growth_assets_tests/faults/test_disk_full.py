@@ -67,19 +67,22 @@ def test_a_small_disk(world, nursery, unshare, tmp_path):
     (data / "warehouse").mkdir()
     kept = tmp_path / "kept"
     files = [path for path in (world.built / "warehouse").rglob("*") if path.is_file() and path.suffix != ".duckdb"]
-    # What is a link there is one file, and the catalogue, which has holes, is written twice.
+    # What is a link there is one file. The catalogue takes some fifteen pages more, and a day thirty.
     used = {path.read_bytes(): -(-path.stat().st_size // 4096) for path in files}
-    pages = sum(used.values()) + 33 - 15  # too few for all days, of which each takes 30
+    pages = sum(used.values()) - 5
     done = unshare(
         f'mount -t tmpfs -o size={4 * pages}k tmpfs "$1/warehouse"; code=0; {BUILD} "$1" || code=$?;'
         ' cp -r "$1/warehouse" "$2"; exit $code', data, kept,
     )  # fmt: skip
     assert done.returncode == 3, done.stdout + done.stderr
-    assert re.search("not published in full: .*No space left on device.* Make room on", done.stderr), done.stderr
+    assert re.search(
+        "No space left on device.* Make room on that disk, and run `growth-assets build` again", done.stderr
+    )
+    assert "not a valid" not in done.stderr
     (data / "warehouse").rmdir()
     kept.rename(data / "warehouse")
     there = published(data)
-    assert len(there) > len(world.first) / 2
+    assert there
     assert all(world.first[name] == digest for name, digest in there.items())
     code, said = nursery.build(data)
     assert (code, "Every day is up to date" in said) == (0, False), said

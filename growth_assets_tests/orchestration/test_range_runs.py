@@ -97,7 +97,7 @@ def test_a_day_that_was_published_but_not_logged_is_built_again(settings, monkey
     assert Watch(settings).stale(ledger.read(settings.warehouse)).wanted == {}
 
 
-def test_a_panic_of_one_day_holds_up_no_other(settings, monkeypatch):
+def test_a_panic_of_one_day_holds_up_no_other_nor_does_a_catalogue_that_cannot_be_written(settings, monkeypatch):
     stage = Warehouse.stage
 
     def panic(self, table, day, frame):
@@ -105,8 +105,17 @@ def test_a_panic_of_one_day_holds_up_no_other(settings, monkeypatch):
             raise pl.exceptions.PanicException("planted")
         return stage(self, table, day, frame)
 
+    def full(settings):
+        raise OSError(28, "No space left on device", str(settings.catalogue))
+
     monkeypatch.setattr(Warehouse, "stage", panic)
-    assert run.build(settings).bad_days == {DAYS[1]: "PanicException: planted"}
+    monkeypatch.setattr(daily, "refresh_catalogue", full)
+    report = run.build(settings)
+    assert report.bad_days == {DAYS[1]: "PanicException: planted"}
+    assert report.unviewed.startswith(
+        f"The views of {settings.catalogue} are not up to date, though the days are: OSErr"
+    )
+    assert "Make room on that disk" in report.unviewed
     assert published(settings)[DAILY[-1].name] == [DAYS[0], *DAYS[2:]]
     assert not [path for path in settings.data.rglob("*.lock") if locks.is_held(path)]
 

@@ -86,7 +86,8 @@ def test_a_new_column_changes_it(shop):
 
 
 @pytest.mark.parametrize(
-    "harm", ["deleted", "cut", "emptied", "overwritten", "its record deleted", "its record damaged"]
+    "harm",
+    ["deleted", "cut", "emptied", "overwritten", "its record deleted", "its record damaged", "a log beside it"],
 )
 def test_a_harmed_catalogue_is_made_anew(shop, harm):
     shop.publish(DAY, 3)
@@ -179,6 +180,21 @@ def test_a_failed_refresh_leaves_the_old_one_and_no_leftovers(shop):
     left = {path.name for path in shop.root.iterdir() if path.is_file()}
     assert left == {"growth.duckdb", "_growth.duckdb.json"}
     assert shop.refresh()
+
+
+def test_a_full_disk_is_told_as_such_and_not_by_the_half_file_it_leaves(shop, monkeypatch):
+    @contextmanager
+    def half(path):
+        path.write_bytes(b"")
+        raise duckdb.IOException("exists, but it is not a valid DuckDB database file!")
+        yield
+
+    usage = shutil.disk_usage(shop.root.parent)
+    for free, error in ((4096, OSError), (catalogue.ROOM, duckdb.IOException)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
+        with pytest.raises(error) as told:
+            catalogue.refresh(shop.catalogue, shop.warehouse, TABLES, CONTRACTS, half)
+        assert ("No space left on device" in str(told.value)) == (error is OSError)
 
 
 def test_what_a_killed_refresh_left_is_swept_by_the_next(shop):
