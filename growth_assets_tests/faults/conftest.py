@@ -50,13 +50,16 @@ class Nursery:
     environment: Mapping[str, str] = {}
     """Variables for the builds, beside those of this process."""
 
-    def start(self, data: Path, *arguments: str, log: Path | None = None, fault: str | None = None) -> int:
+    def start(
+        self, data: Path, *arguments: str, log: Path | None = None, fault: str | None = None, workers: bool = False
+    ) -> int:
         """Begin `growth-assets build`; its process id."""
-        return self.run(["build", "--data", str(data), *arguments], log or data / "log.txt", fault)
+        return self.run(["build", "--data", str(data), *arguments], log or data / "log.txt", fault, workers=workers)
 
-    def run(self, arguments: list[str], log: Path, fault: str | None = None) -> int:
+    def run(self, arguments: list[str], log: Path, fault: str | None = None, *, workers: bool = False) -> int:
         """Begin `growth-assets` with any arguments; its process id."""
-        return self._ask(arguments=arguments, log=str(log), fault=fault, environment=dict(self.environment))
+        asked = {"arguments": arguments, "log": str(log), "fault": fault, "workers": workers}
+        return self._ask(**asked, environment=dict(self.environment))
 
     def wait(self, process: int) -> int:
         """The exit code; negative where a signal ended it."""

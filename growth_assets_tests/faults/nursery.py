@@ -3,7 +3,8 @@
 It must run no Polars query itself: a thread pool does not survive a fork. Each line of its input is a command as
 JSON, `{"arguments": [...], "log": "file", "fault": null}`; it answers with the child's process id. For `{"wait": id}`
 it answers with the exit code, negative for a signal. A fault is named `table ds` and stands for a full disk there. The
-arguments are those of `growth-assets`; or `backfill`, a data folder, the first and the last day.
+arguments are those of `growth-assets`; or `backfill`, a data folder, the first and the last day. With `"workers": true`
+workers are worth it for any range, and waited for.
 """
 
 import errno
@@ -19,6 +20,7 @@ import growth_assets.cli
 import growth_assets.ingest.ledger
 import growth_assets.orchestration.run
 import growth_assets.warehouse.partitions
+from growth_assets import workers
 from growth_assets.orchestration.daily import daily_keys
 from growth_assets.orchestration.graph import definitions
 from growth_assets.orchestration.instance import open_instance
@@ -50,6 +52,8 @@ def child(command: dict) -> None:
     os.dup2(log, 2)
     if command["fault"]:
         fill_disk(*command["fault"].split())
+    if command["workers"]:
+        wait_for_workers()
     os.environ.update(command["environment"])
     sys.argv = ["growth-assets", *command["arguments"]]
     code = 0
@@ -76,6 +80,18 @@ def backfill(folder: str, first: str, last: str) -> None:
         job = definitions(settings).resolve_implicit_global_asset_job_def()
         tags = {**range_tags([first, last]), BACKFILL_ID_TAG: "chosen"}
         job.execute_in_process(instance=instance, asset_selection=daily_keys(), tags=tags)
+
+
+def wait_for_workers() -> None:
+    start = workers.Workers.start
+
+    def started(self, *modules):
+        start(self, *modules)
+        for thread in self._starting:
+            thread.join()
+
+    workers.WORTH_IT = 1
+    workers.Workers.start = started
 
 
 def fill_disk(table_name: str, ds: str) -> None:

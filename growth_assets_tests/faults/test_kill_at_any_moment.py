@@ -4,6 +4,7 @@
 """
 
 import random
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -60,6 +61,53 @@ def test_a_killed_build_leaves_no_trace(world, nursery, tmp_path, request, monke
     assert not [path for path in data.rglob("*.lock") if locks.is_held(path)]
     assert not list((data / "warehouse" / "_attempts").iterdir())
     assert_dagster_knows_what_is_published(data, monkeypatch)
+
+
+def test_a_killed_build_leaves_no_worker_and_no_half_day_of_one(world, nursery, tmp_path, request, monkeypatch):
+    dice = random.Random(1)
+    data = world.copy_built(tmp_path / "data")
+    part = Warehouse(data / "warehouse").path(DAILY[0], DAYS[0])
+    with Reader(data, world.legal) as reader:
+        hits = []
+        while hits.count(True) < max(1, (request.config.getoption("--kills", None) or 20) // 10):
+            before = part.stat().st_ino
+            process = nursery.start(data, "--from", DAYS[0], workers=True)
+            while part.stat().st_ino == before:
+                reader.wait(0.01)
+            # From here on workers are at work on these five days.
+            reader.wait(dice.uniform(0, world.seconds / 4))
+            working = children(process)
+            kill(process)
+            hits.append(nursery.wait(process) == -9 and bool(working))
+            assert len(hits) < 50
+            until_gone(working)
+            assert not [path for path in data.rglob("*.lock") if locks.is_held(path)]
+        code, said = nursery.build(data)
+        assert code == 0, said
+    assert not reader.wrong
+    assert published(data) == world.late
+    assert_dagster_knows_what_is_published(data, monkeypatch)
+
+
+def children(process: int) -> set[int]:
+    """The processes that one has started, by their ids."""
+    listed = Path(f"/proc/{process}/task").glob("*/children")
+    return {int(child) for path in listed for child in path.read_text().split()}
+
+
+def until_gone(processes: set[int]) -> None:
+    deadline = time.monotonic() + 60
+    while any(map(runs, processes)):
+        assert time.monotonic() < deadline, "a worker is still there"
+        time.sleep(0.05)
+
+
+def runs(process: int) -> bool:
+    """False where it has ended, though nobody may have asked how."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def assert_dagster_knows_what_is_published(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
