@@ -23,6 +23,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from growth_assets import settings as site
+from growth_assets.workers import look_for_garbage_seldom
 
 if TYPE_CHECKING:
     from growth_assets.orchestration.run import Report
@@ -512,6 +513,7 @@ def _bar() -> Progress:
 
 def main() -> None:
     """Run the command line; an error that nobody foresaw ends with 3 and its trace."""
+    look_for_garbage_seldom()
     try:
         app()
         code = 0
