@@ -463,18 +463,24 @@ def load(data: Path | None = None) -> Settings:
         raise SettingsError(f"the variable {variable}: not valid JSON, which a list or a table has to be") from error
 
 
+BATCH, AT_ONCE = "DAGSTER_EVENT_BATCH_SIZE", "1000"
+"""So many events that a run plans before it begins are stored as one, and not one by one."""
+
+
 def child_environment(settings: Settings) -> dict[str, str]:
     """The environment for a Dagster process that is to work on this data folder and its instance."""
     return {
         **os.environ,
         "GROWTH_DATA": str(settings.data),
         "DAGSTER_HOME": str(settings.dagster_home.resolve()),
+        BATCH: os.environ.get(BATCH, AT_ONCE),
     }
 
 
 def enter_dagster_home(settings: Settings) -> None:
     """Let this process find the folder's Dagster instance: its dagster.yaml names itself by `DAGSTER_HOME`."""
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home.resolve())
+    os.environ.setdefault(BATCH, AT_ONCE)
 
 
 def _describe(problem: Any, path: Path, content: dict[str, Any]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails

@@ -10,9 +10,11 @@ import os
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -76,6 +78,9 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def together(self) -> Iterator[Materialized]:
         """Store what this thread stores in here as one: all of it at the end, or nothing where it raises."""
         with self._db_lock, ExitStack() as stack:
+            if self._holding is not None:
+                yield self._holding.materialized
+                return
             self._holding = _Together(stack)
             try:
                 yield self._holding.materialized
@@ -111,6 +116,28 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             self._store_evaluation(event)
         else:
             super().store_event(event)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events as one. A run of a year plans some thousand materializations before it begins."""
+        planned = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+        with self.together():
+            for is_planned, group in groupby(events, lambda event: event.dagster_event_type is planned):
+                if is_planned:
+                    self._store_planned(list(group))
+                else:
+                    for event in group:
+                        self.store_event(event)
+
+    def _store_planned(self, events: Sequence[EventLogEntry]) -> None:
+        rows = [self._event_to_row(event) for event in events]
+        for run_id, group in groupby(rows, itemgetter("run_id")):
+            with self.run_connection(run_id) as connection:
+                connection.execute(_INSERT_EVENT, list(group))
+        with self.index_transaction() as connection:
+            connection.execute(_INSERT_EVENT, rows)
+            # Of each asset it says which run is the last one to plan it, and when.
+            for event in {row["asset_key"]: event for row, event in zip(rows, events, strict=True)}.values():
+                self._store_asset_event(connection, event, _NO_NUMBER)
 
     def _store_materialization(self, event: EventLogEntry) -> None:
         row = self._event_to_row(event)
@@ -235,6 +262,9 @@ def together(instance: DagsterInstance) -> AbstractContextManager[Materialized]:
     log = instance.event_log_storage
     return log.together() if isinstance(log, PooledSqliteEventLogStorage) else nullcontext({})
 
+
+_NO_NUMBER = 0
+"""What is kept of a planned event does not have its number."""
 
 _INSERT_EVENT = SqlEventLogStorageTable.insert()
 _INSERT_ASSET = AssetKeyTable.insert()

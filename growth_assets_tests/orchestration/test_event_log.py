@@ -12,6 +12,7 @@ import yaml
 from dagster._serdes import deserialize_value, serialize_value
 
 from growth_assets.orchestration.event_log import OPEN_RUNS, PooledSqliteEventLogStorage
+from growth_assets.settings import AT_ONCE, BATCH
 
 pytestmark = pytest.mark.slow
 
@@ -36,10 +37,10 @@ def home(folder: Path, *, pooled: bool) -> Path:
     return folder
 
 
-@dg.asset(
-    partitions_def=dg.StaticPartitionsDefinition(["a", "b"]),
+@dg.multi_asset(
+    specs=[dg.AssetSpec("numbers", partitions_def=dg.StaticPartitionsDefinition(["a", "b"]), tags={"t": "1"})],
+    backfill_policy=dg.BackfillPolicy.single_run(),
     check_specs=[dg.AssetCheckSpec("holds", asset="numbers")],
-    tags={"t": "1"},
 )
 def numbers(context: dg.AssetExecutionContext):
     context.log.info("a line of the log")
@@ -58,20 +59,26 @@ def rows(folder: Path, table: str, columns: str) -> list[tuple[object, ...]]:
         return sorted(connection.execute(f"SELECT {columns} FROM {table}").fetchall(), key=repr)  # noqa: S608
 
 
-def test_the_same_rows_as_the_stock_storage(tmp_path):
+RANGE = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "b"}
+
+
+def test_the_same_rows_as_the_stock_storage(tmp_path, monkeypatch):
     homes = {pooled: home(tmp_path / str(pooled), pooled=pooled) for pooled in (True, False)}
     events = {}
     for pooled, folder in homes.items():
+        # What a run of many days plans is stored as one; the stock storage gets one by one.
+        monkeypatch.setenv(BATCH, AT_ONCE if pooled else "0")
         with dg.DagsterInstance.from_config(str(folder)) as instance:
             assert isinstance(instance.event_log_storage, PooledSqliteEventLogStorage) == pooled
             run_all(instance)
+            assert dg.materialize([numbers], tags=RANGE, instance=instance).success
             events[pooled] = sorted(
                 [str(entry.dagster_event_type) for entry in instance.all_logs(run.run_id)]
                 for run in instance.get_runs()
             )
             assert instance.get_latest_materialization_event(dg.AssetKey("numbers")) is not None
     assert events[True] == events[False]
-    assert len(events[True]) == 3
+    assert [each.count("DagsterEventType.ASSET_MATERIALIZATION_PLANNED") for each in events[True]] == [1, 1, 1, 2]
     # What the pooled one writes by itself is what the stock one would write.
     with closing(sqlite3.connect(homes[True] / "history" / "runs" / "index.db")) as connection:
         ((last, number),) = connection.execute(
@@ -81,10 +88,10 @@ def test_the_same_rows_as_the_stock_storage(tmp_path):
     record = deserialize_value(last, dg.EventLogRecord)
     assert (serialize_value(record), record.storage_id) == (last, number)
     for table, columns in (
-        ("event_logs", "dagster_event_type, step_key, asset_key, partition"),
+        ("event_logs", "id, dagster_event_type, step_key, asset_key, partition"),
         ("asset_event_tags", "asset_key, key"),
         ("asset_check_executions", f"asset_key, check_name, execution_status, partition, {NUMBERS}"),
-        ("asset_keys", "asset_key, last_materialization_timestamp IS NULL"),
+        ("asset_keys", "asset_key, last_materialization_timestamp IS NULL, last_run_id IS NULL"),
     ):
         stored = rows(homes[True], table, columns)
         assert stored == rows(homes[False], table, columns)
