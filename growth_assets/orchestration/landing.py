@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
+import polars as pl
 from pydantic import Field
 
 from growth_assets.checks.verdict import CONTRACT, verdicts
@@ -274,18 +275,14 @@ def rejected_lines_kept(settings: Settings, entries: Sequence[Entry]) -> dg.Asse
     """Whether the rejected lines of the contents just read keep the contract of their table."""
     table = rejected_lines.TABLE
     contract = table.contract(settings)
-    rows, broken = 0, dict.fromkeys(contract.rule_names, 0)
+    broken = dict.fromkeys(contract.rule_names, 0)
     samples: dict[str, Sample] = {}
     with ledger.held(settings.workplace):
-        for entry in entries:
-            path = ledger.rejected_path(settings.warehouse, entry.id)
-            # A content without rejected lines has no file, nor has one that a longer content replaced since.
-            for lines in [scan(path)] if path.exists() else []:
-                for start in range(0, entry.rejected, AUDITED_AT_ONCE):
-                    for finding in contract.audit(lines.slice(start, AUDITED_AT_ONCE).collect()):
-                        broken[finding.rule] += finding.broken
-                        samples[finding.rule] = samples.get(finding.rule) or finding.sample
-            rows += entry.rejected
+        for lines in _some_at_a_time(_rejected_lines(settings, entries)):
+            for finding in contract.audit(lines):
+                broken[finding.rule] += finding.broken
+                samples[finding.rule] = samples.get(finding.rule) or finding.sample
+        rows = sum(entry.rejected for entry in entries)
     findings = [
         Finding(rule.name, rows, broken[rule.name], rule.description, samples.get(rule.name, ()))
         for rule in contract.rules
@@ -299,3 +296,25 @@ def rejected_lines_kept(settings: Settings, entries: Sequence[Entry]) -> dg.Asse
         metadata={**verdict.numbers, **rule_tables(verdict), "sql": _REJECTED},
         description=verdict.description,
     )
+
+
+def _rejected_lines(settings: Settings, entries: Sequence[Entry]) -> Iterator[pl.DataFrame]:
+    """The rejected lines of contents, at most AUDITED_AT_ONCE at a time."""
+    for entry in entries:
+        path = ledger.rejected_path(settings.warehouse, entry.id)
+        # A content without rejected lines has no file, nor has one that a longer content replaced since.
+        for lines in [scan(path)] if path.exists() else []:
+            for start in range(0, entry.rejected, AUDITED_AT_ONCE):
+                yield lines.slice(start, AUDITED_AT_ONCE).collect()
+
+
+def _some_at_a_time(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows, those of small frames together: an audit takes as long for a few rows as for some thousand."""
+    held: list[pl.DataFrame] = []
+    for frame in frames:
+        if held and sum(each.height for each in held) + frame.height > AUDITED_AT_ONCE:
+            yield pl.concat(held)
+            held.clear()
+        held.append(frame)
+    if held:
+        yield pl.concat(held)
