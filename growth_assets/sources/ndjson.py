@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 import duckdb
 import numpy as np
@@ -59,7 +60,8 @@ class NdjsonParser:
         if not self._started:
             self._started = True
             for line in lines.text.head(_SAMPLE):
-                self._exact(line, 0)
+                with suppress(ValueError):
+                    self._learn(from_json(line))
         good, read = self._read(lines)
         if read is None:
             slow, parts = np.arange(lines.height), []
@@ -99,10 +101,14 @@ class NdjsonParser:
             return Reason.NOT_JSON
         if not isinstance(value, Object):
             return Reason.NOT_AN_OBJECT
-        for name, _ in value:
+        self._learn(value)
+        return native.event(value, self._context, number)
+
+    def _learn(self, value: object) -> None:
+        """Unknown keys of an object are to be read from now on."""
+        for name, _ in value if isinstance(value, Object) else ():
             if len(self._extra) < _MOST_EXTRA and self._is_new(name):
                 self._extra = (*self._extra, name)
-        return native.event(value, self._context, number)
 
     def _is_new(self, name: str) -> bool:
         known = name in native.KEYS or name in self._extra
