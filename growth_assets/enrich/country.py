@@ -42,13 +42,36 @@ class CountryDatabaseError(Exception):
 def open_database(path: Path | None = None) -> CountryDatabase:
     """Open the country database at `path`; None is the one in the package.
 
-    The file is read once, whole: it may be replaced or overwritten meanwhile, and every answer still comes
-    from the content whose `version` and `sha256` are told.
+    The file is read whole: it may be replaced or overwritten meanwhile, and every answer still comes from the content
+    whose `version` and `sha256` are told. It is read anew only when it is another file or was written to.
 
     Raises:
         CountryDatabaseError: the file is missing, damaged, or not a database of countries or cities.
     """
-    return CountryDatabase(COUNTRY_DATABASE if path is None else path)
+    path = COUNTRY_DATABASE if path is None else path
+    state = _state(path)
+    known = _OPENED.get(path)
+    if known and known[0] == state:
+        return known[1]
+    opened = CountryDatabase(path)
+    if state is not None and state == _state(path):
+        _OPENED[path] = state, opened
+    return opened
+
+
+_State = tuple[int, ...]
+
+_OPENED: dict[Path, tuple[_State, CountryDatabase]] = {}
+"""To read the file for each of many small days takes a tenth of the time of their enrichment."""
+
+
+def _state(path: Path) -> _State | None:
+    """What changes whenever the file does; None where that cannot be told."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 class CountryDatabase:
