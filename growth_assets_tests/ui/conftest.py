@@ -127,9 +127,20 @@ def asset_url(table: str, view: str = "overview") -> str:
     return f"/assets/{table.replace('.', '/')}?view={view}"
 
 
+def seen(page: Page, text: str | re.Pattern[str], *, exact: bool = False) -> Locator:
+    """Where a text can be seen. Dagster's pages often hold it a second time: hidden, to measure it, or elsewhere."""
+    return page.get_by_text(text, exact=exact).filter(visible=True).first
+
+
 def choose_day(page: Page, ds: str) -> None:
     """Click the day in the list of partitions, which holds each name twice: once to measure it."""
     page.locator(f':text-is("{ds}"):visible').last.click()
+
+
+def open_days_of_check(page: Page) -> None:
+    """Click the tab of the check that is shown, which is beside the table's of the same name."""
+    expect(seen(page, "Execution history", exact=True)).to_be_visible()
+    page.get_by_text("Partitions", exact=True).last.click()
 
 
 def verdict(page: Page) -> Locator:

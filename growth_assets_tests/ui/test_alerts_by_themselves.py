@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, expect
 
 from growth_assets.warehouse.catalogue import query
 from growth_assets_tests.alerts.receivers import PASSWORD, SECRET, Mailbox, Webhook
-from growth_assets_tests.ui.conftest import World, asset_url, choose_day, verdict, visited
+from growth_assets_tests.ui.conftest import World, asset_url, choose_day, open_days_of_check, seen, verdict, visited
 from growth_assets_tests.ui.served import PATIENCE, Server, served
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("ui")]
@@ -177,17 +177,16 @@ def test_a_broken_signup_form_is_told_once_and_so_is_its_end(site: Site, tmp_pat
 
     with visited(browser, site.server) as page:
         page.goto(asset_url(TABLE))
-        expect(page.get_by_text("Freshness policy", exact=True).first).to_be_visible()
-        expect(page.get_by_text("Passing", exact=True).first).to_be_visible()
+        expect(seen(page, "Freshness policy", exact=True)).to_be_visible()
+        expect(seen(page, "Passing", exact=True)).to_be_visible()
         page.goto(f"{asset_url(TABLE, 'checks')}&checkDetail=guardrail")
-        expect(page.get_by_text("Execution history", exact=True)).to_be_visible()
-        page.get_by_text("Partitions", exact=True).last.click()  # the check's, beside the table's
-        expect(page.get_by_text(f"Failed ({len(broken)})", exact=True)).to_be_visible()
+        open_days_of_check(page)
+        expect(seen(page, f"Failed ({len(broken)})", exact=True)).to_be_visible()
         for ds, says in ((first, "Failed"), (second, "Failed"), (third, "Passed")):
             choose_day(page, ds)
             expect(verdict(page)).to_have_text(says)
             if ds in broken:
-                expect(page.get_by_text(re.compile("a fall by more than")).first).to_be_visible()
+                expect(seen(page, re.compile("a fall by more than"))).to_be_visible()
 
     told = query(
         site.data / "warehouse" / "growth.duckdb",
