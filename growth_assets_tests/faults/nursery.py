@@ -27,9 +27,12 @@ from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.stale_days import range_tags
 from growth_assets.settings import load
 from growth_assets.warehouse.partitions import Warehouse
+from growth_assets_tests import migrations
 
 
 def main() -> None:
+    migrations.read_once()
+    migrations.read_now()
     # A child that looked through what is imported for garbage would copy all of that memory.
     gc.freeze()
     for line in sys.stdin:
