@@ -47,7 +47,8 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 # A file's tests share what they build, so they stay together; files begin in the order of growth_assets_tests/conftest.py.
-AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
+# One process more than two cores have work for: some test always waits for a daemon or a browser.
+AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
 
 unit: $(INSTALLED)
 	$(BIN)/python -m pytest $(AT_ONCE) $(PYTEST)
