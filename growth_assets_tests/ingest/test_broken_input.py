@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from growth_assets.ingest import landing
+from growth_assets.ingest import landing, one_file
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.sources import parquet
 from growth_assets.sources.reader import read
@@ -197,7 +197,7 @@ def meddle(monkeypatch):
                 act(path)
             return read(path, *given, **options)
 
-        monkeypatch.setattr(landing, "read", meddled)
+        monkeypatch.setattr(one_file, "read", meddled)
 
     return meddle
 
