@@ -45,7 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     against = commands.add_parser(
         "compare", help="a large day in every format, beside all contenders", parents=[events, kept, told, rounds]
     )
-    against.add_argument("--chart", type=Path, help="write the chart here, as SVG")
+    against.add_argument(
+        "--keep", action="store_true", help="show the numbers in README, docs/profile.md and the chart"
+    )
     commands.add_parser("imports", help="what every process waits for before it begins", parents=[told, rounds])
     commands.add_parser(
         "ingest", help="clean lines against the same with 0.1 %% of broken ones", parents=[events, kept, told, rounds]
@@ -119,9 +121,9 @@ def _late_day(given: argparse.Namespace) -> Told:
 
 def _compare(given: argparse.Namespace) -> Told:
     numbers = compare.measure(_folder(given), given.events, given.rounds)
-    if given.chart:
-        given.chart.write_text(compare.as_svg(numbers), encoding="utf-8")
-    return numbers, compare.as_text(numbers)
+    if given.keep:
+        compare.keep(numbers)
+    return numbers, "\n\n".join([compare.as_text(numbers), compare.steps_text(numbers)])
 
 
 def _imports(given: argparse.Namespace) -> Told:

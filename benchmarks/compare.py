@@ -1,20 +1,31 @@
-"""A large day in every format beside all contenders: numbers for programs, a table in Markdown, and a chart."""
+"""A large day in every format beside all contenders: numbers for programs, tables in Markdown, and a chart.
+
+`--keep` puts them where they are shown: the numbers beside this file, the table into README, the steps into the profile
+page, the chart into docs/images.
+"""
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 from xml.sax.saxutils import escape
 
-from benchmarks import day
+from benchmarks import day, steps
 from benchmarks.contenders import PRODUCT
 from benchmarks.machine import as_line, machine
+from benchmarks.processes import ROOT
 from growth_assets.simulate.files import Format
 
 KEPT = Path(__file__).with_name("speed.json")
-"""The numbers that README shows."""
+"""The numbers that README and the profile page show."""
+README, PROFILE, CHART = ROOT / "README.md", ROOT / "docs" / "profile.md", ROOT / "docs" / "images" / "speed.svg"
+
+BUSY = 0.5
+"""From this load on, before it begins, the machine is said to have had other work."""
 
 _COLUMNS = ("events/s", "seconds", "CPU seconds", "peak GB", "growth_assets is")
 
@@ -24,32 +35,80 @@ _ROW, _BAR, _LABEL, _WIDTH, _DECADE = 22, 15, 250, 760, 1_000
 
 def measure(folder: Path, events: int, rounds: int) -> dict[str, Any]:
     """All numbers: one `day` a format."""
+    load = os.getloadavg()[0]
     days = [day.as_json(day.measure(folder, events, each, rounds, names=None)) for each in get_args(Format)]
     for each in days:
         del each["machine"]
-    return {"events": events, "rounds": rounds, "days": days, "machine": machine()}
+    return {"events": events, "rounds": rounds, "load": round(load, 1), "days": days, "machine": machine()}
+
+
+def keep(numbers: Mapping[str, Any]) -> None:
+    """Put new numbers in the place of those that are kept, wherever they are shown.
+
+    Raises:
+        LookupError: a page does not show what is kept.
+    """
+    before = json.loads(KEPT.read_text(encoding="utf-8"))
+    for path, shown in ((README, as_text), (PROFILE, steps_text)):
+        page = path.read_text(encoding="utf-8")
+        if shown(before) not in page:
+            raise LookupError(f"{path} does not show the numbers of {KEPT}: put back what was there")
+        path.write_text(page.replace(shown(before), shown(numbers)), encoding="utf-8")
+    CHART.write_text(as_svg(numbers), encoding="utf-8")
+    KEPT.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
 
 
 def as_text(numbers: Mapping[str, Any]) -> str:
     """One table in Markdown, and what it was measured with."""
     lines = [f"| format | | {' | '.join(_COLUMNS)} |", f"| --- | --- |{' --- |' * len(_COLUMNS)}"]
     for each in numbers["days"]:
-        for name, found in each["contenders"].items():
-            lines.append(f"| {each['format']} | {name} | {' | '.join(_cells(name, found))} |")
+        for name in each["contenders"]:
+            lines.append(f"| {each['format']} | {name} | {' | '.join(_cells(numbers, each, name))} |")
     return "\n".join(
         [
-            f"{numbers['events']:,} events, medians of {numbers['rounds']} rounds, each from the start of a process",
+            f"{numbers['events']:,} events, rounds: {numbers['rounds']}, medians, each from the start of a process"
+            f"{_beside(numbers)}:",
             "",
             *lines,
             "",
-            "* a sample, multiplied",
-            "",
-            f"Measured with {as_line(numbers['machine'])}.",
+            f"\\* a sample, multiplied. Measured with {as_line(numbers['machine'])}.",
         ]
     )
 
 
-def _cells(name: str, found: Mapping[str, Any]) -> Iterator[str]:
+def _beside(numbers: Mapping[str, Any]) -> str:
+    if numbers["load"] < BUSY:
+        return ""
+    return f"; the machine had other work (its load before was {numbers['load']}), so that CPU seconds are compared"
+
+
+def steps_text(numbers: Mapping[str, Any]) -> str:
+    """The steps of a build in Markdown, a column for each format: seconds, and their share of the whole."""
+    days, idle = numbers["days"], numbers["load"] < BUSY
+    measure, what = ("seconds", "Seconds") if idle else ("cpu_seconds", "CPU seconds")
+    names = dict.fromkeys(name for each in days for name in each["steps"])
+    lines = [f"| step | {' | '.join(each['format'] for each in days)} |", f"| --- |{' --- |' * len(days)}"]
+    for name in names:
+        costs = [(each["steps"].get(name), each["steps"][steps.WHOLE][measure]) for each in days]
+        if any(cost and cost[measure] >= steps.SHOWN * whole for cost, whole in costs):
+            shown = [f"{cost[measure]:.1f} ({cost[measure] / whole:.0%})" if cost else "" for cost, whole in costs]
+            lines.append(f"| {name} | {' | '.join(shown)} |")
+    for share, name in (("checks_share", "all checks"), ("orchestration_share", "Dagster")):
+        key = share if idle else f"{share}_of_cpu"
+        lines.append(f"| {name} | {' | '.join(format(each[key], '.0%') for each in days)} |")
+    peaks = (f"{max(cost['peak_bytes'] for cost in each['steps'].values()) / 1e9:.1f} GB" for each in days)
+    lines.append(f"| most memory | {' | '.join(peaks)} |")
+    told = f"{what} of a day of {numbers['events']:,} events, and their share of the whole{_beside(numbers)}:"
+    return "\n".join([told, "", *lines])
+
+
+def _compared(numbers: Mapping[str, Any], found: Mapping[str, Any]) -> float:
+    """Seconds, or CPU seconds where the machine had other work."""
+    return float(found["seconds" if numbers["load"] < BUSY else "cpu_seconds"])
+
+
+def _cells(numbers: Mapping[str, Any], each: Mapping[str, Any], name: str) -> Iterator[str]:
+    found = each["contenders"][name]
     if "absent" in found:
         yield from (found["absent"], *[""] * (len(_COLUMNS) - 1))
         return
@@ -58,19 +117,20 @@ def _cells(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{found['seconds']:,.1f}{sample}"
     yield f"{found['cpu_seconds']:,.1f}{sample}"
     yield f"{found['peak_bytes'] / 1e9:.1f}"
-    times = found["times_as_fast"]
+    times = _compared(numbers, each["contenders"][PRODUCT]) / _compared(numbers, found)
     yield "" if name == PRODUCT else f"{times:.1f} times slower" if times > 1 else f"{1 / times:,.1f} times faster"
 
 
 def as_svg(numbers: Mapping[str, Any]) -> str:
     """Events a second of all contenders, on a scale of powers of ten."""
     bars = [
-        (str(each["format"]), name, int(found["events_per_second"]))
+        (str(each["format"]), name, round(numbers["events"] / _compared(numbers, found)))
         for each in numbers["days"]
         for name, found in each["contenders"].items()
         if "absent" not in found
     ]
     top = max(rate for _, _, rate in bars)
+    unit = "second" if numbers["load"] < BUSY else "CPU second"
     height = _ROW * (len(bars) + len(numbers["days"])) + 40
     text = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
@@ -78,7 +138,7 @@ def as_svg(numbers: Mapping[str, Any]) -> str:
         f'<rect width="{_WIDTH}" height="{height}" fill="white"/>',
         *_scale(top, height),
         *_bars(bars, top),
-        f'<text x="{_LABEL}" y="{height - 8}" fill="dimgray">events a second, {numbers["events"]:,} events a day, '
+        f'<text x="{_LABEL}" y="{height - 8}" fill="dimgray">events a {unit}, {numbers["events"]:,} events a day, '
         "powers of ten</text>",
         "</svg>",
     ]

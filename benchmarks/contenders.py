@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import worlds
-from benchmarks.machine import goaccess_version
-from benchmarks.processes import ROOT, Cost, python, ran
+from benchmarks.machine import SPARK_PYTHON, goaccess_version, spark_version
+from benchmarks.processes import Cost, python, ran
 from growth_assets.simulate.files import Format
 
 PRODUCT, NOTHING = "growth-assets build", "growth-assets build, nothing to do"
@@ -61,7 +61,7 @@ def rows(landing: Path, folder: Path, file_format: Format, events: int) -> Run:
     command = python("benchmarks/row_loop.py", str(landing), str(folder), file_format, str(SAMPLE_LINES))
     cost, said = ran(command)
     found = json.loads(said)
-    return Run(Cost(found["seconds"], cost.cpu_seconds, cost.peak_bytes), events / found["events"])
+    return Run(Cost(found["seconds"], found["cpu_seconds"], cost.peak_bytes), events / found["events"])
 
 
 def goaccess(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001
@@ -74,7 +74,8 @@ def goaccess(landing: Path, folder: Path, file_format: Format, events: int) -> R
 
 def spark(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001
     """The same steps in Spark on one machine."""
-    return Run(ran(python("benchmarks/spark_script.py", str(landing), str(folder), file_format))[0])
+    command = [os.environ[SPARK_PYTHON], "-m", "benchmarks.spark_script", str(landing), str(folder), file_format]
+    return Run(ran(command)[0])
 
 
 def all_for(file_format: Format) -> Mapping[str, tuple[Contender, str]]:
@@ -84,11 +85,8 @@ def all_for(file_format: Format) -> Mapping[str, tuple[Contender, str]]:
         found[ROWS] = rows, ""
     if file_format == "combined":
         found[GOACCESS] = goaccess, "" if goaccess_version() else "GoAccess is not installed (Debian: goaccess)"
-    missing = "" if importlib.util.find_spec("pyspark") else "pyspark is not installed (pip install pyspark; Java 17)"
-    if not missing and not shutil.which("java"):
-        missing = "Java is not installed"
-    if (ROOT / "benchmarks" / "spark_script.py").exists() and file_format == "ndjson":
-        found[SPARK] = spark, missing
+    if file_format != "combined":
+        found[SPARK] = spark, "" if spark_version() else f"{SPARK_PYTHON} names no Python with PySpark"
     return found
 
 

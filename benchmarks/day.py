@@ -67,13 +67,21 @@ def measure(folder: Path, events: int, file_format: Format, rounds: int, names: 
     available = contenders.all_for(file_format)
     chosen = {name: each for name, each in available.items() if names is None or name in names}
     runs: dict[str, list[contenders.Run]] = {name: [] for name in chosen}
+    absent = {name: missing for name, (_, missing) in chosen.items() if missing}
     for _ in range(rounds):
-        for name, (contender, missing) in chosen.items():
-            if not missing:
+        for name, (contender, _) in chosen.items():
+            if name in absent:
+                continue
+            try:
                 runs[name].append(contenders.run(contender, landing, file_format, events))
+            except RuntimeError as error:
+                if name in SHORT:
+                    raise
+                # The others are compared all the same.
+                runs[name], absent[name] = [], f"failed: {str(error).strip().splitlines()[-1]}"
     nothing, profile = _alone(landing)
     found = {
-        name: Measured([run.cost for run in each], each[0].scaled) if each else Measured([], absent=chosen[name][1])
+        name: Measured([run.cost for run in each], each[0].scaled) if each else Measured([], absent=absent[name])
         for name, each in runs.items()
     }
     return Day(file_format, events, rounds, found, nothing, profile)

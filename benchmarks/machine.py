@@ -9,7 +9,10 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("dagster", "duckdb", "pandera", "polars", "pyarrow", "pyspark", "ua-parser", "user-agents")
+PACKAGES = ("dagster", "duckdb", "pandera", "polars", "pyarrow", "ua-parser", "user-agents")
+
+SPARK_PYTHON = "SPARK_PYTHON"
+"""The variable that names a Python with PySpark: it must not be this one, since Pandera imports PySpark where it is."""
 
 
 def machine() -> dict[str, str]:
@@ -21,6 +24,7 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
         "goaccess": goaccess_version() or "absent",
+        "pyspark": spark_version() or "absent",
     }
 
 
@@ -35,6 +39,16 @@ def goaccess_version() -> str | None:
         return None
     said = subprocess.run(["goaccess", "--version"], capture_output=True, text=True, check=True).stdout
     return said.split("\n", 1)[0].removeprefix("GoAccess - ").rstrip(".")
+
+
+def spark_version() -> str | None:
+    """None where the variable names no Python that has it."""
+    interpreter = os.environ.get(SPARK_PYTHON)
+    if not interpreter or not shutil.which(interpreter):
+        return None
+    command = [interpreter, "-c", "import pandas, pyspark; print(pyspark.__version__)"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
 
 
 def _version(package: str) -> str:

@@ -19,7 +19,7 @@ SEED = 1
 LARGE = 10_000_000
 """Days of so many events and more have 100,000 user agents, and 2,000,000 addresses."""
 USER_AGENTS = 100_000
-PEOPLE = {10_000_000: 9_650_000, 50_000_000: 1_250_000}
+PEOPLE = {10_000_000: 9_650_000, 50_000_000: 1_510_000}
 """Events of a day to the people who know the sites: about two million addresses come of them."""
 
 SITE = 'hostnames = ["www.xx.com", "www.xxx.com"]\n'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -134,6 +135,7 @@ def test_the_comparison_says_who_is_faster_what_was_a_sample_and_who_is_absent(m
         return measured(file_format, seconds, scaled=50, absent="GoAccess is not installed")
 
     monkeypatch.setattr(day, "measure", told)
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.1, 0.1, 0.1))
     numbers = compare.measure(tmp_path, 1_000_000, 3)
     text = compare.as_text(numbers)
     assert "| ndjson | growth-assets build | 100,000 | 10.0 | 10.0 | 1.0 |  |" in text
@@ -143,6 +145,28 @@ def test_the_comparison_says_who_is_faster_what_was_a_sample_and_who_is_absent(m
     chart = compare.as_svg(numbers)
     assert chart.count("<rect ") == 1 + 3 * 4
     assert "100,000" in chart
+
+
+def test_a_contender_that_fails_or_is_absent_holds_up_no_other(tmp_path, monkeypatch):
+    turns = []
+
+    def good(name, seconds):
+        return lambda *_: turns.append(name) or contenders.Run(Cost(seconds, seconds, 1))
+
+    def bad(*_):
+        turns.append("bad")
+        raise RuntimeError("it said:\nno room")
+
+    available = {
+        contenders.PRODUCT: (good("product", 4), ""), contenders.BARE: (good("bare", 2), ""), "bad": (bad, ""),
+        "gone": (bad, "is not installed"),
+    }  # fmt: skip
+    monkeypatch.setattr(contenders, "all_for", lambda _: available)
+    monkeypatch.setattr(day, "_alone", lambda _: (Cost(1, 1), {}))
+    found = day.measure(tmp_path, 100, "ndjson", 2, names=None)
+    assert turns == ["product", "bare", "bad", "product", "bare"]
+    assert [found.found[name].absent for name in available] == ["", "", "failed: no room", "is not installed"]
+    assert found.ratio(contenders.BARE) == 2
 
 
 def test_a_process_is_measured_with_its_children():
