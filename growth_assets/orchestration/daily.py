@@ -34,7 +34,7 @@ from growth_assets.contracts.table import Judgement, Table, Watch
 from growth_assets.engines.local import Day, Outcome
 from growth_assets.engines.past import Past
 from growth_assets.ingest import clock
-from growth_assets.orchestration import attempts, one_day, recency
+from growth_assets.orchestration import attempts, builders, one_day, recency
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.charts import last_weeks
 from growth_assets.orchestration.event_log import Materialized, together
@@ -153,15 +153,20 @@ class _Clock:
 
     def __init__(self, days: int) -> None:
         self.days = days
-        self.started = self.last_told = time.monotonic()
+        self.first_done = self.last_told = time.monotonic()
 
     def line(self, done: int) -> str:
         """How far it is, or "" where that was said just now."""
         now = time.monotonic()
+        if done <= 1:
+            # The first day waits for what is made ready once: it tells nothing of the others.
+            self.first_done = now
         if now - self.last_told < PROGRESS_SECONDS and done < self.days:
             return ""
         self.last_told = now
-        rate = done / max(now - self.started, 1e-9)
+        if done <= 1:
+            return f"{done} of {self.days} days done"
+        rate = (done - 1) / max(now - self.first_done, 1e-9)
         return f"{done} of {self.days} days done, {rate:.1f} days a second, {(self.days - done) / rate:.0f} s left"
 
 
@@ -189,7 +194,7 @@ class _Building:
         bad: dict[str, str] = {}
         coming = deque(days)
         under_way: deque[tuple[str, Future[_Built]]] = deque()
-        clock = _Clock(len(days))
+        clock, done = _Clock(len(days)), 0
         with (
             capture_interrupts(),
             workers.at_hand() as self.workers,
@@ -209,7 +214,7 @@ class _Building:
                     if why := self._finish(ds, building.result()):
                         bad[ds] = why
                     del building  # and with it the day's rows, before the next one is begun
-                    done = len(days) - len(coming) - len(under_way)
+                    done += 1
                     told(ds, done)
                     if line := clock.line(done):
                         self.context.log.info(line)
@@ -222,8 +227,16 @@ class _Building:
                         building.result().held.close()
             stopped = pop_captured_interrupt()
         if stopped:
+            self._tell_stopped(done, len(days))
             raise dg.DagsterExecutionInterruptedError
         return bad
+
+    def _tell_stopped(self, done: int, days: int) -> None:
+        self.context.log.warning(f"Stopped: {done} of {days} days done, the others as they were")
+        # Whoever stops a build of the command line meant to: to Dagster that is a run canceled, and no failure.
+        instance, run = self.context.instance, self.context.instance.get_run_by_id(self.context.run.run_id)
+        if run and builders.TAG in run.tags and run.status is dg.DagsterRunStatus.STARTED:
+            instance.report_run_canceling(run)
 
     def _small(self, ds: str, under_way: Iterable[tuple[str, object]] = ()) -> bool:
         """True where the day, with those under way, takes little memory."""
@@ -240,6 +253,7 @@ class _Building:
         day = Day(self.warehouse, self.settings, ds, DAILY, self.past)
         outcomes: list[Outcome] = []
         attempt: attempts.Attempts | None = None
+        alone = False
         over = clock.is_over(ds, clock.now())
         held = ExitStack()
         try:
@@ -248,9 +262,16 @@ class _Building:
             with self.workers.one() as worker:
                 # A worker has its own memory and no more cores: of a day for which both count, it would be no help.
                 if worker and self._small(ds):
-                    outcomes.extend(one_day.build_by(worker, lock, self.name, day, self.wanted))
+                    try:
+                        outcomes.extend(one_day.build_by(worker, lock, self.name, day, self.wanted))
+                    except workers.WorkerEndedError:
+                        day = Day(self.warehouse, self.settings, ds, DAILY, self.past)
+                        alone = True
                 else:
-                    outcomes.extend(day.build(self.wanted, self.landed))
+                    alone = True
+            # Also in place of a worker that died: what it published is published again.
+            if alone:
+                outcomes.extend(day.build(self.wanted, self.landed))
         except BaseException as error:
             # Also of a day that ends with an error: what was published of it is published. No interrupt comes to a
             # thread, and a panic of Polars is no Exception.

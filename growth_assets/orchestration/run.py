@@ -201,6 +201,8 @@ def _run(
         raise_on_error=False, tags=tags,
     )  # fmt: skip
     for event in result.all_events:
+        if event.event_type is dg.DagsterEventType.RUN_CANCELED:
+            raise StoppedError
         why = event.job_failure_data.error if event.is_run_failure else None
         if why and why.cls_name == dg.DagsterExecutionInterruptedError.__name__:
             raise StoppedError

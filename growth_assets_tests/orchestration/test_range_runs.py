@@ -73,6 +73,11 @@ def test_a_stopped_run_ends_between_two_days_and_the_next_goes_on(settings, monk
     with open_instance(settings) as instance:
         for table in DAILY:
             assert instance.get_materialized_partitions(asset_key(table.name)) == set(there)
+        (stopped,) = instance.get_runs(limit=1)
+        assert stopped.status is dg.DagsterRunStatus.CANCELED
+        said = [entry.user_message for entry in instance.all_logs(stopped.run_id)]
+    assert f"Stopped: {len(there)} of {len(DAYS)} days done, the others as they were" in said
+    assert not [line for line in said if line.startswith(f"{len(DAYS)} of {len(DAYS)} days done")]
     assert run.build(settings).days == DAYS[len(there) :]
     assert published(settings) == {table.name: DAYS for table in DAILY}
 
@@ -126,13 +131,12 @@ def test_no_table_stands_on_a_day_that_is_built_beside_it():
 
 def test_the_events_of_a_day_are_stored_as_one_and_point_at_each_other(settings, monkeypatch):
     stored: list[int] = []
-    together = event_log.PooledSqliteEventLogStorage.together
 
-    def counted(self):
+    def counted(instance):
         stored.append(1)
-        return together(self)
+        return event_log.together(instance)
 
-    monkeypatch.setattr(event_log.PooledSqliteEventLogStorage, "together", counted)
+    monkeypatch.setattr(daily, "together", counted)
     assert not run.build(settings).failed_errors
     assert len(stored) == len(DAYS)
     with open_instance(settings) as instance:
