@@ -135,8 +135,16 @@ def conservation(
 
 def files_gone(names: Sequence[str]) -> str:
     """Which files are not there, and what to do."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"Files are gone: {', '.join(names[:5])}{more}. To mend it {RESTORE}"
+    return f"Files are gone: {_first_of(names)}. To mend it {RESTORE}"
+
+
+def files_damaged(names: Sequence[str]) -> str:
+    """Which files are there and cannot be read, and what to do."""
+    return f"Files are damaged: {_first_of(names)}. To mend it {RESTORE}"
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _quarantined_rules(numbers: Mapping[str, int]) -> list[str]:

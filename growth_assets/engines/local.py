@@ -23,7 +23,7 @@ from growth_assets.contracts.table import Built, History, Judgement, Table, Watc
 from growth_assets.engines.past import Past, version_on_disk
 from growth_assets.places import Place
 from growth_assets.settings import Settings
-from growth_assets.warehouse.partitions import Record, Warehouse, rows_of
+from growth_assets.warehouse.partitions import DAMAGE, Record, Warehouse, WarehouseError, rows_of, unreadable
 from growth_assets.warehouse.versions import code_version
 
 NOT_OVER = "the day is not over"
@@ -37,6 +37,8 @@ class Received:
     inputs: Mapping[str, str]
     rows: int
     """How many events they hold, as counted when they landed."""
+    again: Mapping[Place, str] = field(default_factory=dict)
+    """How a file of them that is damaged can be had again."""
 
 
 Receiving = Callable[[str], AbstractContextManager[Received]]
@@ -144,16 +146,22 @@ class Day:
         with receiving(self.ds) as received:
             # A file that is gone holds nothing, and what it held is missed below.
             there = [path for path in received.files if path.exists()]
-            if there:
-                staged = self.warehouse.stage_files(table, self.ds, there)
-            elif received.files:
-                nothing = pl.DataFrame(schema=_contract(table, self.settings).dtypes)
-                staged = self.warehouse.stage(table, self.ds, nothing)
+            try:
+                if there:
+                    staged = self.warehouse.stage_files(table, self.ds, there)
+                elif received.files:
+                    nothing = pl.DataFrame(schema=_contract(table, self.settings).dtypes)
+                    staged = self.warehouse.stage(table, self.ds, nothing)
+            except DAMAGE as error:
+                raise _explained(received, self.ds, error) from error
         if not received.files:
             self.failed[table.name] = "empty"
             yield Outcome(table, self.ds, None, reason=f"no event of {self.ds} has landed", status="empty")
             return
-        frame = pl.scan_parquet(staged, hive_partitioning=False, glob=False).collect()
+        try:
+            frame = pl.scan_parquet(staged, hive_partitioning=False, glob=False).collect()
+        except DAMAGE as error:
+            raise _explained(received, self.ds, error) from error
         audited = self._audit(table, staged, frame, {})
         landed = dict.fromkeys(table.upstream, received.rows)
         gone = [str(path) for path in received.files if path not in there]
@@ -271,6 +279,18 @@ class Day:
     def _version(self, name: str) -> str:
         record = self.warehouse.record(self.by_name[name], self.ds)
         return record.sha256 if record else ""
+
+
+def _explained(received: Received, ds: str, error: BaseException) -> BaseException:
+    """The error of received files that cannot be read, by the names of those that are damaged."""
+    wrong = {path: why for path in received.files if path.exists() and (why := unreadable(path))}
+    if not wrong:
+        return error
+    told = "; ".join(
+        f"{path} is damaged ({why}). To mend it, {received.again.get(path, 'restore it from a backup')}"
+        for path, why in wrong.items()
+    )
+    return WarehouseError(f"{told}. Then run `growth-assets build --from {ds} --to {ds}`")
 
 
 @lru_cache(maxsize=32)

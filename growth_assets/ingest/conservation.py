@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from growth_assets.checks.verdict import files_gone
+import pyarrow as pa
+
+from growth_assets.checks.verdict import files_damaged, files_gone
 from growth_assets.ingest import ledger
 from growth_assets.ingest.ledger import Entry, Ledger
 from growth_assets.places import Place, is_remote
@@ -28,6 +30,8 @@ class Account:
     rejected: int
     gone: tuple[str, ...] = ()
     """Files of it that are not there."""
+    damaged: tuple[str, ...] = ()
+    """Files of it that cannot be read, not even how many rows they hold."""
 
     @property
     def balanced(self) -> bool:
@@ -39,7 +43,9 @@ class Account:
         entry = self.entry
         said = f"{entry.lines} lines = {entry.events} events + {entry.rejected} rejected"
         found = f"{entry.source_file}: {said} when read, but {self.events} + {self.rejected} on disk"
-        return f"{found}. {files_gone(self.gone)}" if self.gone else found
+        lost = [files_gone(self.gone)] if self.gone else []
+        lost += [files_damaged(self.damaged)] if self.damaged else []
+        return ". ".join([found, *lost])
 
 
 def accounts(settings: Settings, entries: Iterable[Entry]) -> list[Account]:
@@ -81,8 +87,18 @@ def _gone(warehouse: Place, landed: Ledger) -> dict[str, list[Place]]:
 
 
 def _account(warehouse: Place, landed: Ledger, entry: Entry, gone: Collection[Place]) -> Account:
-    # A file that is gone holds nothing: that is a loss like any other.
-    events, rejected = (
-        sum(rows_of(path) for path in paths if path not in gone) for paths in _files(warehouse, landed, entry)
-    )
-    return Account(entry, events, rejected, tuple(map(str, gone)))
+    # A file that is gone or cannot be read holds nothing: that is a loss like any other.
+    damaged: list[str] = []
+
+    def rows(path: Place) -> int:
+        try:
+            return 0 if path in gone else rows_of(path)
+        except (pa.ArrowException, OSError) as error:
+            # PyArrow calls some wrong footers an OSError, which then has no number.
+            if isinstance(error, OSError) and (error.errno is not None or is_remote(path)):
+                raise
+            damaged.append(str(path))
+            return 0
+
+    events, rejected = (sum(map(rows, paths)) for paths in _files(warehouse, landed, entry))
+    return Account(entry, events, rejected, tuple(map(str, gone)), tuple(damaged))

@@ -167,6 +167,16 @@ class Ledger:
         """The segment files of a day, in order."""
         return [segment_path(self.folder, entry.id, ds) for entry in self.by_day.get(ds, [])]
 
+    def again(self, ds: str) -> dict[Place, str]:
+        """Each segment file of a day to how it can be had again."""
+        return {
+            segment_path(self.folder, entry.id, ds): (
+                f"restore it from a backup; or see that {entry.source_file} is in landing/ and delete "
+                f"{entry_path(self.folder, entry.id)}"
+            )
+            for entry in self.by_day.get(ds, [])
+        }
+
     def inputs(self, ds: str) -> dict[str, str]:
         """The day's data version of what landed: changes exactly when a segment of the day does."""
         segments = [entry.segments[ds].sha256 for entry in self.by_day.get(ds, [])]

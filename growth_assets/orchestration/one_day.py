@@ -29,7 +29,7 @@ def receiving(settings: Settings) -> Receiving:
     def received(ds: str) -> Iterator[Received]:
         with ledger.held(settings.workplace):
             landed = cached.read()
-            yield Received(landed.segments(ds), landed.inputs(ds), landed.rows(ds))
+            yield Received(landed.segments(ds), landed.inputs(ds), landed.rows(ds), landed.again(ds))
 
     return received
 

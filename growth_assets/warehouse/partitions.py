@@ -38,6 +38,10 @@ ZSTD_LEVEL = 1
 """As small as with Polars' own level, since what repeats is in dictionaries by then, and a fifth faster."""
 
 
+DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""What Polars raises where it reads a Parquet file whose bytes are wrong."""
+
+
 class WarehouseError(Exception):
     """The warehouse cannot be read or written; the message names the path and the remedy."""
 
@@ -279,6 +283,15 @@ def scan(path: Place) -> pl.LazyFrame:
     # makes wrong rows or a panic. An open file it keeps for itself.
     with path.open("rb") as file:
         return pl.scan_parquet(file, hive_partitioning=False, glob=False)
+
+
+def unreadable(path: Place) -> str:
+    """What is wrong with a Parquet file that cannot be read to its end; "" where it can. Reads all of it."""
+    try:
+        scan(path).collect()
+    except DAMAGE as error:
+        return (str(error).splitlines() or [type(error).__name__])[0]
+    return ""
 
 
 def rows_of(path: Place) -> int:

@@ -117,7 +117,7 @@ class Site:
     @contextmanager
     def _receiving(self, ds: str) -> Iterator[Received]:
         landed = self.ledger
-        yield Received(landed.segments(ds), landed.inputs(ds), landed.rows(ds))
+        yield Received(landed.segments(ds), landed.inputs(ds), landed.rows(ds), landed.again(ds))
 
     def rows(self, table: str) -> list[dict]:
         """All published rows of a daily table."""

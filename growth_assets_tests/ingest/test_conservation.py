@@ -19,7 +19,7 @@ from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.run import build
 from growth_assets.orchestration.specs import asset_key
 from growth_assets.tables import BY_NAME, DAILY
-from growth_assets.warehouse.partitions import Warehouse
+from growth_assets.warehouse.partitions import Warehouse, WarehouseError
 from growth_assets.watches import WATCHES
 
 D1, D2 = "2026-03-01", "2026-03-02"
@@ -177,6 +177,45 @@ def test_a_segment_that_is_deleted_is_told_by_every_build_and_its_day_stays_unti
     ledger.entry_path(landed.settings.warehouse / "landing", entry.id).unlink()
     assert build_again().exit_code == 0
     assert landed.hashes() == before
+
+
+def test_a_damaged_segment_is_named_and_read_again_when_its_entry_is_deleted(landed, write):
+    def build_again(*more: str):
+        return CliRunner().invoke(app, ["build", "--data", str(landed.folder), *more])
+
+    landed.put("b.ndjson", write.events(range(20, 25), D1))
+    landed.land()
+    entry = next(each for each in landed.ledger.current.values() if each.source_file == "b.ndjson")
+    path = ledger.segment_path(landed.settings.warehouse / "landing", entry.id, D1)
+    noted = ledger.entry_path(landed.settings.warehouse / "landing", entry.id)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + bytes(200) + whole[300:])
+    ran = build_again()
+    assert ran.exit_code == 3
+    (told,) = [line for line in ran.stderr.splitlines() if line.startswith(f"{D1} not published in full")]
+    assert f"{path} is damaged (" in told
+    assert "a.ndjson" not in told
+    assert f"see that b.ndjson is in landing/ and delete {noted}." in told
+    assert told.endswith(f"Then run `growth-assets build --from {D1} --to {D1}`")
+    assert published(landed) == [D2]
+    noted.unlink()
+    assert build_again("--from", D1, "--to", D1).exit_code == 0
+    assert published(landed) == [D1, D2]
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(("first", "last"), [(100, 0), (0, 0), (-40, 8)], ids=["cut", "empty", "wrong_footer"])
+def test_a_segment_that_cannot_be_read_at_all_is_named_by_the_doctor_and_the_check_of_lines(landed, first, last):
+    read = landed.land().read
+    (path,) = (landed.settings.warehouse / "landing/segments").glob(f"*/ds={D1}.parquet")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:first] + whole[len(whole) - last :])
+    (finding,) = [each for each in doctor.examine(landed.settings) if each.what == "conservation"]
+    assert not finding.well
+    assert f"12 events + 2 rejected when read, but 6 + 2 on disk. Files are damaged: {path}. To mend it" in finding.says
+    assert not landing.lines_conserved(landed.settings, read).passed
+    with pytest.raises(WarehouseError, match=f"{path} is damaged"):
+        landed.outcomes(D1)
 
 
 def test_nothing_lost_is_all_green_and_the_account_is_in_the_metadata(landed):
