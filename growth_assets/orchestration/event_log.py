@@ -50,6 +50,8 @@ class _Together:
     connections: dict[str, db.Connection] = field(default_factory=dict)
     """By shard."""
     materialized: Materialized = field(default_factory=dict)
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """By run: events that are not in its database yet."""
 
 
 class PooledSqliteEventLogStorage(SqliteEventLogStorage):
@@ -84,6 +86,9 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             self._holding = _Together(stack)
             try:
                 yield self._holding.materialized
+                for run_id in list(self._holding.rows):
+                    with self.run_connection(run_id):
+                        pass  # which stores what is held
             finally:
                 self._holding = None
 
@@ -94,6 +99,8 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                 connections = self._holding.connections
                 if shard not in connections:
                     connections[shard] = self._holding.stack.enter_context(self._begun(shard))
+                if rows := self._holding.rows.pop(shard, None):
+                    connections[shard].execute(_INSERT_EVENT, rows)
                 yield connections[shard]
                 return
             with self._begun(shard) as connection:
@@ -141,8 +148,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def _store_materialization(self, event: EventLogEntry) -> None:
         row = self._event_to_row(event)
-        with self.run_connection(event.run_id) as connection:
-            connection.execute(_INSERT_EVENT, row)
+        self._store_in_run(event.run_id, row)
         with self.index_transaction() as connection:
             number = _inserted(connection, row)
             self._store_asset_event_tags(connection, [event], [number])
@@ -162,14 +168,24 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             elif not connection.execute(_UPDATE_ASSET, known).rowcount:
                 connection.execute(_INSERT_ASSET, {**known, "asset_key": known.pop("the_asset")})
 
+    def _store_in_run(self, run_id: str, row: dict[str, Any]) -> None:
+        """In the database of the run; together with others, as soon as anybody looks there."""
+        if self._holding is not None:
+            if run_id not in self._holding.connections:
+                with self.run_connection(run_id):
+                    pass  # so that it is committed after the index, which whoever asks looks at
+            self._holding.rows.setdefault(run_id, []).append(row)
+            return
+        with self.run_connection(run_id) as connection:
+            connection.execute(_INSERT_EVENT, row)
+
     def _store_evaluation(self, event: EventLogEntry) -> None:
         row = self._event_to_row(event)
         evaluation = event.asset_check_evaluation
         if evaluation is None:
             raise LookupError("an evaluation that evaluates nothing")
         target, status = evaluation.target_materialization_data, AssetCheckExecutionRecordStatus
-        with self.run_connection(event.run_id) as connection:
-            connection.execute(_INSERT_EVENT, row)
+        self._store_in_run(event.run_id, row)
         with self.index_transaction() as connection:
             number = _inserted(connection, row)
             told = {
