@@ -126,7 +126,7 @@ def _standing_between(steps: Steps) -> Iterator[None]:
     from growth_assets.engines import local
     from growth_assets.enrich import bot, country, visitor
     from growth_assets.fct import enrichment, identity
-    from growth_assets.ingest import landing as ingest
+    from growth_assets.ingest import one_file
     from growth_assets.ingest.fan_out import fan_out
     from growth_assets.ingest.landing import land
     from growth_assets.orchestration import daily, landing
@@ -167,7 +167,7 @@ def _standing_between(steps: Steps) -> Iterator[None]:
     with ExitStack() as stack:
         for owner, name, timed in (
             (landing, "land", steps.within(LANDING, land)),
-            (ingest, "fan_out", read_apart),
+            (one_file, "fan_out", read_apart),
             (daily, "Day", TimedDay),
             # A version is made from the source of a table's own functions.
             (local, "code_version", version_of),
