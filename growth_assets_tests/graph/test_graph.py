@@ -10,6 +10,14 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 import polars as pl
 import pytest
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_TAG,
+    CachingStaleStatusResolver,
+    StaleCauseCategory,
+    StaleStatus,
+)
+from dagster._core.loader import LoadingContextForTest
 
 from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.checks.verdict import CONTRACT, check_names
@@ -193,6 +201,22 @@ def test_the_checks_of_a_daily_table_are_those_that_it_is_judged_by(graph, table
         daily = None if key.name == DUE_DAY else graph.get(asset_key(table.name)).partitions_def
         assert graph.get_check_spec(key).partitions_def == daily
         assert graph.get_check_spec(key).description not in {None, "", key.name}
+
+
+def test_another_code_version_marks_a_partition_and_never_the_asset_as_a_whole(graph):
+    key = asset_key("core.fct_website_events")
+    version = graph.get(key).code_version
+    with dg.DagsterInstance.ephemeral() as instance:
+        for ds, built_by in (("2026-03-01", "another"), ("2026-03-02", version)):
+            tags = {CODE_VERSION_TAG: built_by, DATA_VERSION_TAG: "1"}
+            instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=ds, tags=tags))
+        stale = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+        marked = {
+            ds: StaleCauseCategory.CODE in {cause.category for cause in stale.get_stale_causes(key, ds)}
+            for ds in ("2026-03-01", "2026-03-02")
+        }
+        assert marked == {"2026-03-01": True, "2026-03-02": False}
+        assert stale.get_status(key) is StaleStatus.FRESH
 
 
 def test_metrics_have_a_freshness_policy_and_guardrails_a_daily_deadline(graph):
