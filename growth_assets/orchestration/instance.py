@@ -96,6 +96,11 @@ def _explained(settings: Settings, error: Exception) -> InstanceError:
         return InstanceError(f"{path}: {what}. Mend it, or move the folder away: the tables do not depend on it.")
     if "environment variable" in what:
         remedy = "Set it to postgresql://user:password@host:5432/database"
+    elif "`postgres_url`" in what or "SQLAlchemy URL" in what:
+        # Dagster takes an empty address for none.
+        remedy = (
+            "Set DAGSTER_POSTGRES_URL, which is empty or no address, to postgresql://user:password@host:5432/database"
+        )
     elif "dagster_postgres" in what:
         remedy = "Install growth-assets[postgres]"
     else:

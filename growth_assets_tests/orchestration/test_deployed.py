@@ -78,6 +78,17 @@ def test_a_database_that_is_not_named_is_told_with_what_to_do(settings):
         open_instance(settings)
 
 
+@pytest.mark.parametrize("address", ["", " ", "secret"])
+def test_a_database_whose_address_is_empty_or_none_is_told_with_what_to_do(settings, monkeypatch, address):
+    pytest.importorskip("dagster_postgres")
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", address)
+    with pytest.raises(InstanceError) as told:
+        open_instance(settings)
+    assert "Set DAGSTER_POSTGRES_URL, which is empty or no address, to postgresql://user:" in str(told.value)
+    assert "pg_isready" not in str(told.value)
+    assert "secret" not in str(told.value)
+
+
 def test_a_dagster_yaml_that_is_none_is_told(settings):
     (settings.dagster_home / "dagster.yaml").write_text("no_such_key: 1\n")
     with pytest.raises(InstanceError, match=r"home/dagster\.yaml: .*the tables do not depend on it"):
