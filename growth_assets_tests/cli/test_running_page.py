@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -42,6 +47,27 @@ def shell(name: str, data: Path, **variables: str) -> str:
     return ran.stdout
 
 
+@contextmanager
+def written_all_the_time(folder: Path) -> Iterator[None]:
+    """As Dagster writes while its web server and daemon run."""
+    stopped = Event()
+
+    def write() -> None:
+        for number in itertools.count():
+            if stopped.is_set():
+                return
+            (folder / "events.db").write_bytes(bytes(number % 5_000_000))
+
+    folder.mkdir(exist_ok=True)
+    writer = Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        writer.join()
+
+
 @pytest.mark.slow
 def test_what_was_lost_is_restored_to_the_byte_and_nothing_is_built_again(small_world, tmp_path):
     data = shutil.copytree(small_world.folder, tmp_path / "site")
@@ -49,6 +75,13 @@ def test_what_was_lost_is_restored_to_the_byte_and_nothing_is_built_again(small_
     (data / "dagster_home" / "of_mine").write_text("kept as well")
     before = content(data)
     backup = str(tmp_path / "backup.tar.gz")
+    without_history = tmp_path / "tables.tar.gz"
+    with written_all_the_time(data / "dagster_home" / "history"):
+        shell("backup without history", data, BACKUP=str(without_history))
+    with tarfile.open(without_history) as saved:
+        kept = {member.name.removeprefix("./") for member in saved if member.isfile()}
+    assert set(before) - kept == {name for name in before if name.startswith("dagster_home/")}
+    before = content(data)
     shell("backup", data, BACKUP=backup)
     # Some is gone, some is damaged, and some is new.
     partition = next((data / "warehouse" / "core" / "fct_website_events").rglob("*.parquet"))
