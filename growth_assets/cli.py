@@ -474,7 +474,7 @@ def ui(
     workspace = Path("workspace.yaml")
     ours = workspace.is_file() and "growth_assets.definitions" in workspace.read_text(encoding="utf-8")
     load = ["-w", str(workspace)] if ours else ["-m", "growth_assets.definitions"]
-    command = [sys.executable, "-m", "dagster", "dev", *load, "-h", host, "-p", str(port)]
+    command = [sys.executable, "-m", "growth_assets.orchestration.dagster_dev", *load, "-h", host, "-p", str(port)]
     out.print(f"Dagster opens on http://{host}:{port} in about half a minute. Ctrl-C stops it.")
     sys.stdout.flush()
     # In place of this process, so that whoever stops it stops Dagster.

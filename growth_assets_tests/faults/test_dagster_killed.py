@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -34,34 +33,16 @@ def run_worker(instance: dg.DagsterInstance, server: Server, run_id: str) -> Non
 
 
 def daemon(instance: dg.DagsterInstance, server: Server, run_id: str) -> None:
-    for process in group(server):
-        if b"daemon" in command(process):
-            os.kill(process, signal.SIGKILL)
+    for process in server.processes(b"daemon"):
+        os.kill(process, signal.SIGKILL)
 
 
 def whole_tree(instance: dg.DagsterInstance, server: Server, run_id: str) -> None:
     # The run's worker is in a session of its own.
     (start,) = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_START)
-    for process in {*group(server), start.get_dagster_event().pid}:
+    for process in {*server.processes(), start.get_dagster_event().pid}:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-
-
-def group(server: Server) -> list[int]:
-    """The processes that `growth-assets ui` started, and itself."""
-    processes = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-    found = []
-    for process in processes:
-        with suppress(ProcessLookupError):
-            if os.getpgid(process) == server.group:
-                found.append(process)
-    return found
-
-
-def command(process: int) -> bytes:
-    with suppress(OSError):
-        return Path(f"/proc/{process}/cmdline").read_bytes()
-    return b""
 
 
 def until(found: Callable[[], object], what: str) -> None:

@@ -31,8 +31,17 @@ class Server:
     """Web server and daemon, and its GraphQL, to wait for what a click began."""
 
     url: str
-    group: int
-    """The process group of all its processes."""
+    process: subprocess.Popen[bytes]
+    """The first of its processes; all are in its group."""
+
+    def processes(self, named: bytes = b"") -> list[int]:
+        """The processes of the group whose command holds `named`."""
+        found = []
+        for process in (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()):
+            with suppress(OSError):
+                if os.getpgid(process) == self.process.pid and named in Path(f"/proc/{process}/cmdline").read_bytes():
+                    found.append(process)
+        return found
 
     def ask(self, query: str) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310 - our own server
@@ -78,7 +87,7 @@ def served(data: Path, log: Path, variables: Mapping[str, str] | None = None) ->
             start_new_session=True,
         )  # fmt: skip
     try:
-        server = Server(f"http://127.0.0.1:{port}", process.pid)
+        server = Server(f"http://127.0.0.1:{port}", process)
         _wait_until_loaded(server, process, log)
         yield server
     finally:

@@ -2,7 +2,9 @@
 
 import datetime as dt
 import json
+import os
 import shutil
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from growth_assets.cli import FAILED
 from growth_assets.tables import DAILY
 from growth_assets.warehouse.catalogue import query
 from growth_assets.warehouse.partitions import Warehouse
@@ -147,3 +150,10 @@ def test_new_files_are_landed_and_exactly_their_days_are_built(data, tmp_path):
             wait_for(lambda ticked=ticked: newest_tick(server)[0] > ticked)
         assert runs(server) == found
         assert published(data) == now
+        (daemon,) = server.processes(b"dagster._daemon")
+        os.kill(daemon, signal.SIGKILL)
+        assert server.process.wait(PATIENCE) == FAILED
+    log = (tmp_path / "log.txt").read_text()
+    assert log.splitlines()[-1].startswith("Error: Dagster's daemon was killed by signal 9 (SIGKILL)")
+    assert "Start `growth-assets ui` again: what was published stays" in log
+    assert "Traceback" not in log
