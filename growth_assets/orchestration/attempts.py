@@ -67,6 +67,12 @@ def version_of(inputs: Mapping[str, str], code: str) -> str:
     return durable.digest_of([dict(inputs), code])[:16]
 
 
+def version_asked(version: str, tried: Attempts | None, ds: str, now: dt.datetime) -> str:
+    """What a run at `now` (UTC, naive) is asked for: `version`, and whether the day is to be judged as it is over."""
+    # The same events as before, but another question.
+    return f"{version}, over" if tried and tried.to_be_judged(ds, now) else version
+
+
 def read(settings: Settings, ds: str) -> Attempts | None:
     """The attempts at a day; None where there was none, or the day was published in full and judged."""
     content = durable.read_json(_path(settings, ds))

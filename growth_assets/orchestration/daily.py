@@ -33,8 +33,8 @@ from growth_assets.checks.verdict import Verdict
 from growth_assets.contracts.table import Judgement, Table, Watch
 from growth_assets.engines.local import Day, Outcome
 from growth_assets.engines.past import Past
-from growth_assets.ingest import clock
-from growth_assets.orchestration import attempts, builders, one_day, recency
+from growth_assets.ingest import clock, ledger
+from growth_assets.orchestration import attempts, builders, canceled, one_day, recency
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.charts import last_weeks
 from growth_assets.orchestration.event_log import Materialized, together
@@ -95,6 +95,7 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
             )
         days = sorted(context.partition_keys)
         building = _Building(context, settings, days)
+        building.tell_versions(days)
 
         def told(ds: str, done: int) -> None:
             progress(ds, done, len(days))
@@ -185,6 +186,25 @@ class _Building:
         self.code = attempts.code_of(settings)
         self.name = secrets.token_hex(8)
         self.workers = workers.Workers()
+
+    def tell_versions(self, days: Sequence[str]) -> None:
+        """Note on a run that a person asked for in Dagster's pages what it is to build, in case it is canceled.
+
+        The sensor's runs say so from the start, and a build of the command line goes on when it is asked to.
+        """
+        tags = self.context.run.tags
+        if not self.whole or builders.TAG in tags or any(tag.startswith(canceled.PREFIX) for tag in tags):
+            return
+        with ledger.held(self.settings.workplace):
+            landed = ledger.read(self.settings.warehouse)
+        now = clock.now()
+        versions = {
+            ds: attempts.version_asked(
+                attempts.version_of(landed.inputs(ds), self.code), attempts.read(self.settings, ds), ds, now
+            )
+            for ds in days
+        }
+        self.context.instance.add_run_tags(self.context.run.run_id, canceled.tags_of(versions))
 
     def days(self, days: Sequence[str], told: Callable[[str, int], None]) -> dict[str, str]:
         """Build the days; gives those not published in full, with the reason.

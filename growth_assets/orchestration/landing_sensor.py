@@ -15,6 +15,7 @@ import dagster as dg
 from growth_assets.ingest.unseen import Unseen, unseen
 from growth_assets.orchestration import attempts
 from growth_assets.orchestration.builders import end_dead_runs, is_building
+from growth_assets.orchestration.canceled import canceled, tags_of
 from growth_assets.orchestration.daily import daily_keys
 from growth_assets.orchestration.landing import LANDING_KEYS
 from growth_assets.orchestration.specs import asset_key
@@ -86,7 +87,8 @@ def _ask_for_landing(tick: Tick, instance: dg.DagsterInstance, new: Unseen, busy
     tick.says.append(f"{len(new.names)} new or changed files in landing: {_listed(new.names)}")
     if busy.landing:
         return
-    request = _request(instance, LANDING_KEYS, new.version, {})
+    stopped = instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.CANCELED], tags={ASKED: new.version}))
+    request = None if stopped else _request(instance, LANDING_KEYS, new.version, {})
     if request:
         tick.requests.append(request)
     else:
@@ -111,15 +113,14 @@ def _ask_for_days(
         tick.says.append(f"{len(found.wanted) - len(waiting)} days under way")
     runs, days = settings.sensor.runs_a_tick - busy.sensors, settings.sensor.days_a_tick
     asked: list[str] = []
-    left_alone: list[str] = []
+    left_alone = sorted(canceled(instance, waiting))
     # The newest days first: those are looked at.
-    groups = contiguous(waiting)
+    groups = contiguous(set(waiting).difference(left_alone))
     while groups and runs > 0 and days > 0:
         group = groups.pop()
         part, older = group[-days:], group[:-days]
         groups += [older] if older else []
-        version = durable.digest_of([[ds, waiting[ds]] for ds in part])[:16]
-        request = _request(instance, daily_keys(), version, range_tags(part))
+        request = _request_days(instance, daily_keys(), {ds: waiting[ds] for ds in part})
         if request is None:
             left_alone += part
             continue
@@ -146,14 +147,17 @@ def _ask_for_restated(
 ) -> None:
     asked: list[str] = []
     by_tables: dict[tuple[str, ...], list[str]] = {}
+    versions = {ds: durable.digest_of(what) for ds, what in restated.items()}
+    left_alone = canceled(instance, versions)
     for ds, (_, stale) in restated.items():
-        by_tables.setdefault(tuple(stale), []).append(ds)
+        if ds not in left_alone:
+            by_tables.setdefault(tuple(stale), []).append(ds)
     for names, days in by_tables.items():
         for group in contiguous(days):
             if runs <= 0:
                 break
-            version = durable.digest_of([[ds, *restated[ds]] for ds in group])[:16]
-            request = _request(instance, [asset_key(name) for name in names], version, range_tags(group))
+            keys = [asset_key(name) for name in names]
+            request = _request_days(instance, keys, {ds: versions[ds] for ds in group})
             if request:
                 tick.requests.append(request)
                 asked += group
@@ -164,14 +168,20 @@ def _ask_for_restated(
         )
 
 
+def _request_days(
+    instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], versions: Mapping[str, str]
+) -> dg.RunRequest | None:
+    """A run of days without a gap, each with what it would be built from."""
+    version = durable.digest_of(sorted(versions.items()))[:16]
+    return _request(instance, keys, version, {**range_tags(sorted(versions)), **tags_of(versions)})
+
+
 def _request(
     instance: dg.DagsterInstance, keys: Sequence[dg.AssetKey], version: str, tags: dict[str, str]
 ) -> dg.RunRequest | None:
-    """A run of what `version` names; None where it was tried too often, or someone canceled it."""
+    """A run of what `version` names; None where it was tried too often, or is under way."""
     before = instance.get_runs(dg.RunsFilter(tags={ASKED: version}))
-    if len(before) >= attempts.MOST or any(
-        run.status is dg.DagsterRunStatus.CANCELED or run.status in UNFINISHED for run in before
-    ):
+    if len(before) >= attempts.MOST or any(run.status in UNFINISHED for run in before):
         return None
     return dg.RunRequest(
         run_key=f"{version}-{len(before) + 1}", asset_selection=list(keys), tags={**tags, ASKED: version}

@@ -35,7 +35,7 @@ class StaleDays:
     """The days that have events, by what is to be done about them."""
 
     wanted: dict[str, str] = field(default_factory=dict)
-    """To be built: the day, and what it would be built from (`attempts.version_of`)."""
+    """To be built: the day, and what it would be built from (`attempts.version_asked`)."""
     restated: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     """As they landed, but earlier days changed on which some of their tables stand: what of, and these tables."""
     hopeless: list[str] = field(default_factory=list)
@@ -90,12 +90,11 @@ class Watch:
                 continue
             version = attempts.version_of(inputs, code)
             tried = attempts.read(settings, ds)
-            if tried and tried.to_be_judged(ds, now):
-                found.wanted[ds] = f"{version}, over"  # the same events as before, but another question
-            elif tried and tried.version == version and tried.hopeless:
+            to_be_judged = tried is not None and tried.to_be_judged(ds, now)
+            if tried and tried.version == version and tried.hopeless and not to_be_judged:
                 found.hopeless.append(ds)
             else:
-                found.wanted[ds] = version
+                found.wanted[ds] = attempts.version_asked(version, tried, ds, now)
         return found
 
     def _doubt(self) -> None:

@@ -23,7 +23,7 @@ from dagster_shared.utils.warnings import BetaWarning
 
 from growth_assets.engines.local import Day
 from growth_assets.ingest.landing import land
-from growth_assets.orchestration import attempts, stale_days
+from growth_assets.orchestration import attempts, canceled, stale_days
 from growth_assets.orchestration.builders import builder
 from growth_assets.orchestration.daily import daily_keys
 from growth_assets.orchestration.graph import daily_partitions, definitions
@@ -362,6 +362,52 @@ def test_runs_that_never_began_a_day_are_asked_for_three_times_and_a_canceled_on
     site.land("b.ndjson", event("2026-03-01", 1))
     site.leave(site.tick().requests[0], dg.DagsterRunStatus.CANCELED)
     assert "1 days left alone, since their run was canceled" in site.tick().says
+
+
+def test_what_a_canceled_run_left_undone_is_left_alone_until_something_about_a_day_changes(site, monkeypatch):
+    monkeypatch.setattr(canceled, "DAYS_A_TAG", 2)
+    wanted = days("2026-03-01", 5)
+    site.land("a.ndjson", *map(event, wanted))
+    (request,) = site.tick().requests
+    first = dg.RunRequest(asset_selection=request.asset_selection, tags={START: wanted[0], END: wanted[0]})
+    site.done(first)
+    site.leave(request, dg.DagsterRunStatus.CANCELED)
+    assert site.tick() == Asked(
+        0,
+        [],
+        "nothing new in landing; 1 days up to date; 4 days left alone, since their run was canceled or failed 3 times; "
+        "build them by hand: 2026-03-02, 2026-03-03, 2026-03-04, 2026-03-05",
+    )
+    # Another day is no part of it, and an event that came is a reason to build its day; the run of it fails.
+    site.land("b.ndjson", event("2026-03-04", 1), event("2026-03-06"))
+    asked = site.tick()
+    assert asked.days == ["2026-03-04..2026-03-04", "2026-03-06..2026-03-06"]
+    for each in asked.requests:
+        site.leave(each, dg.DagsterRunStatus.FAILURE)
+    assert site.tick().days == asked.days
+    # So is another setting.
+    (site.settings.data / "site.toml").write_text('hostnames = ["www.xx.com"]\nmax_quarantined_share = 1.0\n')
+    site.load(load(site.settings.data))
+    assert site.tick().days == ["2026-03-02..2026-03-06"]
+
+
+def test_days_of_a_run_that_was_begun_and_canceled_in_the_pages_are_left_alone(site, monkeypatch):
+    site.land("a.ndjson", *map(event, days("2026-03-01", 3)))
+    by_hand = dg.RunRequest(asset_selection=daily_keys(), tags={START: "2026-03-01", END: "2026-03-02"})
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Warehouse, "stage_files", full)
+        ended = site.run(by_hand)
+    assert site.tick().days == ["2026-03-01..2026-03-03"]
+    site.instance.report_run_canceled(ended.dagster_run)
+    assert site.tick().days == ["2026-03-03..2026-03-03"]
+    # A later run of the same ended well: what is lost of it is built again.
+    assert site.run(by_hand).success
+    Warehouse.of(site.settings).path(DAILY[-1], "2026-03-02").unlink()
+    assert site.tick().days == ["2026-03-02..2026-03-03"]
 
 
 def test_an_unreadable_file_is_asked_for_once_until_it_changes(site):
