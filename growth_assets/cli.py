@@ -475,10 +475,12 @@ def ui(
     ours = workspace.is_file() and "growth_assets.definitions" in workspace.read_text(encoding="utf-8")
     load = ["-w", str(workspace)] if ours else ["-m", "growth_assets.definitions"]
     command = [sys.executable, "-m", "growth_assets.orchestration.dagster_dev", *load, "-h", host, "-p", str(port)]
-    out.print(f"Dagster opens on http://{host}:{port} in about half a minute. Ctrl-C stops it.")
+    # What listens on every address is reached on this machine by its own.
+    pages = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 - it is compared
+    out.print(f"Dagster opens on {pages} in about half a minute. Ctrl-C stops it.")
     sys.stdout.flush()
     # In place of this process, so that whoever stops it stops Dagster.
-    os.execve(command[0], command, site.child_environment(settings))  # noqa: S606 - no shell is wanted
+    os.execve(command[0], command, site.child_environment(settings, pages))  # noqa: S606 - no shell is wanted
 
 
 def _settings(data: Path | None) -> site.Settings:

@@ -248,7 +248,7 @@ class Alerts(_Strict):
     many_days: Annotated[int, Field(ge=1)] = 7
     """A run that builds more days is a backfill, and all that it finds is history."""
     base_url: Annotated[str, Field(pattern=r"^https?://[^\s<>\"@]+$")] = "http://127.0.0.1:3000"
-    """Where Dagster's pages are, for the links in messages."""
+    """Where Dagster's pages are, for links in messages; `growth-assets ui` puts its own address where none is named."""
 
 
 class _Environment(EnvSettingsSource):
@@ -467,10 +467,17 @@ BATCH, AT_ONCE = "DAGSTER_EVENT_BATCH_SIZE", "1000"
 """So many events that a run plans before it begins are stored as one, and not one by one."""
 
 
-def child_environment(settings: Settings) -> dict[str, str]:
-    """The environment for a Dagster process that is to work on this data folder and its instance."""
+def child_environment(settings: Settings, pages: str | None = None) -> dict[str, str]:
+    """The environment for a Dagster process that is to work on this data folder and its instance.
+
+    `pages` is the address that it serves its pages on, if it does: links lead there, unless the site names another one.
+    """
+    own = (
+        {} if pages is None or "base_url" in settings.alerts.model_fields_set else {f"{PREFIX}ALERTS__BASE_URL": pages}
+    )
     return {
         **os.environ,
+        **own,
         "GROWTH_DATA": str(settings.data),
         "DAGSTER_HOME": str(settings.dagster_home.resolve()),
         BATCH: os.environ.get(BATCH, AT_ONCE),

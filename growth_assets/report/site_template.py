@@ -75,8 +75,9 @@ hostnames = {hostnames}
 
 # The alert sensor under `growth-assets ui`: whether it runs from the start, how often it looks, the least severity that
 # is told (WARN or ERROR), after how many days a bad day is history, from how many days on a run is a backfill (both are
-# told in one summary a run), and where Dagster's pages are. Alerts are kept in ops.alerts; the channels that they go to
-# as well are Apprise URLs in the variable GROWTH_ALERT_URLS, apart by blanks.
+# told in one summary a run), and where Dagster's pages are (without it, where `growth-assets ui` serves them). Alerts
+# are kept in ops.alerts; the channels that they go to as well are Apprise URLs in the variable GROWTH_ALERT_URLS, apart
+# by blanks.
 # [alerts]
 {alerts}
 

@@ -172,6 +172,29 @@ class TestUsage:
             assert "--help" in done.stdout
 
 
+class TestUi:
+    @pytest.mark.parametrize(
+        ("listens", "named", "leads_to"),
+        [
+            (["--port", "53971"], "", "http://127.0.0.1:53971"),
+            (["--port", "53971", "--host", "0.0.0.0"], "", "http://127.0.0.1:53971"),  # noqa: S104
+            (["--port", "53971", "--host", "localhost"], "least = 'ERROR'", "http://localhost:53971"),
+            (["--port", "53971"], "base_url = 'https://numbers.xx.com'", "https://numbers.xx.com"),
+        ],
+    )
+    def test_links_in_alerts_lead_to_its_own_address_unless_the_site_names_another(
+        self, cli, site, monkeypatch, listens, named, leads_to
+    ):
+        started: list[dict[str, str]] = []
+        monkeypatch.setattr(os, "execve", lambda _program, _arguments, environment: started.append(environment))
+        (site / "site.toml").write_text(f"[alerts]\nmany_days = 3\n{named}\n")
+        assert cli("ui", "--data", site, *listens).code == DONE
+        for name, value in started[0].items():
+            monkeypatch.setenv(name, value)
+        alerts = settings.load().alerts
+        assert (alerts.base_url, alerts.many_days) == (leads_to, 3)
+
+
 class TestAnswers:
     def test_nothing_published(self, cli, site):
         ran = cli("answers", "--data", site)
