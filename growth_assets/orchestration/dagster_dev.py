@@ -37,11 +37,11 @@ def _told(process: str, code: int) -> str:
     what = {"webserver": "web server", "daemon": "daemon"}[process]
     how = f"ended with code {code}"
     if code < 0:
-        how = f"was killed by signal {-code} ({signal.Signals(-code).name})"
+        how = f"was killed by signal {-code}"
     memory = ", as the system does where memory runs out" if -code == signal.SIGKILL else ""
     return (
         f"Dagster's {what} {how}{memory}, so that all of it was stopped. Start `growth-assets ui` again: what was "
-        "published stays, and a run that was under way is ended then."
+        "published stays."
     )
 
 
