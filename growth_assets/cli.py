@@ -99,7 +99,10 @@ def simulate(
     format: Annotated[Literal["ndjson", "parquet", "combined"], typer.Option(help="What the files are.")] = "ndjson",
     first_day: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="First UTC day.")] = None,
 ) -> None:
-    """Invent the traffic of two sites into landing/, and write the truth about it to truth.json."""
+    """Invent the traffic of two sites into landing/, and write the truth about it to truth.json.
+
+    Where there is no site.toml, it writes one that names these sites.
+    """
     from growth_assets import simulate as world
 
     folder = site.data_folder(data)
@@ -124,6 +127,12 @@ def simulate(
         except world.SimulateError as error:
             _stop(str(error), WRONG)
     out.print(f"{days} days from {start} are in {escape(str(folder / 'landing'))}.", soft_wrap=True)
+    path = folder / site.SITE_FILE
+    if not path.exists():
+        from growth_assets.report.site_template import demo_toml
+
+        path.write_text(demo_toml(world.HOSTNAMES, format), encoding="utf-8")
+        out.print(f"Wrote {escape(str(path))}.", soft_wrap=True)
 
 
 @app.command()

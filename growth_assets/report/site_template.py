@@ -1,4 +1,4 @@
-"""The commented `site.toml` that `growth-assets init` writes."""
+"""The commented `site.toml` that `growth-assets init` writes, and the short one of a demo world."""
 
 from __future__ import annotations
 
@@ -127,3 +127,19 @@ def site_toml(hostnames: Sequence[str]) -> str:
         alerts="\n".join(f"# {name} = {json.dumps(value)}" for name, value in Alerts().model_dump().items()),
         sensor="\n".join(f"# {name} = {json.dumps(value)}" for name, value in Sensor().model_dump().items()),
     )
+
+
+def demo_toml(hostnames: Sequence[str], file_format: str) -> str:
+    """The file's text for a simulated world of these sites, whose files are of `file_format`."""
+    text = (
+        "# The demo world's site. Every setting with its meaning: `growth-assets init DIR` writes a commented file.\n"
+        f"hostnames = {json.dumps(list(hostnames))}\n"
+    )
+    if file_format == "combined":
+        text += "# These lines name no host: each host's files are a source.\n"
+        for host in hostnames:
+            name = host.replace(".", "_")
+            text += (
+                f'[[sources]]\nname = "{name}"\nfiles = "access-{host}-*"\nformat = "combined"\nhostname = "{host}"\n'
+            )
+    return text

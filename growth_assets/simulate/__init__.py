@@ -8,6 +8,6 @@ a concern: `rhythm` (how much, when), `people`, `browsers`, `addresses` (who), `
 
 from growth_assets.simulate.files import SimulateError
 from growth_assets.simulate.truth import Truth
-from growth_assets.simulate.world import simulate
+from growth_assets.simulate.world import HOSTNAMES, simulate
 
-__all__ = ["SimulateError", "Truth", "simulate"]
+__all__ = ["HOSTNAMES", "SimulateError", "Truth", "simulate"]

@@ -13,8 +13,6 @@ from typer.testing import CliRunner
 from growth_assets.cli import app
 from growth_assets.warehouse.catalogue import query
 
-HOSTS = ("www.xx.com", "www.xxx.com")
-
 
 @dataclass
 class Ran:
@@ -48,18 +46,9 @@ class World:
 
 
 def simulated(folder: Path, file_format: str, days: int = 4, events: int = 500) -> World:
-    """A demo world, not built yet."""
+    """A demo world with the site.toml that comes with it, not built yet."""
     ran = run("simulate", "--data", folder, "--days", days, "--events-per-day", events, "--format", file_format)
     assert ran.code == 0, ran.err
-    toml = f"hostnames = {json.dumps(HOSTS)}\n"
-    if file_format == "combined":
-        # These lines name no host: each host's files are a source.
-        toml += "".join(
-            f'[[sources]]\nname = "{host.replace(".", "_")}"\nfiles = "access-{host}-*"\n'
-            f'format = "combined"\nhostname = "{host}"\n'
-            for host in HOSTS
-        )
-    (folder / "site.toml").write_text(toml)
     return World(folder, file_format)
 
 

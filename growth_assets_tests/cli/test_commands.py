@@ -151,6 +151,23 @@ class TestUsage:
         assert "mine.ndjson" in ran.err
         assert [path.name for path in (site / "landing").iterdir()] == ["mine.ndjson"]
 
+    def test_simulate_leaves_the_settings_of_a_site_as_they_are(self, cli, site):
+        before = (site / "site.toml").read_text()
+        ran = cli("simulate", "--data", site, "--days", "1", "--events-per-day", "10")
+        assert ran.code == DONE
+        assert "Wrote" not in ran.out
+        assert (site / "site.toml").read_text() == before
+
+    def test_a_simulated_world_is_a_site_that_other_commands_know(self, cli, tmp_path):
+        made = cli("simulate", "--data", tmp_path, "--days", "1", "--events-per-day", "10", "--format", "combined")
+        assert f"Wrote {tmp_path / 'site.toml'}." in made.out
+        found = settings.load(tmp_path)
+        assert found.hostnames == ("www.xx.com", "www.xxx.com")
+        assert [(source.format, source.hostname) for source in found.sources] == [
+            ("combined", "www.xx.com"),
+            ("combined", "www.xxx.com"),
+        ]
+
     def test_folder_may_come_from_the_variable(self, cli, site, tmp_path, monkeypatch):
         monkeypatch.setenv("GROWTH_DATA", str(tmp_path / "elsewhere"))
         assert str(tmp_path / "elsewhere") in cli("answers").err
