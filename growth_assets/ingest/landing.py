@@ -429,8 +429,9 @@ class _Look:
 
     def _free_name(self, name: str) -> str:
         """`name`, or with a number where another content was first seen under it, as after a rotation."""
-        # A file without a line has no row that its name could be mistaken for.
-        taken = {entry.source_file for entry in self.entries.values() if entry.lines}
+        # A content without a line has no row that its name could be mistaken for, nor has one in whose place it is.
+        emptied = {each for entry in self.entries.values() if not entry.lines for each in entry.replaces}
+        taken = {entry.source_file for entry in self.entries.values() if entry.lines and entry.id not in emptied}
         number = 1
         while (candidate := name if number == 1 else f"{name}@{number}") in taken:
             number += 1

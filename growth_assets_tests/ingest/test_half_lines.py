@@ -222,6 +222,18 @@ def test_any_sequence_of_beginnings_ends_as_the_whole_file(new_site, content, da
     shutil.rmtree(at_once.folder)
 
 
+def test_a_first_line_that_settled_and_then_grew_leaves_no_name_behind(new_site):
+    site, at_once = new_site(), new_site()
+    header = QUOTED.index(b"\n") + 1
+    # Of one byte it is rejected; with another it is fresh, and waits.
+    look(site, "file", QUOTED[: header + 1], SETTLED)
+    assert len(site.rejected()) == 1
+    look(site, "file", QUOTED[: header + 2], NOW)
+    look(site, "file", QUOTED, NOW)
+    look(at_once, "file", QUOTED, NOW)
+    assert state(site) == state(at_once)
+
+
 def test_a_copy_of_half_a_line_adds_nothing_once_the_line_is_whole(site):
     whole = COMMON % 1
     look(site, "a.log", whole[:30])
