@@ -155,7 +155,8 @@ def _put_together(pieces: Sequence[Path], segments: Path) -> None:
 
 def _write_at_once(frames: Collection[pl.DataFrame], segments: Path) -> dict[str, Segment]:
     written: dict[str, Segment] = {}
-    days = pl.concat(frames).partition_by("ds", maintain_order=True) if frames else []
+    # The bytes of a file are to depend on its rows, and not on the batches that they came in.
+    days = pl.concat(frames, rechunk=True).partition_by("ds", maintain_order=True) if frames else []
     for frame in sorted(days, key=lambda each: str(each["ds"][0])):
         ds = str(frame["ds"][0])
         path = segments / f"ds={ds}.parquet"
