@@ -273,25 +273,21 @@ class _Building:
         day = Day(self.warehouse, self.settings, ds, DAILY, self.past)
         outcomes: list[Outcome] = []
         attempt: attempts.Attempts | None = None
-        alone = False
         over = clock.is_over(ds, clock.now())
         held = ExitStack()
         try:
             lock = held.enter_context(self.warehouse.building(ds))
             attempt = self._begin(ds)
-            with self.workers.one() as worker:
-                # A worker has its own memory and no more cores: of a day for which both count, it would be no help.
-                if worker and self._small(ds):
-                    try:
+            try:
+                with self.workers.one() as worker:
+                    # A worker has its own memory and no more cores: of a day for which both count, it would be no help.
+                    if worker and self._small(ds):
                         outcomes.extend(one_day.build_by(worker, lock, self.name, day, self.wanted))
-                    except workers.WorkerEndedError:
-                        day = Day(self.warehouse, self.settings, ds, DAILY, self.past)
-                        alone = True
-                else:
-                    alone = True
-            # Also in place of a worker that died: what it published is published again.
-            if alone:
-                outcomes.extend(day.build(self.wanted, self.landed))
+                        return _Built(day, outcomes, attempt, over, None, held)
+            except workers.WorkerEndedError:
+                # What it published is published again.
+                day = Day(self.warehouse, self.settings, ds, DAILY, self.past)
+            outcomes.extend(day.build(self.wanted, self.landed))
         except BaseException as error:
             # Also of a day that ends with an error: what was published of it is published. No interrupt comes to a
             # thread, and a panic of Polars is no Exception.

@@ -102,6 +102,7 @@ def use_workers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             thread.join()
 
     def noted(worker, lock, name, day, wanted):
+        assert worker._process.poll() is None, "a worker that died is asked again"
         if day.ds == LOST:
             worker._process.kill()
         yield from build_by(worker, lock, name, day, wanted)
