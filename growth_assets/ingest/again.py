@@ -32,7 +32,7 @@ from growth_assets.sources.format import Context
 from growth_assets.sources.formats import TEXT_FORMATS
 from growth_assets.sources.rereading import read_again
 from growth_assets.warehouse import durable, objects
-from growth_assets.warehouse.partitions import ZSTD_LEVEL, scan
+from growth_assets.warehouse.partitions import PACKING, scan
 
 
 def source_of_entry(settings: Settings, entry: Entry) -> Source | None:
@@ -126,9 +126,8 @@ class Again:
             merged = final.with_name(f".{final.name}")
             rows = scan(old).with_columns((pl.col("event_timestamp") > self.latest).alias("in_the_future"))
             parts = [rows, scan(final)] if ds in new else [rows]
-            pl.concat(parts).sort("line_number", maintain_order=True).sink_parquet(
-                merged, compression="zstd", compression_level=ZSTD_LEVEL, statistics=True, maintain_order=True
-            )
+            rows = pl.concat(parts).sort("line_number", maintain_order=True)
+            rows.sink_parquet(merged, **PACKING, maintain_order=True)
             merged.replace(final)
             segments[ds] = segment_of(final)
         return dict(sorted(segments.items()))

@@ -17,7 +17,7 @@ from growth_assets.ingest.ledger import Segment
 from growth_assets.ingest.rejected import RejectedLines
 from growth_assets.sources.batch import Batch
 from growth_assets.warehouse import durable
-from growth_assets.warehouse.partitions import ZSTD_LEVEL
+from growth_assets.warehouse.partitions import PACKING
 
 PROVENANCE: dict[str, pl.DataType] = {
     "source": pl.String(),
@@ -144,9 +144,7 @@ def _put_together(pieces: Sequence[Path], segments: Path) -> None:
     for name in sorted({path.name for piece in pieces for path in piece.iterdir()}):
         parts = [piece / name for piece in pieces if (piece / name).exists()]
         rows = pl.concat([pl.scan_parquet(part, hive_partitioning=False, glob=False) for part in parts])
-        rows.sink_parquet(
-            segments / name, compression="zstd", compression_level=ZSTD_LEVEL, statistics=True, maintain_order=True
-        )
+        rows.sink_parquet(segments / name, **PACKING, maintain_order=True)
         for part in parts:
             part.unlink()
     for piece in pieces:
@@ -160,7 +158,7 @@ def _write_at_once(frames: Collection[pl.DataFrame], segments: Path) -> dict[str
     for frame in sorted(days, key=lambda each: str(each["ds"][0])):
         ds = str(frame["ds"][0])
         path = segments / f"ds={ds}.parquet"
-        frame.write_parquet(path, compression="zstd", compression_level=ZSTD_LEVEL, statistics=True)
+        frame.write_parquet(path, **PACKING)
         durable.sync_file(path)
         written[ds] = Segment(frame.height, durable.sha256_of(path), int(frame["in_the_future"].sum()))
     return written
@@ -213,9 +211,7 @@ def _sink(frames: Callable[[], Iterator[pl.DataFrame]], segments: Path) -> None:
             file_path_provider=lambda args: f"ds={args.partition_keys.item()}.parquet",
             approximate_bytes_per_file=None,
         ),
-        compression="zstd",
-        compression_level=ZSTD_LEVEL,
-        statistics=True,
+        **PACKING,
         maintain_order=True,
     )
 
