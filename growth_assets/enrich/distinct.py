@@ -19,7 +19,7 @@ Numbers: TypeAlias = npt.NDArray[np.unsignedinteger]
 FEW = 1_000
 """For so few rows a dictionary is filled before a query is planned: a small day asks ten times."""
 
-MOST = 1 << 63
+_MOST = 1 << 63
 """Numbers of several columns are combined below this; beyond, they are numbered anew."""
 _NO_ROW = (1 << 32) - 1
 
@@ -91,7 +91,7 @@ def together(columns: Iterable[tuple[Numbers, int]], height: int) -> tuple[Numbe
     """One number for the numbers of several columns, in the order of the first, then the second ..."""
     numbers, size = np.zeros(height, np.uint64), 1
     for each, width in columns:
-        if size * width > MOST:
+        if size * width > _MOST:
             numbers, size = without_gaps(numbers, size)[1].astype(np.uint64), height
         numbers, size = numbers * np.uint64(width) + each, size * width
     return numbers, size
@@ -103,10 +103,9 @@ def numbers_of(column: pl.Series) -> tuple[Numbers, int]:
         # To number texts by a dictionary of their own takes half the time of grouping by them.
         numbers = column.cast(pl.Categorical(pl.Categories.random())).to_physical().cast(pl.UInt64)
     else:
-        whole = column.cast(pl.Int64)
-        numbers = (whole - _whole(whole.min())).cast(pl.UInt64)
+        numbers = _above_least(column)
     nothing = _whole(numbers.max(), -1) + 1
-    return (numbers.fill_null(nothing) if numbers.null_count() else numbers).to_numpy(), nothing + 1
+    return _with_nulls_as(nothing, numbers), nothing + 1
 
 
 def ordered_numbers(column: pl.Series) -> tuple[Numbers, int]:
@@ -114,10 +113,20 @@ def ordered_numbers(column: pl.Series) -> tuple[Numbers, int]:
     if column.dtype == pl.String:
         numbers = column.cast(pl.Enum(column.unique().drop_nulls().sort())).to_physical().cast(pl.UInt64)
     else:
-        whole = column.cast(pl.Int64)
-        numbers = (whole - _whole(whole.min())).cast(pl.UInt64)
+        numbers = _above_least(column)
     numbers = numbers + 1
-    return (numbers.fill_null(0) if numbers.null_count() else numbers).to_numpy(), _whole(numbers.max()) + 1
+    return _with_nulls_as(0, numbers), _whole(numbers.max()) + 1
+
+
+def _above_least(column: pl.Series) -> pl.Series:
+    """Whole numbers or truth values as by how much they are above the least of them."""
+    whole = column.cast(pl.Int64)
+    return (whole - _whole(whole.min())).cast(pl.UInt64)
+
+
+def _with_nulls_as(number: int, numbers: pl.Series) -> Numbers:
+    # A query is planned only where there is any null.
+    return (numbers.fill_null(number) if numbers.null_count() else numbers).to_numpy()
 
 
 def _whole(value: object, otherwise: int = 0) -> int:
