@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import worlds
+from benchmarks.contenders import product
+from benchmarks.processes import plain, python, ran
 from benchmarks.year import FIRST_DAY
 from growth_assets.tables import DAILY
 
@@ -50,10 +51,7 @@ def measure(folder: Path, days: int, events_per_day: int) -> Backfill:
     place = Path(tempfile.mkdtemp(prefix=".sites-", dir=folder))
     try:
         site = worlds.site(place / "site", landing)
-        started = time.perf_counter()
-        command = [sys.executable, "-m", "growth_assets", "build", "--data", str(site)]
-        subprocess.run(command, check=True, env=_environment(), capture_output=True)
-        built = time.perf_counter() - started
+        built = ran(product(site))[0].seconds
         with _served(site) as url:
             names = _days_of(url)
             clicked = time.perf_counter()
@@ -124,9 +122,9 @@ def _served(site: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "growth_assets", "ui", "--data", str(site), "--port", str(port)]
+    command = python("-m", "growth_assets", "ui", "--data", str(site), "--port", str(port))
     process = subprocess.Popen(
-        command, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command, env=plain(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -152,10 +150,6 @@ def _answers(url: str) -> bool:
         return bool(_ask(url, "{assetNodes {id}}")["assetNodes"])
     except (urllib.error.URLError, ConnectionError, KeyError, ValueError, TimeoutError):
         return False
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("GROWTH_", "DAGSTER_"))}
 
 
 def as_text(found: Backfill) -> str:

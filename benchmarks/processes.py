@@ -56,16 +56,20 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
+def plain() -> dict[str, str]:
+    """The environment without settings of whoever measures."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("GROWTH_", "DAGSTER_"))}
+
+
 def ran(command: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[Cost, str]:
     """Run a command to its end: what it took, and what it printed.
 
     Raises:
         RuntimeError: it failed; the message is what it said.
     """
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("GROWTH_", "DAGSTER_"))}
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=said, stderr=complained, env=environment or plain, cwd=ROOT)
+        process = subprocess.Popen(command, stdout=said, stderr=complained, env=environment or plain(), cwd=ROOT)
         with _Peak(process.pid) as peak:
             # Not `wait`: this one tells what the process itself took, and what those took that it waited for.
             _, status, usage = os.wait4(process.pid, 0)
