@@ -15,6 +15,8 @@ from growth_assets import settings as site_settings
 from growth_assets.engines.local import Day, Outcome, Received, only_by_history, stale_tables
 from growth_assets.ingest import ledger
 from growth_assets.ingest.landing import Landed, land
+from growth_assets.ingest.out_of_range import first_day, last_day, put_aside
+from growth_assets.orchestration.run import wanted_days
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.partitions import Warehouse
 
@@ -147,6 +149,18 @@ class Site:
         }
         assert found, "nothing is published"
         return found
+
+
+def quick(site: Site) -> list[str]:
+    """What a build does, without Dagster; the days built."""
+    site.land()
+    _, lost = put_aside(site.settings)
+    assert not lost
+    first, last = first_day(site.settings).isoformat(), last_day().isoformat()
+    days = [ds for ds in wanted_days(site.settings, None, None) if first <= ds <= last]
+    if days:
+        site.build(days)
+    return days
 
 
 @pytest.fixture(autouse=True)

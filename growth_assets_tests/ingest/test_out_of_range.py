@@ -12,16 +12,18 @@ from typer.testing import CliRunner
 
 from growth_assets.cli import _tell, app
 from growth_assets.ingest import clock, ledger
-from growth_assets.ingest.out_of_range import first_day, last_day, put_aside, survey
+from growth_assets.ingest.out_of_range import put_aside, survey
 from growth_assets.orchestration import doctor
 from growth_assets.orchestration.instance import open_instance
-from growth_assets.orchestration.run import build, wanted_days
+from growth_assets.orchestration.run import build
 from growth_assets.orchestration.specs import asset_key
 from growth_assets.raw import quarantined_events
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse import partitions
 from growth_assets.warehouse.catalogue import query
 from growth_assets.warehouse.partitions import Warehouse
+
+from .conftest import quick
 
 OLD, D1, D2, D3 = "2026-02-27", "2026-03-01", "2026-03-02", "2026-03-03"
 
@@ -33,18 +35,6 @@ BUILT = tuple(table.name for table in DAILY)
 def ahead(days: float) -> str:
     """The UTC day so far ahead of now."""
     return (clock.now() + dt.timedelta(days=days)).date().isoformat()
-
-
-def quick(site) -> list[str]:
-    """What a build does, without Dagster; the days built."""
-    site.land()
-    _, lost = put_aside(site.settings)
-    assert not lost
-    first, last = first_day(site.settings).isoformat(), last_day().isoformat()
-    days = [ds for ds in wanted_days(site.settings, None, None) if first <= ds <= last]
-    if days:
-        site.build(days)
-    return days
 
 
 def aside(site) -> list[tuple[str, str, int]]:

@@ -7,13 +7,12 @@ import datetime as dt
 import pytest
 
 from growth_assets.ingest import clock
-from growth_assets.ingest.out_of_range import first_day, last_day, put_aside, survey
-from growth_assets.orchestration.run import wanted_days
+from growth_assets.ingest.out_of_range import survey
 from growth_assets.raw import quarantined_events
 from growth_assets.tables import DAILY
 from growth_assets.warehouse.partitions import Warehouse
 
-from .conftest import Site, events
+from .conftest import Site, events, quick
 
 D1, D2, D3 = "2026-03-01", "2026-03-02", "2026-03-03"
 
@@ -29,16 +28,9 @@ ALL = tuple(table.name for table in DAILY)
 
 
 def build(site, monkeypatch, at: dt.datetime) -> list[str]:
-    """What a build does while the clock says `at`, without Dagster; the days built."""
+    """What a build does while the clock says `at`; the days built."""
     monkeypatch.setattr(clock, "now", lambda: at)
-    site.land()
-    _, lost = put_aside(site.settings)
-    assert not lost
-    first, last = first_day(site.settings).isoformat(), last_day().isoformat()
-    days = [ds for ds in wanted_days(site.settings, None, None) if first <= ds <= last]
-    if days:
-        site.build(days)
-    return days
+    return quick(site)
 
 
 def files_come(site, monkeypatch, wrong: dt.datetime) -> None:
