@@ -5,16 +5,22 @@ DATA ?= data
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo ui test lint types unit coverage quick soak clean lock help
+# PySpark has an environment of its own: where it is, Pandera imports it, and all else would be measured and tested with it.
+SPARK_VENV ?= .venv-spark
+SPARK_BIN := $(SPARK_VENV)/bin
+SPARK_INSTALLED := $(SPARK_VENV)/.installed
+
+.PHONY: demo ui test lint types unit coverage quick soak spark-test clean lock help
 
 help:
 	@echo "make demo   a demo world built through Dagster, and its answers"
 	@echo "make ui     Dagster on the demo, http://127.0.0.1:3000"
-	@echo "make test   everything that is checked: format, lint, types, imports, tests"
+	@echo "make test   what is checked without Java: format, lint, types, imports, tests"
 	@echo "make quick  the part of the tests that CI runs on a newer Python"
 	@echo "make soak   200 builds killed at random moments, and Dagster's processes while they build"
+	@echo "make spark-test   the tests on a Spark cluster, which they start; needs Java 17 or newer"
 	@echo "make coverage   the tests, and which lines of the package they run"
-	@echo "make lock   resolve both lock files anew"
+	@echo "make lock   resolve all lock files anew"
 	@echo "make clean  remove the demo's data and the virtual environment"
 
 $(INSTALLED): requirements.bootstrap.lock requirements.lock pyproject.toml
@@ -24,6 +30,13 @@ $(INSTALLED): requirements.bootstrap.lock requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.bootstrap.lock
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(SPARK_INSTALLED): $(INSTALLED) requirements.spark.lock
+	$(BIN)/python -m venv --without-pip $(SPARK_VENV)
+	$(BIN)/uv pip install --quiet --python $(SPARK_BIN)/python --require-hashes --no-deps \
+		-r requirements.lock -r requirements.spark.lock
+	$(BIN)/uv pip install --quiet --python $(SPARK_BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: $(INSTALLED)
@@ -67,11 +80,19 @@ soak: $(INSTALLED)
 	$(BIN)/python -m pytest --kills 200 $(PYTEST) growth_assets_tests/faults/test_kill_at_any_moment.py \
 		growth_assets_tests/faults/test_dagster_killed.py
 
+# One process: its tests share a cluster, which has a core for each of two workers.
+spark-test: $(SPARK_INSTALLED)
+	@$(SPARK_BIN)/python -m growth_assets_tests.spark.cluster
+	$(SPARK_BIN)/python -m pytest -p no:cacheprovider $(PYTEST) growth_assets_tests/spark
+
 lock: $(INSTALLED)
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
 		--custom-compile-command "make lock" --group dev --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
 		--custom-compile-command "make lock" --group pyproject.toml:bootstrap --output-file requirements.bootstrap.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"], sep="\n")' \
+		| $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+		--custom-compile-command "make lock" --constraint requirements.lock --output-file requirements.spark.lock -
 
 clean:
-	rm -rf $(VENV) $(DATA)/landing $(DATA)/warehouse $(DATA)/dagster_home $(DATA)/truth.json
+	rm -rf $(VENV) $(SPARK_VENV) $(DATA)/landing $(DATA)/warehouse $(DATA)/dagster_home $(DATA)/truth.json

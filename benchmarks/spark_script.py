@@ -2,12 +2,10 @@
 
 Python sees batches of Arrow and each distinct value once; sorting, distinct events and counting are Spark's. Visitors
 are counted as additively as in the pipeline: to count them anew in 16 levels would take Spark many times as long.
-PySpark is no dependency of the project, and must not be installed beside it, since Pandera imports it where it is. Give
-it Java 17 and an environment of its own, which sees the packages of the project's one, and name its Python:
+Where PySpark is, Pandera imports it, so that it has an environment of its own, which `make spark-test` makes; name its
+Python:
 
-    python -m venv spark && spark/bin/pip install pyspark 'pandas<3'
-    realpath .venv/lib/python3*/site-packages > $(ls -d spark/lib/python3*/site-packages)/project.pth
-    SPARK_PYTHON=spark/bin/python python -m benchmarks compare
+    SPARK_PYTHON=.venv-spark/bin/python python -m benchmarks compare
 """
 
 from __future__ import annotations

@@ -1,0 +1,164 @@
+"""A standalone Spark cluster on this machine: a master, and workers of one core each, as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+HOST = "127.0.0.1"
+WAIT = 120
+"""Seconds: a process of Java takes three on an idle machine."""
+FIRST_JAVA = 17
+QUICK = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData"
+"""For JVMs that live for a minute: what the last compiler would win it would not earn."""
+
+
+def absent() -> str:
+    """Why there can be no cluster here, or ""."""
+    if find_spec("pyspark") is None:
+        return "no PySpark in this environment: make spark-test has one that has it"
+    if not shutil.which("java"):
+        return "no Java: apt-get install openjdk-17-jre-headless"
+    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', said)
+    if not found or int(found[1]) < FIRST_JAVA:
+        return f"Spark needs Java {FIRST_JAVA} or newer, and this one says: {said.partition(chr(10))[0]}"
+    return ""
+
+
+@dataclass
+class Process:
+    """A master or a worker."""
+
+    name: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def kill(self) -> None:
+        """As when the machine loses its power; the executors of a worker notice, and end."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def says(self, pattern: str) -> str:
+        """Wait until its log has the pattern; what the pattern's group is."""
+
+        def found() -> str:
+            match = re.search(pattern, self.log.read_text(encoding="utf-8", errors="replace"))
+            return match[1] if match else ""
+
+        until(lambda: bool(found()) or self.process.poll() is not None, f"{self.name} does not say {pattern}")
+        if not found():
+            raise RuntimeError(f"{self.name} ended:\n{self.log.read_text(encoding='utf-8', errors='replace')}")
+        return found()
+
+
+@dataclass
+class Cluster:
+    """Started by `cluster`; no process of it outlives this one."""
+
+    folder: Path
+    workers: list[Process] = field(default_factory=list)
+    master: Process = field(init=False)
+    url: str = field(init=False)
+    """For `spark.master`."""
+    ui: str = field(init=False)
+
+    def start(self, workers: int) -> None:
+        """The master, and workers that it knows."""
+        self.master = self._run("master", "master.Master", "--port", "0", "--webui-port", "0")
+        self.url = self.master.says(r"Starting Spark master at (spark://\S+)")
+        self.ui = self.master.says(r"MasterWebUI.* at (http://\S+)")
+        for _ in range(workers):
+            self.begin_worker()
+        self.wait_for(workers)
+
+    def begin_worker(self) -> Process:
+        """One more; `wait_for` waits until it has work."""
+        name = f"worker-{len(self.workers)}"
+        given = ("--cores", "1", "--memory", "2g", "--port", "0", "--webui-port", "0")
+        self.workers.append(self._run(name, "worker.Worker", *given, "--work-dir", str(self.folder / name), self.url))
+        return self.workers[-1]
+
+    def wait_for(self, workers: int) -> None:
+        """Until the master knows as many that live."""
+        until(lambda: self.state()["aliveworkers"] == workers, f"{workers} workers are not there")
+
+    def state(self) -> dict[str, Any]:
+        """What the master tells of itself, its workers and its applications."""
+        with urlopen(f"{self.ui}/json/", timeout=30) as answer:  # noqa: S310 - of the master that was started here
+            told: dict[str, Any] = json.load(answer)
+        return told
+
+    def stop(self) -> None:
+        """End all; their executors end when their worker is gone."""
+        for each in (*self.workers, *([self.master] if hasattr(self, "master") else [])):
+            each.kill()
+
+    def _run(self, name: str, role: str, *arguments: str) -> Process:
+        import pyspark  # noqa: PLC0415 - is not in every environment
+
+        home = Path(pyspark.__file__).parent
+        log = self.folder / f"{name}.log"
+        command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{role}", "--host", HOST, *arguments]
+        # Linux ends it when this process ends, in whatever way.
+        bound = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        environment = {
+            **os.environ,
+            "SPARK_HOME": str(home),
+            "SPARK_LOCAL_IP": HOST,
+            "PYSPARK_PYTHON": sys.executable,
+            "SPARK_DAEMON_MEMORY": "256m",
+            "SPARK_DAEMON_JAVA_OPTS": f"{QUICK} -Dspark.master.rest.enabled=false",
+            "SPARK_LOCAL_DIRS": str(self.folder / "local"),
+        }
+        with log.open("wb") as written:
+            process = subprocess.Popen(
+                [*bound, *command], env=environment, cwd=self.folder, stdout=written, stderr=subprocess.STDOUT
+            )
+        return Process(name, log, process)
+
+
+@contextmanager
+def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+    """A cluster whose files are in `folder`; it ends with the block, or with this process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    running = Cluster(folder)
+    try:
+        running.start(workers)
+        yield running
+    finally:
+        running.stop()
+
+
+def until(there: Callable[[], bool], otherwise: str) -> None:
+    """Wait until it is so.
+
+    Raises:
+        TimeoutError: it never was; the message is `otherwise`.
+    """
+    end = time.monotonic() + WAIT
+    while not there():
+        if time.monotonic() > end:
+            raise TimeoutError(otherwise)
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    sys.exit(absent() or 0)
