@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from growth_assets.sources.lines import Chunk, Unread, newlines
 
 LINES_AT_ONCE = 500
 """Lines that are decoded together in a chunk in which some cannot be; those around such a line go one by one."""
+_FEW = 0.05
+"""No larger share of lines is cut out one by one."""
 _ASCII = bytes(range(128))
 _NO_TEXT = {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "utf-7"}
 
@@ -24,10 +27,8 @@ _NO_TEXT = {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "utf-7"}
 class Lines:
     """Consecutive lines as text; each ends with its newline."""
 
-    text: pl.Series
-    """String, never null."""
     undecodable: dict[int, int]
-    """Position in `text` to how many bytes there do not fit the encoding."""
+    """Position of a line to how many bytes of it do not fit the encoding."""
     first_line: int
     data: bytes
     """The same lines in UTF-8, one after the other."""
@@ -39,7 +40,22 @@ class Lines:
     @property
     def height(self) -> int:
         """How many lines."""
-        return len(self.text)
+        return len(self.ends)
+
+    @cached_property
+    def text(self) -> pl.Series:
+        """String, never null; made when it is first asked for."""
+        series = pl.from_arrow(self.arrow)
+        assert isinstance(series, pl.Series)  # noqa: S101 - for the type checker
+        return series
+
+    def some(self, positions: npt.NDArray[np.int64]) -> pl.Series:
+        """The text of the lines at `positions`."""
+        if len(positions) > self.height * _FEW:
+            return self.text.gather(positions)
+        begins = np.where(positions > 0, self.ends[positions - 1] + 1, 0)
+        cuts = zip(begins.tolist(), (self.ends[positions] + 1).tolist(), strict=True)
+        return pl.Series([self.data[begin:end].decode() for begin, end in cuts], dtype=pl.String)
 
     @property
     def arrow(self) -> pa.Array:
@@ -75,10 +91,9 @@ def lines_of(chunk: Chunk, encoding: str) -> Lines:
         if encoding != "utf-8":
             data = data.decode(encoding).encode("utf-8")
             ends = newlines(data)
-        text = _cut(data, ends)
-        if len(text) == len(chunk.ends):
-            return Lines(text, {}, chunk.first_line, data, ends, chunk)
-    except (pl.exceptions.ComputeError, UnicodeError):
+        if len(ends) == len(chunk.ends) and _is_utf8(data):
+            return Lines({}, chunk.first_line, data, ends, chunk)
+    except UnicodeError:
         pass
     return _line_by_line(chunk, encoding)
 
@@ -89,10 +104,16 @@ def head_text(unread: Unread, encoding: str) -> str:
     return decoder.decode(unread.head, final=unread.whole).rstrip("\r\n")
 
 
-def _cut(data: bytes, ends: npt.NDArray[np.int64]) -> pl.Series:
-    binary = pl.from_arrow(_array(pa.large_binary(), data, ends))
-    assert isinstance(binary, pl.Series)  # noqa: S101 - for the type checker
-    return binary.cast(pl.String)  # raises where a byte is not UTF-8
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    whole = pl.from_arrow(_array(pa.large_binary(), data, np.array([len(data) - 1], np.int64)))
+    assert isinstance(whole, pl.Series)  # noqa: S101 - for the type checker
+    try:
+        whole.cast(pl.String)
+    except pl.exceptions.ComputeError:
+        return False
+    return True
 
 
 def _array(kind: pa.DataType, data: bytes, ends: npt.NDArray[np.int64]) -> pa.Array:
@@ -107,6 +128,9 @@ def _line_by_line(chunk: Chunk, encoding: str) -> Lines:
     for first in range(0, len(chunk.ends), LINES_AT_ONCE):
         ends = chunk.ends[first : first + LINES_AT_ONCE]
         part = chunk.data[int(chunk.ends[first - 1]) + 1 if first else 0 : int(ends[-1]) + 1]
+        if encoding == "utf-8" and part.isascii():
+            parts.append(part)
+            continue
         try:
             text = part.decode(encoding)
         except UnicodeError:
@@ -119,12 +143,14 @@ def _line_by_line(chunk: Chunk, encoding: str) -> Lines:
         else:
             parts += _one_by_one(part, first, encoding, undecodable)
     data = b"".join(parts)
-    ends = newlines(data)
-    return Lines(_cut(data, ends), undecodable, chunk.first_line, data, ends, chunk)
+    return Lines(undecodable, chunk.first_line, data, newlines(data), chunk)
 
 
 def _one_by_one(part: bytes, first: int, encoding: str, undecodable: dict[int, int]) -> Iterator[bytes]:
     for position, line in enumerate(part.removesuffix(b"\n").split(b"\n"), start=first):
+        if encoding == "utf-8" and line.isascii():
+            yield line + b"\n"
+            continue
         try:
             text = line.decode(encoding)
         except UnicodeError:
