@@ -22,7 +22,7 @@ from growth_assets.contracts.contract import (
     shared,
     unique_key,
 )
-from growth_assets.contracts.table import Built, Table
+from growth_assets.contracts.table import Built, Sums, Table, agrees_in_itself, as_it_is
 from growth_assets.enrich import device
 from growth_assets.enrich.iso_3166 import UNKNOWN_COUNTRY
 from growth_assets.fct import website_events as fct
@@ -65,11 +65,15 @@ def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for eve
     )
 
 
-def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # noqa: ARG001 - every build takes them
+def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     """The counts of one day of core.fct_website_events."""
-    counted = (
-        inputs[fct.TABLE.name]
-        .group_by(
+    return Built(part(inputs[fct.TABLE.name], settings))
+
+
+def part(events: pl.LazyFrame, settings: Settings) -> pl.DataFrame:  # noqa: ARG001 - every part takes them
+    """The counts of some visitors' events."""
+    return (
+        events.group_by(
             "dim_hostname",
             "dim_action_type",
             pl.col("event_timestamp").dt.hour().cast(pl.Int32).alias("event_hour"),
@@ -83,12 +87,17 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # n
         )
         .sort(KEY)
         .select(list(COLUMNS))
+        .collect()
     )
-    return Built(counted.collect())
 
 
-def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:  # noqa: ARG001 - every agreement takes them
+def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:
     """What of the counts is not what core.fct_website_events says."""
+    return recount(inputs[fct.TABLE.name], frame, settings)
+
+
+def recount(events: pl.LazyFrame, frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:  # noqa: ARG001 - every recount takes them
+    """What of the counts is not what the events say."""
     hour = pl.col("event_timestamp").dt.hour().cast(pl.Int32)
     counts = {
         "m_total_events": pl.lit(value=True),
@@ -96,8 +105,7 @@ def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings:
         "m_unknown_brand": pl.col("dim_device_brand") == device.UNKNOWN,
     }
     one_level = frame.with_columns(pl.lit("all").alias(LEVEL))
-    events, levels = inputs[fct.TABLE.name], {"all": KEY}
-    return disagreements(events, one_level, levels, counts=counts, visitors={}, made={"event_hour": hour})
+    return disagreements(events, one_level, {"all": KEY}, counts=counts, visitors={}, made={"event_hour": hour})
 
 
 def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:
@@ -119,6 +127,7 @@ TABLE = Table(
     upstream=(fct.TABLE.name,),
     build=build,
     agreement=agreement,
+    parts=Sums(part, (*KEY, "ds"), as_it_is, recount, agrees_in_itself),
     made_from={
         "event_hour": ("event_timestamp",),
         "m_unknown_country": ("dim_country",),

@@ -25,7 +25,7 @@ from growth_assets.contracts.contract import (
     shared,
     unique_key,
 )
-from growth_assets.contracts.table import Built, Table, overall
+from growth_assets.contracts.table import Built, Sums, Table, as_it_is, overall
 from growth_assets.fct import website_events as fct
 from growth_assets.settings import Settings
 
@@ -107,19 +107,31 @@ def contract(settings: Settings) -> Contract:
     )
 
 
-def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:  # noqa: ARG001 - every build takes them
+def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     """The 16 rollups of one day of core.fct_website_events."""
-    events = inputs[fct.TABLE.name].with_columns(_HOUR.alias("event_hour"))
+    return Built(part(inputs[fct.TABLE.name], settings))
+
+
+def part(events: pl.LazyFrame, settings: Settings) -> pl.DataFrame:  # noqa: ARG001 - every part takes them
+    """The 16 rollups of some visitors' events."""
+    events = events.with_columns(_HOUR.alias("event_hour"))
     rolled = roll_up(events, DIMENSIONS, LEVELS, counts=COUNTS, visitors=VISITORS)
-    return Built(rolled.with_columns(day_of(events)).select(list(COLUMNS)))
+    return rolled.with_columns(day_of(events)).select(list(COLUMNS))
 
 
-def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:  # noqa: ARG001 - every agreement takes them
+def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:
     """What of the 16 rollups is not what core.fct_website_events says."""
-    found = disagreements(
-        inputs[fct.TABLE.name], frame, names_of(LEVELS), counts=COUNTS, visitors=VISITORS, made={"event_hour": _HOUR}
-    )
-    return [*found, levels_add_up(frame, list(COUNTS))]
+    return [*recount(inputs[fct.TABLE.name], frame, settings), *in_itself(frame)]
+
+
+def recount(events: pl.LazyFrame, frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:  # noqa: ARG001 - every recount takes them
+    """What of the rollups is not what the events say."""
+    return disagreements(events, frame, names_of(LEVELS), counts=COUNTS, visitors=VISITORS, made={"event_hour": _HOUR})
+
+
+def in_itself(frame: pl.DataFrame) -> Sequence[Finding]:
+    """Which rollups do not add up to the overall one."""
+    return [levels_add_up(frame, list(COUNTS))]
 
 
 TABLE = Table(
@@ -129,6 +141,7 @@ TABLE = Table(
     upstream=(fct.TABLE.name,),
     build=build,
     agreement=agreement,
+    parts=Sums(part, ("aggregation_level", *DIMENSIONS, "ds"), as_it_is, recount, in_itself, tuple(names_of(LEVELS))),
     made_from={
         "event_hour": ("event_timestamp",),
         "m_unique_visitors": ("logged_out_user_id",),

@@ -27,6 +27,62 @@ class Built:
     """What was counted on the way, such as duplicates dropped."""
 
 
+@dataclass(frozen=True)
+class ByVisitor:
+    """How a table of events is made in parts: row by row, and then again with all rows of a visitor together."""
+
+    visitor: str
+    """The column that says whose a row is; in no two parts there may be the same."""
+    by_row: Callable[[pl.DataFrame, Any], tuple[pl.DataFrame, pl.DataFrame]]
+    """Some received rows and the settings to the rows that go on, and those that are put aside."""
+    by_visitor: Callable[[pl.DataFrame, pl.DataFrame, Any], Built]
+    """All rows of some visitors, some rows put aside, and the settings. Its numbers add up over the parts."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """How a small table is made of parts of the first of its upstream tables, no visitor being in two of them.
+
+    Counts of events add up over such parts, and so do distinct visitors.
+    """
+
+    part: Callable[[pl.LazyFrame, Any], pl.DataFrame]
+    """Events and settings to rows of which those with the same `key` are added up."""
+    key: tuple[str, ...]
+    """Columns that say what a row counts; the rows are in their order, but for `aggregation_level`, nulls first."""
+    finish: Callable[[pl.DataFrame, Mapping[str, pl.LazyFrame], Any], pl.DataFrame]
+    """The rows of all parts together, the inputs beside the events, and the settings to the table."""
+    recount: Callable[[pl.LazyFrame, pl.DataFrame, Any], Sequence[Finding]]
+    """Events, what `part` made of them or the table itself, and the settings to what in it the events do not say."""
+    in_itself: Callable[[pl.DataFrame], Sequence[Finding]]
+    """The table to what in it does not agree with the rest of it."""
+    levels: tuple[str, ...] = ()
+    """The values of `aggregation_level`, in the order of the rows."""
+
+    def together(self, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+        """The rows of all parts together, as `part` gives them for all events."""
+        rows = pl.concat(parts)
+        level = pl.col("aggregation_level").cast(pl.Enum(self.levels)) if self.levels else pl.lit(0)
+        return (
+            rows.lazy()
+            .group_by(self.key)
+            .agg(pl.exclude(self.key).sum())
+            .sort(level, *self.key, nulls_last=False)
+            .select(rows.columns)
+            .collect()
+        )
+
+
+def as_it_is(frame: pl.DataFrame, inputs: Mapping[str, pl.LazyFrame], settings: Any) -> pl.DataFrame:  # noqa: ANN401, ARG001 - every finish takes them
+    """The table is what its parts are together."""
+    return frame
+
+
+def agrees_in_itself(frame: pl.DataFrame) -> Sequence[Finding]:  # noqa: ARG001 - every in_itself takes it
+    """No row of the table says anything of the others."""
+    return []
+
+
 def overall(*names: str) -> Callable[[pl.DataFrame], Mapping[str, float | int | str]]:
     """A headline: the columns `names` of the overall row, without those that are null."""
 
@@ -109,6 +165,8 @@ class Table:
     upstream: tuple[str, ...] = ()
     build: Callable[[Mapping[str, pl.LazyFrame], Any], Built] | None = None
     """None where the rows come from a source reader or fall out of another table's pass."""
+    parts: ByVisitor | Sums | None = None
+    """How it is made on several machines, to the same rows; None where one makes it, since what it reads is small."""
     built_with: str | None = None
     """The table whose pass makes this one too."""
     checks: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ from growth_assets.contracts.contract import (
     shared,
     unique_key,
 )
-from growth_assets.contracts.table import Balance, Built, Table
+from growth_assets.contracts.table import Balance, Built, ByVisitor, Table
 from growth_assets.fct import enrichment, identity
 from growth_assets.raw import website_events as raw
 from growth_assets.settings import HOSTNAME, Settings
@@ -103,30 +103,42 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     Numbers: `received`, `duplicates` and, for each row rule, `quarantined_<rule>`.
     """
     received = inputs[raw.TABLE.name]
-    rules = contract(settings)
-    broken = Contract(COLUMNS, row_rules=(*RECEIVED_RULES, *rules.row_rules)).first_broken()
     height = received.select(pl.len()).collect().item()
     parts, put_aside = [], []
     # Enrichment looks at no other row, so of what was received no more than a part is in memory.
     for first in range(0, max(height, 1), ROWS_AT_ONCE):
-        part = received.slice(first, ROWS_AT_ONCE).collect()
-        events = enrichment.enrich(part, settings)
-        rule = events.select(broken.alias("rule")).to_series()
-        good = rule.is_null()
-        put_aside.append(part.filter(~good).with_columns(rule.filter(~good)).select("rule", *raw.COLUMNS))
-        parts.append(events if good.all() else events.filter(good))
+        good, bad = by_row(received.slice(first, ROWS_AT_ONCE).collect(), settings)
+        parts.append(good)
+        put_aside.append(bad)
     events = pl.concat(parts)
-    del parts, part
+    del parts, good
+    return by_visitor(events, pl.concat(put_aside), settings)
+
+
+def by_row(received: pl.DataFrame, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Received rows to the enriched events of those that keep every row rule, and the others with the rule."""
+    broken = Contract(COLUMNS, row_rules=(*RECEIVED_RULES, *contract(settings).row_rules)).first_broken()
+    events = enrichment.enrich(received, settings)
+    rule = events.select(broken.alias("rule")).to_series()
+    good = rule.is_null()
+    aside = received.filter(~good).with_columns(rule.filter(~good)).select("rule", *raw.COLUMNS)
+    return (events if good.all() else events.filter(good)), aside
+
+
+def by_visitor(events: pl.DataFrame, aside: pl.DataFrame, settings: Settings) -> Built:
+    """All good events of some visitors to their rows of the table; `events` is used up."""
+    height = events.height
     frame, duplicates = identity.identify(events, list(COLUMNS))
-    quarantined = pl.concat(put_aside).sort("file_started_at", "source_file", "line_number", maintain_order=True)
+    quarantined = aside.sort("file_started_at", "source_file", "line_number", maintain_order=True)
     by_rule = dict(quarantined.group_by("rule").len().iter_rows())
+    rules = (*RECEIVED_RULES, *contract(settings).row_rules)
     return Built(
         frame=frame,
         beside={"raw.quarantined_events": quarantined},
         numbers={
-            "received": height,
+            "received": height + quarantined.height,
             "duplicates": duplicates,
-            **{f"quarantined_{rule.name}": by_rule.get(rule.name, 0) for rule in (*RECEIVED_RULES, *rules.row_rules)},
+            **{f"quarantined_{rule.name}": by_rule.get(rule.name, 0) for rule in rules},
         },
     )
 
@@ -137,6 +149,7 @@ TABLE = Table(
     contract=contract,
     upstream=(raw.TABLE.name,),
     build=build,
+    parts=ByVisitor(identity.VISITOR, by_row, by_visitor),
     checks=(
         "not_null_dim_hostname",
         "not_null_dim_action_type",

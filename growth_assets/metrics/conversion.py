@@ -25,7 +25,6 @@ from growth_assets.contracts.contract import (
     unique_key,
 )
 from growth_assets.contracts.table import History, State
-from growth_assets.fct import website_events as fct
 from growth_assets.settings import Settings
 
 HOST = ("dim_hostname",)
@@ -161,7 +160,16 @@ def hosts_add_up(measure: str) -> FrameRule:
     return FrameRule("hosts_add_up", broken, f"{measure} of all hosts add up to the overall one")
 
 
+KEY = ("aggregation_level", *HOST, "ds")
+
+
+def counts(events: pl.LazyFrame, rate: dict[str, pa.Column], *, above: pl.Expr, below: pl.Expr) -> pl.DataFrame:
+    """The counts of some events that a metric is made of; `above` and `below` say which are counted."""
+    return roll_up(events, HOST, LEVELS, **_measures(rate, above, below)).with_columns(day_of(events))
+
+
 def conversion(
+    rolled: pl.DataFrame,
     inputs: Mapping[str, pl.LazyFrame],
     settings: Settings,
     rate: dict[str, pa.Column],
@@ -169,13 +177,11 @@ def conversion(
     above: pl.Expr,
     below: pl.Expr,
 ) -> pl.DataFrame:
-    """The metric of one day of core.fct_website_events; `above` and `below` say which events are counted.
+    """The metric of one day, from the `counts` of all its events.
 
     It is compared with the same weekdays before, as core.agg_hostname_events counted them.
     """
     _, value, numerator, denominator, *_ = rate
-    events = inputs[fct.TABLE.name]
-    rolled = roll_up(events, HOST, LEVELS, **_measures(rate, above, below)).with_columns(day_of(events))
     counted = pl.concat([inputs[SAME_WEEKDAYS.name], inputs[hostname_events.TABLE.name]])
     ds = rolled["ds"][0]
     judged = (
@@ -200,18 +206,17 @@ def conversion(
     )  # fmt: skip
 
 
-def conversion_agreement(
-    inputs: Mapping[str, pl.LazyFrame],
-    frame: pl.DataFrame,
-    rate: dict[str, pa.Column],
-    *,
-    above: pl.Expr,
-    below: pl.Expr,
+def recounted(
+    events: pl.LazyFrame, frame: pl.DataFrame, rate: dict[str, pa.Column], *, above: pl.Expr, below: pl.Expr
 ) -> Sequence[Finding]:
-    """What of the metric is not what core.fct_website_events says."""
-    measures = _measures(rate, above, below)
-    found = disagreements(inputs[fct.TABLE.name], frame, names_of(LEVELS), **measures)
-    return [*found, levels_add_up(frame, list(measures["counts"]))]
+    """What of the counts of a metric is not what the events say."""
+    return disagreements(events, frame, names_of(LEVELS), **_measures(rate, above, below))
+
+
+def hosts_agree(frame: pl.DataFrame, rate: dict[str, pa.Column]) -> Sequence[Finding]:
+    """Whether the hosts of a metric add up to its overall row."""
+    _, _, numerator, denominator, *_ = rate
+    return [levels_add_up(frame, [numerator, denominator, bot_name(numerator), bot_name(denominator)])]
 
 
 def _measures(rate: dict[str, pa.Column], above: pl.Expr, below: pl.Expr) -> dict[str, dict[str, pl.Expr]]:

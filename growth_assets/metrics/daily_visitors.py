@@ -23,7 +23,7 @@ from growth_assets.contracts.contract import (
     shared,
     unique_key,
 )
-from growth_assets.contracts.table import Built, Table, overall
+from growth_assets.contracts.table import Built, Sums, Table, as_it_is, overall
 from growth_assets.fct import website_events as fct
 from growth_assets.metrics.conversion import hosts_add_up, one_overall_row
 from growth_assets.settings import Settings
@@ -92,7 +92,11 @@ def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for eve
 
 def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     """The visitors of one day of core.fct_website_events."""
-    events = inputs[fct.TABLE.name]
+    return Built(part(inputs[fct.TABLE.name], settings))
+
+
+def part(events: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
+    """The visitors of some events."""
     person, bot = _hits(settings)
     rolled = roll_up(
         events,
@@ -103,16 +107,25 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     )
     frame = rolled.with_columns(day_of(events)).select(list(COLUMNS))
     anything = pl.col("m_website_hits") + pl.col("m_bot_website_hits") > 0
-    return Built(frame.filter(anything | (pl.col("aggregation_level") == "overall")))
+    return frame.filter(anything | (pl.col("aggregation_level") == "overall"))
 
 
 def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:
     """What of the visitors is not what core.fct_website_events says."""
+    return [*recount(inputs[fct.TABLE.name], frame, settings), *in_itself(frame)]
+
+
+def recount(events: pl.LazyFrame, frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:
+    """What of the visitors is not what the events say."""
     person, bot = _hits(settings)
     counts = {"m_website_hits": person, "m_bot_website_hits": bot}
     visitors = {"m_visitors": person, "m_bot_visitors": bot}
-    found = disagreements(inputs[fct.TABLE.name], frame, names_of(LEVELS), counts=counts, visitors=visitors)
-    return [*found, levels_add_up(frame, list(counts))]
+    return disagreements(events, frame, names_of(LEVELS), counts=counts, visitors=visitors)
+
+
+def in_itself(frame: pl.DataFrame) -> Sequence[Finding]:
+    """Which levels do not add up to the overall row."""
+    return [levels_add_up(frame, ["m_website_hits", "m_bot_website_hits"])]
 
 
 def _hits(settings: Settings) -> tuple[pl.Expr, pl.Expr]:
@@ -128,6 +141,7 @@ TABLE = Table(
     upstream=(fct.TABLE.name,),
     build=build,
     agreement=agreement,
+    parts=Sums(part, ("aggregation_level", *DIMENSIONS, "ds"), as_it_is, recount, in_itself, tuple(names_of(LEVELS))),
     made_from=MADE_FROM,
     headline=overall("m_visitors", "m_website_hits", "m_bot_visitors", "m_bot_website_hits"),
     settings_used=("hit_actions",),

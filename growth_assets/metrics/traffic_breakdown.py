@@ -24,7 +24,7 @@ from growth_assets.contracts.contract import (
     unique_key,
 )
 from growth_assets.contracts.sample import ROWS_SHOWN, sample
-from growth_assets.contracts.table import Built, Table
+from growth_assets.contracts.table import Built, Sums, Table
 from growth_assets.fct import website_events as fct
 from growth_assets.settings import Settings
 
@@ -91,30 +91,47 @@ def contract(settings: Settings) -> Contract:  # noqa: ARG001 - the same for eve
 
 def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     """The breakdown of one day of core.fct_website_events."""
-    rolled = roll_up(_hits(inputs, settings), DIMENSIONS, LEVELS, counts=COUNTS, visitors=VISITORS)
+    return Built(finish(part(inputs[fct.TABLE.name], settings), inputs, settings))
+
+
+def part(events: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
+    """The hits of some events, and who they are of."""
+    # Those without a referrer stand under a name.
+    hits = events.filter(_hit(settings)).with_columns(_REFERRER.alias("dim_referrer_domain"))
+    rolled = roll_up(hits, DIMENSIONS, LEVELS, counts=COUNTS, visitors=VISITORS)
+    return rolled.with_columns(day_of(events))
+
+
+def finish(frame: pl.DataFrame, inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> pl.DataFrame:  # noqa: ARG001 - every finish takes them
+    """The breakdown, from the hits of all events."""
     total = pl.col("m_website_hits").sum().over("aggregation_level", "dim_hostname")
-    frame = rolled.with_columns(
-        total.alias("m_total_website_hits"),
-        (pl.col("m_website_hits") / total).alias("traffic_share"),
-        day_of(inputs[fct.TABLE.name]),
+    return frame.with_columns(
+        total.alias("m_total_website_hits"), (pl.col("m_website_hits") / total).alias("traffic_share")
     ).select(list(COLUMNS))
-    return Built(frame)
 
 
 def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:
     """What of the breakdown is not what core.fct_website_events says."""
+    return [*recount(inputs[fct.TABLE.name], frame, settings), *in_itself(frame)]
+
+
+def recount(events: pl.LazyFrame, frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:
+    """What of the hits is not what the events say."""
     hit = _hit(settings)
-    found = disagreements(
-        inputs[fct.TABLE.name], frame, names_of(LEVELS), counts=dict.fromkeys(COUNTS, hit),
+    return disagreements(
+        events, frame, names_of(LEVELS), counts=dict.fromkeys(COUNTS, hit),
         visitors=dict.fromkeys(VISITORS, hit), made={"dim_referrer_domain": _REFERRER},
     )  # fmt: skip
+
+
+def in_itself(frame: pl.DataFrame) -> Sequence[Finding]:
+    """Which totals are not those of their groups."""
     made = pl.col("m_website_hits").sum().over("aggregation_level", "dim_hostname")
     off = frame.filter(made != pl.col("m_total_website_hits"))
-    total = Finding(
+    return [Finding(
         "groups_make_the_total", frame.height, off.height,
         "m_total_website_hits is the hits of all groups of the host, or of all hosts", sample(off.head(ROWS_SHOWN)),
-    )  # fmt: skip
-    return [*found, total]
+    )]  # fmt: skip
 
 
 MOST_SOURCES = 8
@@ -133,11 +150,6 @@ def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:
     }
 
 
-def _hits(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> pl.LazyFrame:
-    """The hits of people, those without a referrer under a name."""
-    return inputs[fct.TABLE.name].filter(_hit(settings)).with_columns(_REFERRER.alias("dim_referrer_domain"))
-
-
 def _hit(settings: Settings) -> pl.Expr:
     """True for the hits of people."""
     return ~pl.col("is_bot") & pl.col("dim_action_type").is_in(list(settings.hit_actions))
@@ -153,6 +165,7 @@ TABLE = Table(
     upstream=(fct.TABLE.name,),
     build=build,
     agreement=agreement,
+    parts=Sums(part, ("aggregation_level", *DIMENSIONS, "ds"), finish, recount, in_itself, tuple(names_of(LEVELS))),
     made_from={
         **dict.fromkeys(("traffic_share", "m_website_hits", "m_total_website_hits"), ("dim_action_type", "is_bot")),
         "m_visitors": ("logged_out_user_id", "dim_action_type", "is_bot"),
