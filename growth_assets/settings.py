@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+import sys
 import tomllib
 from functools import cached_property
 from ipaddress import ip_interface, ip_network
@@ -251,6 +252,41 @@ class Alerts(_Strict):
     """Where Dagster's pages are, for links in messages; `growth-assets ui` puts its own address where none is named."""
 
 
+class Spark(_Strict):
+    """The cluster that builds the tables where `engine` is "spark"."""
+
+    master: Annotated[str, Field(pattern=r"^(?:spark://[^\s/]+|k8s://\S+|yarn|local(?:\[[^\]\s]+\])?)$")] | None = None
+    """The cluster's master, such as spark://host:7077, k8s://https://host:443 or yarn."""
+    remote: Annotated[str, Field(pattern=r"^sc://\S+$")] | None = None
+    """A Spark Connect server instead, such as sc://host:15002."""
+    events_a_task: Annotated[int, Field(ge=1)] = 500_000
+    """About so many events a task takes, of those received and then of those of some visitors."""
+    conf: tuple[tuple[str, str], ...] = ()
+    """Settings of Spark's own, by their names: a table."""
+
+    @field_validator("conf", mode="before")
+    @classmethod
+    def _of_spark(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        if not isinstance(values, dict):
+            return values
+        for name, value in values.items():
+            if not name.startswith("spark."):
+                raise ValueError(
+                    f'{name} is no setting of Spark: their names begin with "spark."; write them in quotes'
+                )
+            if not isinstance(value, str | int | float):
+                raise ValueError(f"{name} must be a text, a number, true or false")
+        return tuple(
+            (name, value if isinstance(value, str) else str(value).lower()) for name, value in sorted(values.items())
+        )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Spark:
+        if self.master and self.remote:
+            raise ValueError("master and remote are both set; leave one of them out")
+        return self
+
+
 class _Environment(EnvSettingsSource):
     """The `GROWTH_*` variables, but for `GROWTH_DATA`: which folder is meant is settled before it is read."""
 
@@ -324,6 +360,9 @@ class Settings(BaseSettings):
     alerts: Alerts = Alerts()
     alert_urls: SecretStr = SecretStr("")
     """Apprise URLs of the channels that alerts go to, apart by blanks or new lines; from the environment alone."""
+    engine: Literal["local", "spark"] = "local"
+    """Where tables are built: on this machine, or by a Spark cluster."""
+    spark: Spark = Spark()
     sources: tuple[Source, ...] = (Source(name="landing"),)
     action_rules: tuple[ActionRule, ...] = ()
 
@@ -368,6 +407,13 @@ class Settings(BaseSettings):
             raise ValueError(f"actions must list {', '.join(built_in)} too: the built-in action rules give them")
         if places.inside(self.landing, self.warehouse) or places.inside(self.warehouse, self.landing):
             raise ValueError("landing and warehouse must be apart, neither inside the other")
+        if self.engine == "spark" and not (self.spark.master or self.spark.remote):
+            raise ValueError('engine is "spark": name the cluster by spark.master or spark.remote')
+        if self.engine == "spark" and places.is_remote(self.warehouse):
+            raise ValueError(
+                'engine is "spark": warehouse must be a folder on a file system that the cluster shares, '
+                "at the same path on each of its machines"
+            )
         if not self.hit_actions:
             raise ValueError("hit_actions must name at least one action")
         sources = [source.name for source in self.sources]
@@ -488,6 +534,12 @@ def enter_dagster_home(settings: Settings) -> None:
     """Let this process find the folder's Dagster instance: its dagster.yaml names itself by `DAGSTER_HOME`."""
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home.resolve())
     os.environ.setdefault(BATCH, AT_ONCE)
+
+
+def enter_spark(settings: Settings) -> None:
+    """Have a cluster run the Python that this process runs, unless another is named: it lies there at the same path."""
+    chosen = dict(settings.spark.conf).get("spark.pyspark.python", os.environ.get("PYSPARK_PYTHON", sys.executable))
+    os.environ["PYSPARK_PYTHON"] = chosen
 
 
 def _describe(problem: Any, path: Path, content: dict[str, Any]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails

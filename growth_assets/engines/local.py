@@ -23,7 +23,7 @@ from growth_assets.contracts.table import Built, History, Judgement, Table, Watc
 from growth_assets.engines.past import Past, version_on_disk
 from growth_assets.places import Place
 from growth_assets.settings import Settings
-from growth_assets.warehouse.partitions import DAMAGE, Record, Warehouse, WarehouseError, rows_of, unreadable
+from growth_assets.warehouse.partitions import DAMAGE, Record, Staged, Warehouse, WarehouseError, rows_of, unreadable
 from growth_assets.warehouse.versions import code_version
 
 NOT_OVER = "the day is not over"
@@ -69,9 +69,11 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Staged:
+class Audited:
+    """A partition that is staged, and what its audit made of it."""
+
     table: Table
-    path: Path
+    files: Staged
     frame: pl.LazyFrame
     rows: int
     verdicts: list[Verdict]
@@ -137,7 +139,7 @@ class Day:
             if name in self.failed:
                 status: Literal["held_up", "empty"] = "empty" if self.failed[name] == "empty" else "held_up"
                 return f"{name} of {self.ds} was not built, so neither is {table.name}", status
-            if upstream and name not in self.frames and not self.warehouse.path(upstream, self.ds).exists():
+            if upstream and name not in self.frames and not self.warehouse.is_published(upstream, self.ds):
                 return f"{name} of {self.ds} is not published; build it first", "held_up"
         return "", "held_up"
 
@@ -153,7 +155,7 @@ class Day:
                     nothing = pl.DataFrame(schema=_contract(table, self.settings).dtypes)
                     staged = self.warehouse.stage(table, self.ds, nothing)
             except DAMAGE as error:
-                raise _explained(received, self.ds, error) from error
+                raise damage_explained(received, self.ds, error) from error
         if not received.files:
             self.failed[table.name] = "empty"
             yield Outcome(table, self.ds, None, reason=f"no event of {self.ds} has landed", status="empty")
@@ -161,7 +163,7 @@ class Day:
         try:
             frame = pl.scan_parquet(staged, hive_partitioning=False, glob=False).collect()
         except DAMAGE as error:
-            raise _explained(received, self.ds, error) from error
+            raise damage_explained(received, self.ds, error) from error
         audited = self._audit(table, staged, frame, {})
         landed = dict.fromkeys(table.upstream, received.rows)
         gone = [str(path) for path in received.files if path not in there]
@@ -214,13 +216,13 @@ class Day:
     def _audit(
         self, table: Table, path: Path, frame: pl.DataFrame, numbers: Mapping[str, int],
         aside: Mapping[str, Sample] | None = None,
-    ) -> _Staged:  # fmt: skip
+    ) -> Audited:  # fmt: skip
         findings = _contract(table, self.settings).audit(frame)
         judged = verdicts(table, findings, numbers, self.settings.max_quarantined_share, aside)
-        return _Staged(table, path, frame.lazy(), rows_of(path), judged)
+        return Audited(table, path, frame.lazy(), rows_of(path), judged)
 
     def _publish(
-        self, table: Table, staged: list[_Staged], built: Built, inputs: Mapping[str, str], version: str,
+        self, table: Table, staged: list[Audited], built: Built, inputs: Mapping[str, str], version: str,
         upstream: Mapping[str, int], started: float, gone: Sequence[str] = (),
     ) -> Iterator[Outcome]:  # fmt: skip
         if table.balance:
@@ -233,7 +235,7 @@ class Day:
         for each in staged:
             own = each.table is table
             record = self.warehouse.publish(
-                each.table, self.ds, each.path, rows=each.rows, inputs=inputs, code_version=version,
+                each.table, self.ds, each.files, rows=each.rows, inputs=inputs, code_version=version,
                 numbers=built.numbers if own else {},
             )  # fmt: skip
             self.warehouse.forget_refused(each.table, self.ds)
@@ -247,19 +249,19 @@ class Day:
                 headline=each.table.headline(built.frame) if own else {},
             )  # fmt: skip
 
-    def _refuse(self, staged: list[_Staged], built: Built, blocked: list[Verdict], started: float) -> Iterator[Outcome]:
+    def _refuse(self, staged: list[Audited], built: Built, blocked: list[Verdict], started: float) -> Iterator[Outcome]:
         failing = ", ".join(dict.fromkeys(verdict.check for verdict in blocked))
         beside: Path | None = None
         for each in staged:
             self.failed[each.table.name] = "refused"
-            kept = self.warehouse.refuse(each.table, self.ds, each.path)
+            kept = self.warehouse.refuse(each.table, self.ds, each.files)
             yield Outcome(
                 each.table, self.ds, None, each.verdicts, built.numbers, time.perf_counter() - started,
                 f"{failing} failed; what was published before stays", "refused", refused=kept, refused_beside=beside,
             )  # fmt: skip
             beside = kept
 
-    def _hand_on(self, staged: _Staged) -> None:
+    def _hand_on(self, staged: Audited) -> None:
         """To the tables that are made from it: what they read of it, as it is, or from its file where that is large."""
         table = staged.table
         if table.build is None and not table.built_with and staged.rows > MOST_ROWS_HANDED_ON:
@@ -274,14 +276,14 @@ class Day:
         return self.frames[name]
 
     def _rows(self, name: str) -> int:
-        return rows_of(self.warehouse.path(self.by_name[name], self.ds))
+        return self.warehouse.rows(self.by_name[name], self.ds)
 
     def _version(self, name: str) -> str:
         record = self.warehouse.record(self.by_name[name], self.ds)
         return record.sha256 if record else ""
 
 
-def _explained(received: Received, ds: str, error: BaseException) -> BaseException:
+def damage_explained(received: Received, ds: str, error: BaseException) -> BaseException:
     """The error of received files that cannot be read, by the names of those that are damaged."""
     wrong = {path: why for path in received.files if path.exists() and (why := unreadable(path))}
     if not wrong:

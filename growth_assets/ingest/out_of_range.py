@@ -85,7 +85,7 @@ def survey(settings: Settings, landed: Ledger | None = None) -> Survey:
         sound = landed.rows(ds) - ahead
         if first <= ds <= last and sound:
             continue
-        if ds < first and warehouse.path(website_events.TABLE, ds).exists():
+        if ds < first and warehouse.is_published(website_events.TABLE, ds):
             found.built_earlier[ds] = sound
             with ledger.held(settings.workplace):
                 sound, ahead = _came_later(warehouse, landed, ds)
@@ -116,7 +116,7 @@ def put_aside(settings: Settings) -> tuple[Survey, list[str]]:
 def _publish(settings: Settings, warehouse: Warehouse, found: Survey, ds: str) -> bool:
     table = quarantined_events.TABLE
     with warehouse.building(ds):
-        built = warehouse.path(website_events.TABLE, ds).exists()
+        built = warehouse.is_published(website_events.TABLE, ds)
         if built and ds not in found.built_earlier:
             return True  # built meanwhile, with its own rows put aside
         with ledger.held(settings.workplace):
@@ -131,7 +131,7 @@ def _publish(settings: Settings, warehouse: Warehouse, found: Survey, ds: str) -
         if built:
             received = warehouse.scan(website_events.TABLE, ds).select(PLACE).collect()
             frame = frame.join(received, on=PLACE, how="anti")
-            if warehouse.path(table, ds).exists():
+            if warehouse.is_published(table, ds):
                 own = warehouse.scan(table, ds).collect().join(received, on=PLACE, how="semi")
         counted = dict(frame.group_by("rule").len().iter_rows())
         frame = pl.concat([own, frame]).sort("file_started_at", *PLACE, maintain_order=True)

@@ -155,7 +155,7 @@ def _in_time(record: dg.EventLogRecord) -> bool:
 
 def _newest_hour(warehouse: Warehouse, ds: str) -> int | None:
     """The last hour of the day with an event, from the small table of counts."""
-    if not warehouse.path(agg.TABLE, ds).exists():
+    if not warehouse.is_published(agg.TABLE, ds):
         return None
     hours = warehouse.scan(agg.TABLE, ds).filter(pl.col("aggregation_level") == level_name(["event_hour"]))
     newest = hours.select(pl.col("event_hour").max()).collect().item()

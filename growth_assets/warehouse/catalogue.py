@@ -24,7 +24,7 @@ from growth_assets.contracts.contract import Contract
 from growth_assets.contracts.table import Table
 from growth_assets.places import Place, is_remote
 from growth_assets.warehouse import durable, locks, objects
-from growth_assets.warehouse.partitions import PART, Warehouse
+from growth_assets.warehouse.partitions import PART, PARTS, Warehouse
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -67,9 +67,13 @@ def view_sql(warehouse: Warehouse, table: Table, contract: Contract) -> str:
     name = f"{quoted(table.schema)}.{quoted(table.short_name)}"
     types = {column: SQL_TYPES[dtype] for column, dtype in contract.dtypes.items()}
     folder = warehouse.folder(table)
-    below = f"*/{PART}" if table.partitioned else "*.parquet"
-    pattern = f"{_verbatim(folder)}/{below}"
-    if not (objects.sizes(folder) if is_remote(folder) else any(folder.glob(below))):
+    below = [f"*/{PART}", f"*/{PARTS}/*.parquet"] if table.partitioned else ["*.parquet"]
+    if is_remote(folder):
+        there = below[:1] if objects.sizes(folder) else []
+    else:
+        there = [each for each in below if any(folder.glob(each))]
+    patterns = ", ".join(literal(f"{_verbatim(folder)}/{each}") for each in there)
+    if not there:
         # read_parquet refuses a pattern without files; the view is swapped when the first partition is there.
         empty = ", ".join(f"NULL::{sql} AS {quoted(column)}" for column, sql in types.items())
         return f"CREATE VIEW {name} AS SELECT {empty} WHERE false"
@@ -77,8 +81,9 @@ def view_sql(warehouse: Warehouse, table: Table, contract: Contract) -> str:
     # By the folders' names DuckDB leaves out other days' files without a look into them. But it takes every folder
     # named x=y for a column that overrides the file's, those above the warehouse too.
     hive = table.partitioned and not any("=" in part for part in folder.parts)
+    pattern = patterns if len(there) == 1 else f"[{patterns}]"
     options = "hive_partitioning = true, hive_types = {'ds': VARCHAR}" if hive else "hive_partitioning = false"
-    return f"CREATE VIEW {name} AS SELECT {select} FROM read_parquet({literal(pattern)}, {options})"
+    return f"CREATE VIEW {name} AS SELECT {select} FROM read_parquet({pattern}, {options})"
 
 
 def refresh(

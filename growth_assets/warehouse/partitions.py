@@ -4,6 +4,9 @@ Layout: `<root>/<schema>/<table>/ds=YYYY-MM-DD/part.parquet`, beside it `_built.
 partition was built. The old record is removed before the partition is replaced and the new one written after it; where
 a crash falls between the two, the partition counts as out of date and is built again to the same bytes.
 
+What several machines made is several files: then there is no `part.parquet`, but `parts`, a link to the folder with
+the files. By one rename one link takes the place of another, and a file goes from inside such a folder to beside it.
+
 The root may be on an object store. What is staged, refused or locked is on this machine all the same, in the workplace;
 for a warehouse on disk that is the root itself.
 """
@@ -11,6 +14,7 @@ for a warehouse on disk that is the root itself.
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import re
 import secrets
@@ -32,6 +36,7 @@ from growth_assets.warehouse import durable, locks, objects
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PART = "part.parquet"
+PARTS = "parts"
 RECORD = "_built.json"
 
 
@@ -63,12 +68,27 @@ class Record:
 
     rows: int
     sha256: str
-    """Of the partition's file: its data version."""
+    """Of the partition's file, or of the digests of its files: its data version."""
     size: int
     inputs: Mapping[str, str]
     """Upstream name to its data version."""
     code_version: str
     numbers: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several files that a partition is staged as."""
+
+    path: Path
+    rows: int
+    size: int
+    sha256: str
+    """Of its bytes, or of what they are made from."""
+
+
+Staged = Path | Sequence[Part]
+"""A partition that is not published yet: one file, or several in order."""
 
 
 class Warehouse:
@@ -99,10 +119,32 @@ class Warehouse:
         return self.root / table.schema / table.short_name
 
     def path(self, table: Table, ds: str) -> Place:
-        """The published file of one day."""
+        """The published file of one day, where it is one."""
         if not DAY.fullmatch(ds):
             raise WarehouseError(f"{ds!r} is no day of the form YYYY-MM-DD")
         return self.folder(table) / f"ds={ds}" / PART
+
+    def files(self, table: Table, ds: str) -> list[Place]:
+        """The published files of one day, in order; none where it is not published."""
+        path = self.path(table, ds)
+        if path.exists():
+            return [path]
+        if is_remote(path):
+            return []
+        try:
+            # By the folder that it is now: the next publication leaves its files as they are, or removes them.
+            return sorted(path.with_name(PARTS).resolve(strict=True).glob("*.parquet"))
+        except FileNotFoundError:
+            return []
+
+    def is_published(self, table: Table, ds: str) -> bool:
+        """True where the day is there."""
+        path = self.path(table, ds)
+        return path.exists() or (not is_remote(path) and path.with_name(PARTS).exists())
+
+    def rows(self, table: Table, ds: str) -> int:
+        """How many rows the published files of one day hold, from the files themselves."""
+        return sum(rows_of(path) for path in self.files(table, ds))
 
     def days(self, table: Table) -> list[str]:
         """The published days, in order."""
@@ -115,23 +157,25 @@ class Warehouse:
         except FileNotFoundError:
             return []
         days = (entry[3:] for entry in entries if entry.startswith("ds=") and DAY.fullmatch(entry[3:]))
-        return sorted(ds for ds in days if self.path(table, ds).exists())
+        return sorted(ds for ds in days if self.is_published(table, ds))
 
     def scan(self, table: Table, ds: str) -> pl.LazyFrame:
         """The rows of one published day."""
-        path = self.path(table, ds)
-        if not path.exists():
-            raise WarehouseError(f"{table.name} of {ds} is not published: no {path}. Build that day first.")
-        return scan(path)
+        files = self.files(table, ds)
+        if not files:
+            raise WarehouseError(
+                f"{table.name} of {ds} is not published: no {self.path(table, ds)}. Build that day first."
+            )
+        return scan(*files)
 
     def scan_held(self, table: Table, ds: str) -> pl.LazyFrame:
         """The rows of one published day, however many, for whoever holds the day: from a copy, if it is on a store."""
         path = self.path(table, ds)
-        return scan(self._fetched(table, ds, path) if is_remote(path) else path)
+        return scan(self._fetched(table, ds, path)) if is_remote(path) else scan(*self.files(table, ds))
 
     def scan_days(self, table: Table, days: list[str]) -> pl.LazyFrame:
         """The rows of several published days; days that are not published have none."""
-        there = [self.scan(table, ds) for ds in days if self.path(table, ds).exists()]
+        there = [self.scan(table, ds) for ds in days if self.is_published(table, ds)]
         if not there:
             raise WarehouseError(f"{table.name} has no published day among those asked for. Run `growth-assets build`.")
         return pl.concat(there)
@@ -202,20 +246,40 @@ class Warehouse:
             pl.concat(frames).sink_parquet(staged, **PACKING, row_group_size=1_000_000, maintain_order=True)
         return staged
 
+    def staging_folder(self, table: Table, ds: str) -> Path:
+        """A new folder where no reader looks, for the files of a partition that several machines make."""
+        folder = self._staged_path(table, ds).with_suffix("")
+        folder.mkdir()
+        return folder
+
+    def link_parts(self, table: Table, ds: str, files: Sequence[Path], version: str) -> list[Part]:
+        """Stage `files`, in order, as they are; `version` changes whenever what they hold does."""
+        folder, parts = self.staging_folder(table, ds), []
+        for number, path in enumerate(files):
+            link = folder / f"{number:05}.parquet"
+            try:
+                link.hardlink_to(path)
+            except OSError:  # a file system without links
+                shutil.copyfile(path, link)
+            parts.append(Part(link, rows_of(link), link.stat().st_size, durable.digest_of([version, number])))
+        return parts
+
     def _fetched(self, table: Table, ds: str, where: UPath) -> Path:
         path = self._staged_path(table, ds)
         objects.fetch(where, path)
         return path
 
     def publish(
-        self, table: Table, ds: str, staged: Path, *, rows: int, inputs: Mapping[str, str], code_version: str,
+        self, table: Table, ds: str, staged: Staged, *, rows: int, inputs: Mapping[str, str], code_version: str,
         numbers: Mapping[str, int] | None = None,
     ) -> Record:  # fmt: skip
-        """Make a staged file the published one, and record from what it was built."""
+        """Make what is staged the published partition, and record from what it was built."""
+        one = staged if isinstance(staged, Path) else None
+        several = () if isinstance(staged, Path) else staged
         record = Record(
             rows=rows,
-            sha256=durable.sha256_of(staged),
-            size=staged.stat().st_size,
+            sha256=durable.sha256_of(one) if one else durable.digest_of([part.sha256 for part in several]),
+            size=one.stat().st_size if one else sum(part.size for part in several),
             inputs=dict(inputs),
             code_version=code_version,
             numbers=dict(numbers or {}),
@@ -227,7 +291,20 @@ class Warehouse:
         if not is_remote(final):
             for old in final.parent.glob(f".{RECORD}.*"):
                 old.unlink(missing_ok=True)
-        durable.put_in_place(staged, final, beside=(RECORD, record.__dict__))
+        if one is None:
+            if is_remote(final):
+                raise WarehouseError(f"{self.root}: a partition on a store is one object, and {table.name} is several")
+            _put_parts(several, final, record.sha256)
+            durable.write_json(final.with_name(RECORD), record.__dict__)
+            return record
+        if not is_remote(final) and final.with_name(PARTS).is_symlink():
+            # The old folder's place takes one with the new file alone; from inside it that goes beside it, at once.
+            folder = _new_folder(final, record.sha256)
+            one = one.rename(folder / one.name)
+            _point(final.with_name(PARTS), folder)
+        durable.put_in_place(one, final, beside=(RECORD, record.__dict__))
+        if not is_remote(final):
+            _forget_parts(final, None)
         return record
 
     def withdraw(self, table: Table, ds: str) -> None:
@@ -235,20 +312,30 @@ class Warehouse:
         final = self.path(table, ds)
         durable.remove_file(final.with_name(RECORD))
         durable.remove_file(final)
+        if not is_remote(final):
+            _forget_parts(final, None)
         durable.sync_folder(final.parent)
 
-    def refuse(self, table: Table, ds: str, staged: Path) -> Path:
-        """Keep a staged file that failed its audit, outside of every table, for whoever looks into it."""
+    def refuse(self, table: Table, ds: str, staged: Staged) -> Path:
+        """Keep what is staged and failed its audit, outside of every table, for whoever looks into it."""
         path = self.refused(table, ds)
-        durable.put_in_place(staged, path)
+        self.forget_refused(table, ds)
+        if isinstance(staged, Path):
+            durable.put_in_place(staged, path)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _gathered(staged, "refused").rename(path)
         return path
 
     def forget_refused(self, table: Table, ds: str) -> None:
         """Drop what was kept of a day that is published now."""
-        self.refused(table, ds).unlink(missing_ok=True)
+        path = self.refused(table, ds)
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
 
     def refused(self, table: Table, ds: str) -> Path:
-        """Where the rows of a refused day are kept."""
+        """Where the rows of a refused day are kept: a file, or a folder of several."""
         return self.workplace / "_refused" / table.schema / table.short_name / f"ds={ds}.parquet"
 
     def _staging(self, ds: str) -> Path:
@@ -260,10 +347,72 @@ class Warehouse:
         return folder / f"{table.name}-{os.getpid()}-{secrets.token_hex(4)}.parquet"
 
 
+def _gathered(parts: Sequence[Part], name: str) -> Path:
+    """The staged files in one folder beside them, in order; files of the same name hold the same bytes."""
+    folder = parts[0].path.parent / name
+    folder.mkdir()
+    for number, part in enumerate(parts):
+        part.path.rename(folder / f"{number:05}-{part.sha256[:8]}.parquet")
+    durable.sync_folder(folder)
+    return folder
+
+
+def _put_parts(parts: Sequence[Part], final: Path, digest: str) -> None:
+    """Publish several files in place of what is published as `final`, or in other files."""
+    folder, link = _new_folder(final, digest), final.with_name(PARTS)
+    _gathered(parts, "whole").rename(folder)
+    if final.exists():
+        # The one old file goes into a folder of its own, at once, and then that folder gives way to the new one.
+        alone = _new_folder(final, "alone")
+        _point(link, alone)
+        final.rename(alone / PART)
+    _point(link, folder)
+    _forget_parts(final, folder)
+
+
+def _new_folder(final: Path, digest: str) -> Path:
+    """An empty folder for files in place of `final`."""
+    for number in itertools.count():
+        folder = final.with_name(f"_{PARTS}-{digest[:_TOLD]}{f'-{number}' if number else ''}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError
+
+
+_TOLD = 16
+"""So much of a digest is in the name of a folder."""
+
+
+def _point(link: Path, folder: Path) -> None:
+    """Have `link` lead to `folder` beside it: readers see what was there before, or the folder."""
+    new = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
+    new.symlink_to(folder.name)
+    new.replace(link)
+    durable.sync_folder(link.parent)
+
+
+def _forget_parts(final: Path, kept: Path | None) -> None:
+    """Remove folders of files in place of `final`, but for the one that is `kept`, and links to them."""
+    if kept is None:
+        final.with_name(PARTS).unlink(missing_ok=True)
+    for folder in final.parent.glob(f"_{PARTS}-*"):
+        if folder != kept:
+            shutil.rmtree(folder, ignore_errors=True)
+    for left in final.parent.glob(f".{PARTS}.*"):
+        left.unlink(missing_ok=True)
+
+
 def _recorded(path: Place) -> Record | None:
-    """The record beside the partition's file at `path`."""
+    """The record beside the partition's file at `path`, or beside its files."""
     try:
         content = durable.read_json(path.with_name(RECORD))
+        if content and not is_remote(path) and not path.exists():
+            folder = path.with_name(PARTS).readlink().name
+            known = _record(content, content.get("size", 0))
+            return known if known and folder.startswith(f"_{PARTS}-{known.sha256[:_TOLD]}") else None
         return _record(content, path.stat().st_size) if content else None
     except FileNotFoundError:
         return None
@@ -277,8 +426,14 @@ def _record(content: Mapping[str, Any], size: int) -> Record | None:
         return None
 
 
-def scan(path: Place) -> pl.LazyFrame:
-    """The rows of a Parquet file: of one version of it, also where it is replaced before they are read."""
+def scan(path: Place, *more: Place) -> pl.LazyFrame:
+    """The rows of a Parquet file: of one version of it, also where it is replaced before they are read.
+
+    Or of several files, none of which is ever replaced.
+    """
+    if more:
+        files = [each for each in (path, *more) if isinstance(each, Path)]
+        return pl.scan_parquet(files, hive_partitioning=False, glob=False)
     if is_remote(path):
         return pl.scan_parquet(io.BytesIO(objects.content(path)), hive_partitioning=False, glob=False)
     # Of a path Polars reads the end first, and opens it anew for the rows: of a file that was replaced in between it

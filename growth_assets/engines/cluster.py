@@ -1,0 +1,174 @@
+"""The Spark cluster: one session for all that is built meanwhile, and how work goes through it.
+
+Spark distributes, shuffles and tries again; what it moves are bytes that it does not look into. PySpark is imported
+here alone, and only when a cluster is asked for.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from growth_assets.engines import tasks
+from growth_assets.engines.tasks import Piece, Range, Report, Work
+from growth_assets.settings import Settings, enter_spark
+
+PIECES = "number int, kind string, content binary"
+
+DEFAULTS = {
+    "spark.app.name": "growth_assets",
+    # Each row holds up to some hundred thousand events.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "16",
+    "spark.driver.maxResultSize": "0",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # An executor runs a process a core.
+    "spark.executorEnv.POLARS_MAX_THREADS": "1",
+}
+"""Settings of Spark's own that are not its defaults; the site's `spark.conf` goes before them."""
+
+
+class ClusterError(Exception):
+    """The cluster cannot be used, or cannot do what it is asked to; the message names the remedy."""
+
+
+class Cluster:
+    """A session on the cluster."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._spark = _session(settings)
+
+    @property
+    def ui(self) -> str:
+        """Where Spark shows what it does; "" where it does not say."""
+        context = getattr(self._spark, "_sc", None)
+        return (context.uiWebUrl or "") if context is not None else ""
+
+    def run(self, work: Work, ranges: Sequence[Range]) -> list[Report]:
+        """Take ranges of rows through both steps.
+
+        Raises:
+            ClusterError: a step failed, as often as Spark tries.
+        """
+        spark = self._spark
+        frame = (
+            spark.range(0, len(ranges), 1, len(ranges))
+            .mapInArrow(_cutting(work, list(ranges)), PIECES)
+            .repartitionById(work.pieces, "number")
+            .mapInArrow(_making(work), PIECES)
+        )
+        try:
+            rows = frame.collect()
+        except Exception as error:  # whatever Spark's two clients raise
+            raise _explained(error) from error
+        return [pickle.loads(row["content"]) for row in rows]  # noqa: S301 - our own
+
+    def close(self) -> None:
+        """End the session."""
+        self._spark.stop()
+
+
+def _cutting(work: Work, ranges: list[Range]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def step(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                yield from (as_batch([piece]) for piece in tasks.cut(work, ranges[number], number))
+
+    return step
+
+
+def _making(work: Work) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def step(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        pieces = (
+            Piece(**row)
+            for batch in batches
+            for start in range(batch.num_rows)
+            for row in batch.slice(start, 1).to_pylist()
+        )
+        report = tasks.make(work, pieces)
+        if report is not None:
+            yield as_batch([Piece(0, tasks.REPORT, pickle.dumps(report))])
+
+    return step
+
+
+def as_batch(pieces: Sequence[Piece]) -> pa.RecordBatch:
+    """Pieces as Spark is given them."""
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array([piece.number for piece in pieces], pa.int32()),
+            pa.array([piece.kind for piece in pieces], pa.string()),
+            pa.array([piece.content for piece in pieces], pa.binary()),
+        ],
+        names=["number", "kind", "content"],
+    )
+
+
+def _session(settings: Settings) -> Any:  # noqa: ANN401 - PySpark's own, which may be absent
+    try:
+        from pyspark.sql import SparkSession  # noqa: PLC0415 - absent where no cluster is used
+    except ImportError as error:
+        raise ClusterError(
+            'engine is "spark", and PySpark is not installed: pip install "growth-assets[spark]"'
+        ) from error
+    enter_spark(settings)
+    chosen = settings.spark
+    builder = SparkSession.builder
+    builder = builder.remote(chosen.remote) if chosen.remote else builder.master(str(chosen.master))
+    for name, value in {**DEFAULTS, **dict(chosen.conf)}.items():
+        builder = builder.config(name, value)
+    try:
+        spark = builder.getOrCreate()
+    except Exception as error:
+        where = chosen.remote or chosen.master
+        raise ClusterError(
+            f"no session on {where} ({_last_line(error)}). Check spark.{'remote' if chosen.remote else 'master'}, "
+            "that the cluster is up, and that Java is installed here."
+        ) from error
+    if not chosen.remote:
+        spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def _explained(error: Exception) -> ClusterError:
+    said = str(error)
+    if "No module named 'growth_assets'" in said:
+        return ClusterError(
+            "the Python of the executors has no growth_assets: install the same version there, or name a Python that "
+            'has it by "spark.pyspark.python" in [spark.conf]'
+        )
+    if tasks.OtherCodeError.__name__ in said:
+        line = next(line for line in said.splitlines() if tasks.OtherCodeError.__name__ in line)
+        return ClusterError(f"{line.partition(': ')[2]}. Install the same there; nothing was built")
+    return ClusterError(f"the cluster failed: {_last_line(error)}")
+
+
+def _last_line(error: Exception) -> str:
+    """What a traceback of another machine comes to."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [
+        line for line in lines if ("Error" in line or "Exception" in line) and not line.startswith(("at ", "File "))
+    ]
+    return (told or lines or [type(error).__name__])[-1][:500]
+
+
+_open: list[Cluster] = []
+
+
+@contextmanager
+def at_hand(settings: Settings) -> Iterator[Cluster]:
+    """A session for as long as this lasts, the same one in all that is done meanwhile."""
+    if _open:
+        yield _open[0]
+        return
+    cluster = Cluster(settings)
+    _open.append(cluster)
+    try:
+        yield cluster
+    finally:
+        _open.clear()
+        cluster.close()

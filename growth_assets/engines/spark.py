@@ -1,0 +1,208 @@
+"""A cluster: a day's events are made by its machines, the small tables of what these hand back, by the same functions.
+
+Nothing is published that was not audited: machines write files where no reader looks and say which, what they found is
+added up here, and only files of attempts that Spark counts are put in place. So a lost machine, a task that is tried
+again or twice at once makes no row twice and loses none.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from growth_assets.checks.verdict import Verdict, agreement, verdicts
+from growth_assets.contracts.contract import Finding
+from growth_assets.contracts.sample import Sample, put_aside
+from growth_assets.contracts.table import Built, ByVisitor, Sums, Table
+from growth_assets.engines import tasks
+from growth_assets.engines.cluster import Cluster
+from growth_assets.engines.local import ATTEMPTS, Audited, Day, Outcome, Received, Receiving, damage_explained
+from growth_assets.engines.past import Past
+from growth_assets.engines.tasks import Range, Report, Work, contract_of
+from growth_assets.settings import Settings
+from growth_assets.warehouse.partitions import Part, Warehouse, WarehouseError, rows_of, scan
+from growth_assets.warehouse.versions import code_version
+
+ROWS_GATHERED = 1_000_000
+"""Of so few rows that were put aside one file is made, in the order that it has where one machine makes it."""
+
+
+class ClusterDay(Day):
+    """The build of one day by a cluster; as `Day` to whoever asks."""
+
+    def __init__(
+        self, warehouse: Warehouse, settings: Settings, ds: str, tables: Sequence[Table], cluster: Cluster,
+        past: Past | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(warehouse, settings, ds, tables, past)
+        self.cluster = cluster
+        self.wanted: Collection[str] = ()
+        self.reports: list[Report] = []
+        self.made: dict[str, str] = {}
+        """Tables that the reports speak of, and by which code version they were made."""
+
+    def build(self, wanted: Collection[str], receiving: Receiving) -> Iterator[Outcome]:
+        """Build the wanted tables in order; an outcome for each, as soon as it is known."""
+        self.wanted = wanted
+        yield from super().build(wanted, receiving)
+
+    def _receive(self, table: Table, receiving: Receiving) -> Iterator[Outcome]:
+        started = time.perf_counter()
+        with receiving(self.ds) as received:
+            there = [path for path in received.files if isinstance(path, Path) and path.exists()]
+            version = code_version(table, self.settings)
+            staged = self.warehouse.link_parts(table, self.ds, there, str(sorted(received.inputs.items())))
+        if not received.files:
+            self.failed[table.name] = "empty"
+            yield Outcome(table, self.ds, None, reason=f"no event of {self.ds} has landed", status="empty")
+            return
+        self._run(table, [part.path for part in staged], received)
+        audited = self._audited(table, staged, {})
+        gone = [str(path) for path in received.files if path not in there]
+        landed = dict.fromkeys(table.upstream, received.rows)
+        built = Built(self._nothing(table))
+        yield from self._publish(table, [audited], built, received.inputs, version, landed, started, gone)
+
+    def _make(self, table: Table) -> Iterator[Outcome]:
+        if isinstance(table.parts, ByVisitor):
+            yield from self._make_by_visitor(table)
+        elif isinstance(table.parts, Sums):
+            yield from self._make_of_sums(table, table.parts)
+        else:
+            yield from super()._make(table)
+
+    def _make_by_visitor(self, table: Table) -> Iterator[Outcome]:
+        started = time.perf_counter()
+        if table.name not in self.made:
+            (upstream,) = table.upstream
+            self._run(None, self._files(upstream), None)
+        (other,) = self.beside[table.name]
+        numbers = tasks.all_numbers(self.reports)
+        staged = [self._gathered(other), self._audited(table, self._parts(table), numbers)]
+        aside = self._put_aside(staged[0])
+        staged[-1] = replace(staged[-1], verdicts=self._judged(table, numbers, aside))
+        upstream_rows = {name: self._rows(name) for name in table.upstream} if table.balance else {}
+        versions = {name: self._version(name) for name in table.upstream}
+        built = Built(self._nothing(table), numbers=numbers)
+        yield from self._publish(table, staged, built, versions, self.made[table.name], upstream_rows, started)
+
+    def _make_of_sums(self, table: Table, sums: Sums) -> Iterator[Outcome]:
+        started = time.perf_counter()
+        events, *others = table.upstream
+        if table.name not in self.made:
+            self._run(None, self._files(events), None, small=True)
+        inputs = {name: self._frame(name) for name in others}
+        versions = {name: self._version(name) for name in table.upstream}
+        if table.history:
+            inputs[table.history.name] = self.past.rows(table.history, self.ds).lazy()
+            versions[table.history.name] = self.past.version(table.history, self.ds)
+        parts = [tasks.unpacked(each.sums[table.name]) for each in self.reports if table.name in each.sums]
+        frame = sums.finish(sums.together(parts), inputs, self.settings)
+        built = Built(frame)
+        staged = [self._audit(table, self.warehouse.stage(table, self.ds, frame), frame, {})]
+        if not any(verdict.blocks for verdict in staged[-1].verdicts):
+            recounted = tasks.added([each.recounted.get(table.name, []) for each in self.reports])
+            found = [*with_sums(recounted, parts, frame, sums.key), *sums.in_itself(frame)]
+            staged[-1].verdicts.append(agreement(found))
+        yield from self._publish(table, staged, built, versions, self.made[table.name], {}, started)
+
+    def _run(
+        self, received: Table | None, files: Sequence[Path], landed: Received | None, *, small: bool = False
+    ) -> None:
+        """Have the cluster make what is wanted of the files: one state of the code and of what it reads."""
+        events = next((each for each in self.by_name.values() if isinstance(each.parts, ByVisitor)), None)
+        if events is None or not isinstance(events.parts, ByVisitor):
+            raise LookupError("no table is made by visitor")
+        group = {events.name, *(each.name for each in self.beside[events.name])}
+        wide = not small and not group.isdisjoint(self.wanted)
+        summed = tuple(
+            each for each in self.by_name.values()
+            if isinstance(each.parts, Sums) and each.name in self.wanted and (small or wide)
+        )  # fmt: skip
+        rows = sum(rows_of(path) for path in files)
+        step = self.settings.spark.events_a_task
+        ranges = [Range(str(path), first, step) for path in files for first in range(0, rows_of(path), step)]
+        made = [*([events] if wide else []), *summed]
+        work = Work(
+            self.settings, tasks.this_code(), max(1, -(-rows // step)), events.parts.visitor, received,
+            events if wide else None, self.beside[events.name][0] if wide else None,
+            events.read_after if wide or small else (), summed,
+            str(self.warehouse.staging_folder(events, self.ds)),
+        )  # fmt: skip
+        versions = self._versions(made)
+        for _ in range(ATTEMPTS):
+            before = versions
+            self.reports = self.cluster.run(work, ranges) if ranges else []
+            self._require_undamaged(landed)
+            versions = self._versions(made)
+            if versions == before:
+                break
+        self.made = before
+
+    def _versions(self, tables: Sequence[Table]) -> dict[str, str]:
+        return {table.name: code_version(table, self.settings) for table in tables}
+
+    def _require_undamaged(self, received: Received | None) -> None:
+        damaged = {path: why for report in self.reports for path, why in report.damaged.items()}
+        if damaged:
+            first, why = next(iter(damaged.items()))
+            error = WarehouseError(f"{first} is damaged ({why}). Restore it from a backup")
+            raise damage_explained(received, self.ds, error) if received else error
+
+    def _files(self, name: str) -> list[Path]:
+        return [path for path in self.warehouse.files(self.by_name[name], self.ds) if isinstance(path, Path)]
+
+    def _parts(self, table: Table) -> list[Part]:
+        return [report.parts[table.name] for report in self.reports if table.name in report.parts]
+
+    def _nothing(self, table: Table) -> pl.DataFrame:
+        return pl.DataFrame(schema=contract_of(table, self.settings).dtypes)
+
+    def _judged(self, table: Table, numbers: Mapping[str, int], aside: Mapping[str, Sample]) -> list[Verdict]:
+        found = tasks.added([report.findings.get(table.name, []) for report in self.reports])
+        if not found:
+            found = contract_of(table, self.settings).audit(self._nothing(table))
+        return verdicts(table, found, numbers, self.settings.max_quarantined_share, aside)
+
+    def _audited(self, table: Table, parts: Sequence[Part], numbers: Mapping[str, int]) -> Audited:
+        """What machines wrote, or was linked, with what they found in it."""
+        rows = sum(part.rows for part in parts)
+        files = (
+            parts[0].path if len(parts) == 1
+            else parts if parts
+            else self.warehouse.stage(table, self.ds, self._nothing(table))
+        )  # fmt: skip
+        return Audited(table, files, self._nothing(table).lazy(), rows, self._judged(table, numbers, {}))
+
+    def _gathered(self, table: Table) -> Audited:
+        """Rows put aside: one file in their order, unless they are too many."""
+        parts = self._parts(table)
+        if sum(part.rows for part in parts) > ROWS_GATHERED:
+            return self._audited(table, parts, {})
+        rows = [scan(part.path).collect() for part in parts]
+        frame = pl.concat([self._nothing(table), *rows])
+        frame = frame.sort("file_started_at", "source_file", "line_number", maintain_order=True)
+        return self._audit(table, self.warehouse.stage(table, self.ds, frame), frame, {})
+
+    def _put_aside(self, staged: Audited) -> Mapping[str, Sample]:
+        if isinstance(staged.files, Path):
+            return put_aside(scan(staged.files).collect())
+        return put_aside(scan(staged.files[0].path).head(ROWS_GATHERED).collect())
+
+    def _hand_on(self, staged: Audited) -> None:
+        if isinstance(staged.table.parts, Sums) or staged.table.parts is None:
+            super()._hand_on(staged)
+
+
+def with_sums(
+    found: Sequence[Finding], parts: Sequence[pl.DataFrame], frame: pl.DataFrame, key: Sequence[str]
+) -> list[Finding]:
+    """What was found of the parts, and how many groups of the table are not what its parts are together."""
+    measures = [finding.rule for finding in found]
+    both = pl.concat([*(part.select(*key, *measures) for part in parts), frame.select(*key, -pl.col(measures))])
+    off = both.group_by(key).agg(pl.col(measures).sum() != 0).select(pl.col(measures).sum())
+    return [replace(finding, rows=frame.height, broken=finding.broken + off[finding.rule].item()) for finding in found]

@@ -1,0 +1,256 @@
+"""What a machine of a cluster does with its part of a day: it knows Polars and files, and nothing of the cluster.
+
+A day goes through two steps. First some rows of a file are read and made row by row, and cut into pieces, so that all
+rows of a visitor are in pieces of one number. Then all pieces of a number, wherever they were cut, are made into one
+part of each table: large ones are written as a file, of small ones what adds up is handed back.
+
+Whatever is handed on is one of `Piece`s: frames as bytes of Arrow, which no engine between has to understand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import secrets
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import polars as pl
+
+from growth_assets.contracts.contract import Contract, Finding
+from growth_assets.contracts.sample import ROWS_SHOWN
+from growth_assets.contracts.table import ByVisitor, Sums, Table
+from growth_assets.settings import Settings
+from growth_assets.warehouse import durable
+from growth_assets.warehouse.partitions import DAMAGE, PACKING, Part
+
+ROWS, ASIDE, RECEIVED, DAMAGED, REPORT = "rows", "aside", "received", "damaged", "report"
+
+ROWS_OF_ASIDE = 5_000
+"""Rows put aside are whole and may be many: so many are in one piece."""
+
+
+class OtherCodeError(Exception):
+    """A machine of the cluster would make other rows than this one."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Something on its way from one step to the next."""
+
+    number: int
+    """Those of the same number come together."""
+    kind: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Range:
+    """Some rows of a file."""
+
+    path: str
+    first: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be made of a day, for all machines alike."""
+
+    settings: Settings
+    code: str
+    """`this_code` of whoever asks."""
+    pieces: int
+    visitor: str
+    received: Table | None = None
+    """Audited as its rows are read; None where the rows are those of `events`."""
+    events: Table | None = None
+    """Made by visitor and written; None where what is read is already of it."""
+    aside: Table | None = None
+    columns: tuple[str, ...] = ()
+    """Of the events, those that are read, or that small tables are made of."""
+    small: tuple[Table, ...] = ()
+    """Tables of what adds up."""
+    folder: str = ""
+    """Where files are written, on a file system that is shared."""
+
+
+@dataclass
+class Report:
+    """What was made of all pieces of one number."""
+
+    parts: dict[str, Part] = field(default_factory=dict)
+    """Table name to its file."""
+    findings: dict[str, list[Finding]] = field(default_factory=dict)
+    """Table name to what its audit found."""
+    numbers: dict[str, int] = field(default_factory=dict)
+    sums: dict[str, bytes] = field(default_factory=dict)
+    recounted: dict[str, list[Finding]] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+    """Path of a file that cannot be read, and why."""
+
+
+@lru_cache(maxsize=1)
+def this_code() -> str:
+    """Changes whenever other rows might be made: with the package, and with what it computes by."""
+    root, digest = Path(__file__).parents[1], hashlib.sha256()
+    for path in sorted(path for path in root.rglob("*") if path.suffix in {".py", ".toml", ".mmdb", ".csv"}):
+        digest.update(f"{path.relative_to(root)}\0".encode())
+        digest.update(path.read_bytes())
+    used = " ".join(f"{name} {version(name)}" for name in ("polars", "mmh3", "ua-parser-builtins", "user-agents"))
+    return f"growth_assets {digest.hexdigest()[:12]}, {used}, Python {sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def _require_same_code(work: Work) -> None:
+    if work.code != this_code():
+        raise OtherCodeError(f"a machine of the cluster has {this_code()}, and this one {work.code}")
+
+
+def cut(work: Work, chosen: Range, number: int) -> Iterator[Piece]:
+    """The first step: some rows of a file; `number` tells it from the others."""
+    _require_same_code(work)
+    try:
+        source = pl.scan_parquet(chosen.path, hive_partitioning=False, glob=False)
+        if work.columns and not work.events:
+            source = source.select(work.columns)
+        rows = source.slice(chosen.first, chosen.rows).collect()
+    except DAMAGE as error:
+        # To try again would not help.
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        yield Piece(number % work.pieces, DAMAGED, pickle.dumps((chosen.path, why)))
+        return
+    if work.received:
+        found = contract_of(work.received, work.settings).audit(rows)
+        yield Piece(number % work.pieces, RECEIVED, pickle.dumps(found))
+    if work.events:
+        parts = work.events.parts
+        if not isinstance(parts, ByVisitor):
+            raise LookupError(f"{work.events.name} is not made by visitor")
+        rows, aside = parts.by_row(rows, work.settings)
+        for first in range(0, aside.height, ROWS_OF_ASIDE):
+            yield Piece(number % work.pieces, ASIDE, packed(aside.slice(first, ROWS_OF_ASIDE)))
+    elif work.received:
+        return
+    yield from (Piece(piece, ROWS, packed(part)) for piece, part in _pieces(rows, work))
+
+
+def _pieces(rows: pl.DataFrame, work: Work) -> Iterator[tuple[int, pl.DataFrame]]:
+    if work.pieces == 1:
+        yield 0, rows
+        return
+    # The visitor is a hash: any of its bits spread visitors evenly.
+    number = (rows[work.visitor].reinterpret(signed=False) % work.pieces).cast(pl.UInt32)
+    order = number.arg_sort()
+    rows, ends = rows[order], number.gather(order).rle_id()
+    counted = pl.DataFrame({"number": number.gather(order), "run": ends}).group_by("run", maintain_order=True).agg(
+        pl.col("number").first(), pl.len()
+    )  # fmt: skip
+    first = 0
+    for piece, length in counted.select("number", "len").iter_rows():
+        yield piece, rows.slice(first, length)
+        first += length
+
+
+def make(work: Work, pieces: Iterable[Piece]) -> Report | None:
+    """The second step: all pieces of one number; None where there is none."""
+    _require_same_code(work)
+    report, rows, aside, number = Report(), list[pl.DataFrame](), list[pl.DataFrame](), None
+    for piece in pieces:
+        number = piece.number
+        if piece.kind == ROWS:
+            rows.append(unpacked(piece.content))
+        elif piece.kind == ASIDE:
+            aside.append(unpacked(piece.content))
+        elif piece.kind == DAMAGED:
+            path, why = pickle.loads(piece.content)  # noqa: S301 - our own
+            report.damaged[path] = why
+        elif work.received:
+            found = report.findings.get(work.received.name, [])
+            report.findings[work.received.name] = added([found, pickle.loads(piece.content)])  # noqa: S301 - our own
+    if number is None:
+        return None
+    if rows or aside:
+        _make(work, report, rows, aside, number)
+    return report
+
+
+def _make(work: Work, report: Report, rows: list[pl.DataFrame], aside: list[pl.DataFrame], number: int) -> None:
+    if work.events and work.aside and isinstance(work.events.parts, ByVisitor):
+        nothing = pl.DataFrame(schema=contract_of(work.aside, work.settings).dtypes)
+        put_aside = pl.concat([nothing, *aside])
+        if not rows:
+            # What is put aside is counted by the same function, of no rows at all.
+            rows.append(work.events.parts.by_row(put_aside.drop("rule").clear(), work.settings)[0])
+        events = pl.concat(rows)
+        rows.clear()
+        built = work.events.parts.by_visitor(events, put_aside, work.settings)
+        events = built.frame
+        report.numbers.update(built.numbers)
+        for table, frame in ((work.aside, built.beside[work.aside.name]), (work.events, events)):
+            if frame.height:
+                report.findings[table.name] = contract_of(table, work.settings).audit(frame)
+                report.parts[table.name] = _written(work, table, frame, number)
+        events = events.select(work.columns) if work.columns else events
+        del built
+    else:
+        events = pl.concat(rows)
+    if events.height:
+        lazy = events.lazy()
+        for table in work.small:
+            if isinstance(table.parts, Sums):
+                part = table.parts.part(lazy, work.settings)
+                report.sums[table.name] = packed(part)
+                report.recounted[table.name] = list(table.parts.recount(lazy, part, work.settings))
+
+
+def _written(work: Work, table: Table, frame: pl.DataFrame, number: int) -> Part:
+    """The rows as a file of their own: of two attempts at the same part each has one, and one of them is reported."""
+    path = Path(work.folder) / f"{table.name}-{number:05}-{os.getpid()}-{secrets.token_hex(8)}.parquet"
+    frame.write_parquet(path, **PACKING, row_group_size=1_000_000)
+    durable.sync_file(path)
+    return Part(path, frame.height, path.stat().st_size, durable.sha256_of(path))
+
+
+def added(several: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """What was found of all parts together, rule by rule."""
+    by_rule: dict[str, Finding] = {}
+    for finding in (finding for findings in several for finding in findings):
+        known = by_rule.get(finding.rule)
+        by_rule[finding.rule] = finding if known is None else Finding(
+            finding.rule, known.rows + finding.rows, known.broken + finding.broken, finding.description,
+            (*known.sample, *finding.sample)[:ROWS_SHOWN],
+        )  # fmt: skip
+    return list(by_rule.values())
+
+
+def all_numbers(reports: Iterable[Report]) -> Mapping[str, int]:
+    """The numbers of all parts together."""
+    numbers: dict[str, int] = {}
+    for report in reports:
+        for name, value in report.numbers.items():
+            numbers[name] = numbers.get(name, 0) + value
+    return numbers
+
+
+def packed(frame: pl.DataFrame) -> bytes:
+    """A frame as bytes."""
+    buffer = io.BytesIO()
+    frame.write_ipc(buffer, compression="lz4")
+    return buffer.getvalue()
+
+
+def unpacked(content: bytes) -> pl.DataFrame:
+    """The frame of these bytes."""
+    return pl.read_ipc(io.BytesIO(content))
+
+
+@lru_cache(maxsize=32)
+def contract_of(table: Table, settings: Settings) -> Contract:
+    """The contract of a table, made once: its Pandera schema serves all days."""
+    return table.contract(settings)
