@@ -7,7 +7,8 @@ here alone, and only when a cluster is asked for.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,11 +37,19 @@ class ClusterError(Exception):
     """The cluster cannot be used, or cannot do what it is asked to; the message names the remedy."""
 
 
+class CanceledError(ClusterError):
+    """Somebody stopped what the cluster was at."""
+
+
 class Cluster:
     """A session on the cluster."""
 
     def __init__(self, settings: Settings) -> None:
         self._spark = _session(settings)
+        self._connect = settings.spark.remote is not None
+        self._canceled, self._told = False, ""
+        if self._connect:
+            self._spark.registerProgressHandler(self._hear)
 
     @property
     def ui(self) -> str:
@@ -48,40 +57,101 @@ class Cluster:
         context = getattr(self._spark, "_sc", None)
         return (context.uiWebUrl or "") if context is not None else ""
 
-    def run(self, work: Work, ranges: Sequence[Range]) -> list[Report]:
-        """Take ranges of rows through both steps.
+    def run(self, work: Work, shares: Sequence[Sequence[Range]], what: str) -> list[Report]:
+        """Take shares of rows through both steps; `what` is what Spark shows of it.
 
         Raises:
+            CanceledError: `cancel` was called meanwhile.
             ClusterError: a step failed, as often as Spark tries.
         """
-        spark = self._spark
+        from pyspark import cloudpickle  # noqa: PLC0415 - absent where no cluster is used
+
+        content = cloudpickle.dumps(work)
         frame = (
-            spark.range(0, len(ranges), 1, len(ranges))
-            .mapInArrow(_cutting(work, list(ranges)), PIECES)
+            self._spark.range(0, len(shares), 1, len(shares))
+            .mapInArrow(_cutting(content, [list(share) for share in shares]), PIECES)
             .repartitionById(work.pieces, "number")
-            .mapInArrow(_making(work), PIECES)
+            .mapInArrow(_making(content), PIECES)
         )
-        try:
-            rows = frame.collect()
-        except Exception as error:  # whatever Spark's two clients raise
-            raise _explained(error) from error
+        rows = self._collected(frame, what)
         return [pickle.loads(row["content"]) for row in rows]  # noqa: S301 - our own
+
+    def codes(self) -> Mapping[str, int]:
+        """The code of the machines' processes, as far as these can be reached, to how many have it."""
+        frame = self._spark.range(0, _ASKED, 1, _ASKED).mapInArrow(_telling(), PIECES)
+        return Counter(row["kind"] for row in self._collected(frame, "which code the machines have"))
+
+    def progress(self) -> str:
+        """How far the steps under way are, or ""."""
+        if self._connect:
+            return self._told
+        tracker = self._spark.sparkContext.statusTracker()
+        stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
+        return _said([(each.numCompletedTasks, each.numTasks, each.numActiveTasks) for each in stages if each])
+
+    def cancel(self) -> None:
+        """End the steps under way, and begin no other."""
+        self._canceled = True
+        if self._connect:
+            self._spark.interruptTag(TAG)
+        else:
+            self._spark.sparkContext.cancelAllJobs()
 
     def close(self) -> None:
         """End the session."""
         self._spark.stop()
 
+    def _collected(self, frame: Any, what: str) -> list[Any]:  # noqa: ANN401 - PySpark's own
+        if self._connect:
+            self._spark.addTag(TAG)
+        else:
+            self._spark.sparkContext.setJobDescription(what)
+        try:
+            if self._canceled:
+                raise CanceledError("canceled")
+            return list(frame.collect())
+        except Exception as error:  # whatever Spark's two clients raise
+            if self._canceled:
+                raise CanceledError("canceled") from None
+            raise _explained(error) from error
 
-def _cutting(work: Work, ranges: list[Range]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def _hear(self, stages: Any, inflight_tasks: int, operation_id: str, done: bool) -> None:  # noqa: ANN401, ARG002, FBT001 - as Spark Connect calls it
+        active = [each for each in stages or () if not each.done]
+        self._told = _said([(each.num_completed_tasks, each.num_tasks, inflight_tasks) for each in active])
+
+
+TAG = "growth_assets"
+
+_ASKED = 32
+"""So many tasks are asked which code they have: every process of a small cluster gets some."""
+
+
+def _said(stages: Sequence[tuple[int, int, int]]) -> str:
+    return "; ".join(f"{done} of {tasks} tasks done, {active} under way" for done, tasks, active in stages)
+
+
+_Step = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+
+def _cutting(content: bytes, shares: list[list[Range]]) -> _Step:
     def step(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column(0).to_pylist():
-                yield from (as_batch([piece]) for piece in tasks.cut(work, ranges[number], number))
+                for piece in tasks.cut(tasks.work_of(content), shares[number], number):
+                    yield as_batch(piece)
 
     return step
 
 
-def _making(work: Work) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _telling() -> _Step:
+    def step(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _ in batches:
+            yield as_batch(Piece(0, tasks.this_code(), b""))
+
+    return step
+
+
+def _making(content: bytes) -> _Step:
     def step(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         pieces = (
             Piece(**row)
@@ -89,21 +159,17 @@ def _making(work: Work) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.Reco
             for start in range(batch.num_rows)
             for row in batch.slice(start, 1).to_pylist()
         )
-        report = tasks.make(work, pieces)
+        report = tasks.make(tasks.work_of(content), pieces)
         if report is not None:
-            yield as_batch([Piece(0, tasks.REPORT, pickle.dumps(report))])
+            yield as_batch(Piece(0, tasks.REPORT, pickle.dumps(report)))
 
     return step
 
 
-def as_batch(pieces: Sequence[Piece]) -> pa.RecordBatch:
-    """Pieces as Spark is given them."""
+def as_batch(piece: Piece) -> pa.RecordBatch:
+    """A piece as Spark is given it."""
     return pa.RecordBatch.from_arrays(
-        [
-            pa.array([piece.number for piece in pieces], pa.int32()),
-            pa.array([piece.kind for piece in pieces], pa.string()),
-            pa.array([piece.content for piece in pieces], pa.binary()),
-        ],
+        [pa.array([piece.number], pa.int32()), pa.array([piece.kind]), pa.array([piece.content], pa.binary())],
         names=["number", "kind", "content"],
     )
 

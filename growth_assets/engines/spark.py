@@ -7,12 +7,15 @@ again or twice at once makes no row twice and loses none.
 
 from __future__ import annotations
 
+import secrets
+import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+from pydantic import SecretStr
 
 from growth_assets.checks.verdict import Verdict, agreement, verdicts
 from growth_assets.contracts.contract import Finding
@@ -22,8 +25,9 @@ from growth_assets.engines import tasks
 from growth_assets.engines.cluster import Cluster
 from growth_assets.engines.local import ATTEMPTS, Audited, Day, Outcome, Received, Receiving, damage_explained
 from growth_assets.engines.past import Past
-from growth_assets.engines.tasks import Range, Report, Work, contract_of
+from growth_assets.engines.tasks import Report, Work, contract_of
 from growth_assets.settings import Settings
+from growth_assets.warehouse import durable
 from growth_assets.warehouse.partitions import Part, Warehouse, WarehouseError, rows_of, scan
 from growth_assets.warehouse.versions import code_version
 
@@ -60,7 +64,7 @@ class ClusterDay(Day):
             self.failed[table.name] = "empty"
             yield Outcome(table, self.ds, None, reason=f"no event of {self.ds} has landed", status="empty")
             return
-        self._run(table, [part.path for part in staged], received)
+        self._run(table, [(part.path, part.rows) for part in staged], received)
         audited = self._audited(table, staged, {})
         gone = [str(path) for path in received.files if path not in there]
         landed = dict.fromkeys(table.upstream, received.rows)
@@ -111,9 +115,12 @@ class ClusterDay(Day):
         yield from self._publish(table, staged, built, versions, self.made[table.name], {}, started)
 
     def _run(
-        self, received: Table | None, files: Sequence[Path], landed: Received | None, *, small: bool = False
+        self, received: Table | None, files: Sequence[tuple[Path, int]], landed: Received | None, *, small: bool = False
     ) -> None:
-        """Have the cluster make what is wanted of the files: one state of the code and of what it reads."""
+        """Have the cluster make what is wanted of the files, of which the rows are known.
+
+        All is made of one state of the code and of the files that it reads.
+        """
         events = next((each for each in self.by_name.values() if isinstance(each.parts, ByVisitor)), None)
         if events is None or not isinstance(events.parts, ByVisitor):
             raise LookupError("no table is made by visitor")
@@ -123,25 +130,45 @@ class ClusterDay(Day):
             each for each in self.by_name.values()
             if isinstance(each.parts, Sums) and each.name in self.wanted and (small or wide)
         )  # fmt: skip
-        rows = sum(rows_of(path) for path in files)
         step = self.settings.spark.events_a_task
-        ranges = [Range(str(path), first, step) for path in files for first in range(0, rows_of(path), step)]
+        shares = tasks.in_shares(files, step)
         made = [*([events] if wide else []), *summed]
-        work = Work(
-            self.settings, tasks.this_code(), max(1, -(-rows // step)), events.parts.visitor, received,
-            events if wide else None, self.beside[events.name][0] if wide else None,
-            events.read_after if wide or small else (), summed,
-            str(self.warehouse.staging_folder(events, self.ds)),
-        )  # fmt: skip
         versions = self._versions(made)
         for _ in range(ATTEMPTS):
             before = versions
-            self.reports = self.cluster.run(work, ranges) if ranges else []
+            work = Work(
+                self._for_machines(),
+                tasks.this_code(),
+                pieces=max(1, -(-sum(rows for _, rows in files) // step)),
+                visitor=events.parts.visitor,
+                received=received,
+                events=events if wide else None,
+                aside=self.beside[events.name][0] if wide else None,
+                columns=events.read_after if wide or small else (),
+                small=summed,
+                folder=str(self.warehouse.staging_folder(events, self.ds)),
+            )
+            what = f"{self.ds}: {', '.join(each.name for each in (received, *made) if each)}"
+            self.reports = self.cluster.run(work, shares, what) if shares else []
             self._require_undamaged(landed)
             versions = self._versions(made)
             if versions == before:
                 break
         self.made = before
+
+    def _for_machines(self) -> Settings:
+        """The settings as the machines are told them: no secret that they need not know, and files that they reach."""
+        told = self.settings.model_copy(update={"alert_urls": SecretStr("")})
+        if told.country_database is None:
+            return told
+        # By its content: a process of a machine opens it once, and one that is replaced meanwhile is another file.
+        shared = self.warehouse.workplace / "_cluster" / f"{durable.sha256_of(told.country_database)[:16]}.mmdb"
+        if not shared.exists():
+            shared.parent.mkdir(parents=True, exist_ok=True)
+            staged = shared.with_name(f".{shared.name}.{secrets.token_hex(4)}")
+            shutil.copyfile(told.country_database, staged)
+            durable.put_in_place(staged, shared)
+        return told.model_copy(update={"country_database": shared})
 
     def _versions(self, tables: Sequence[Table]) -> dict[str, str]:
         return {table.name: code_version(table, self.settings) for table in tables}
@@ -153,8 +180,9 @@ class ClusterDay(Day):
             error = WarehouseError(f"{first} is damaged ({why}). Restore it from a backup")
             raise damage_explained(received, self.ds, error) if received else error
 
-    def _files(self, name: str) -> list[Path]:
-        return [path for path in self.warehouse.files(self.by_name[name], self.ds) if isinstance(path, Path)]
+    def _files(self, name: str) -> list[tuple[Path, int]]:
+        files = self.warehouse.files(self.by_name[name], self.ds)
+        return [(path, rows_of(path)) for path in files if isinstance(path, Path)]
 
     def _parts(self, table: Table) -> list[Part]:
         return [report.parts[table.name] for report in self.reports if table.name in report.parts]

@@ -96,6 +96,15 @@ class Report:
     """Path of a file that cannot be read, and why."""
 
 
+@lru_cache(maxsize=4)
+def work_of(content: bytes) -> Work:
+    """The work that was sent: one object for all tasks of a day in a process, so that what it knows of it is kept."""
+    work = pickle.loads(content)  # noqa: S301 - our own
+    if not isinstance(work, Work):
+        raise TypeError(f"expected work, got {type(work).__name__}")
+    return work
+
+
 @lru_cache(maxsize=1)
 def this_code() -> str:
     """Changes whenever other rows might be made: with the package, and with what it computes by."""
@@ -112,27 +121,47 @@ def _require_same_code(work: Work) -> None:
         raise OtherCodeError(f"a machine of the cluster has {this_code()}, and this one {work.code}")
 
 
-def cut(work: Work, chosen: Range, number: int) -> Iterator[Piece]:
-    """The first step: some rows of a file; `number` tells it from the others."""
+def in_shares(files: Iterable[tuple[Path, int]], rows: int) -> list[list[Range]]:
+    """Files and how many rows each has, as what tasks of about so many `rows` each read."""
+    shares: list[list[Range]] = []
+    room = 0
+    for path, height in files:
+        first = 0
+        while first < height:
+            if room == 0:
+                shares.append([])
+                room = rows
+            taken = min(room, height - first)
+            shares[-1].append(Range(str(path), first, taken))
+            first, room = first + taken, room - taken
+    return shares
+
+
+def cut(work: Work, share: Sequence[Range], number: int) -> Iterator[Piece]:
+    """The first step: some rows of files; `number` tells the task from the others."""
     _require_same_code(work)
-    try:
-        source = pl.scan_parquet(chosen.path, hive_partitioning=False, glob=False)
-        if work.columns and not work.events:
-            source = source.select(work.columns)
-        rows = source.slice(chosen.first, chosen.rows).collect()
-    except DAMAGE as error:
-        # To try again would not help.
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        yield Piece(number % work.pieces, DAMAGED, pickle.dumps((chosen.path, why)))
-        return
+    parts = []
+    for chosen in share:
+        try:
+            source = pl.scan_parquet(chosen.path, hive_partitioning=False, glob=False)
+            if work.columns and not work.events:
+                source = source.select(work.columns)
+            parts.append(source.slice(chosen.first, chosen.rows).collect())
+        except DAMAGE as error:
+            # To try again would not help.
+            why = (str(error).splitlines() or [type(error).__name__])[0]
+            yield Piece(number % work.pieces, DAMAGED, pickle.dumps((chosen.path, why)))
+            return
+    rows = pl.concat(parts)
+    del parts
     if work.received:
         found = contract_of(work.received, work.settings).audit(rows)
         yield Piece(number % work.pieces, RECEIVED, pickle.dumps(found))
     if work.events:
-        parts = work.events.parts
-        if not isinstance(parts, ByVisitor):
+        split = work.events.parts
+        if not isinstance(split, ByVisitor):
             raise LookupError(f"{work.events.name} is not made by visitor")
-        rows, aside = parts.by_row(rows, work.settings)
+        rows, aside = split.by_row(rows, work.settings)
         for first in range(0, aside.height, ROWS_OF_ASIDE):
             yield Piece(number % work.pieces, ASIDE, packed(aside.slice(first, ROWS_OF_ASIDE)))
     elif work.received:

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +31,11 @@ from dagster._utils.interrupts import capture_interrupts, check_captured_interru
 from growth_assets import workers
 from growth_assets.checks.verdict import Verdict
 from growth_assets.contracts.table import Judgement, Table, Watch
+from growth_assets.engines import cluster
+from growth_assets.engines.cluster import CanceledError, Cluster
 from growth_assets.engines.local import Day, Outcome
 from growth_assets.engines.past import Past
+from growth_assets.engines.spark import ClusterDay
 from growth_assets.ingest import clock, ledger
 from growth_assets.orchestration import attempts, builders, canceled, one_day, recency
 from growth_assets.orchestration.catalogue import refresh_catalogue
@@ -67,6 +70,12 @@ UNVIEWED = "catalogue"
 MOST_COMPARED = 20
 """How many hosts or levels a check's metadata shows: those that are breached come first."""
 
+LOOK_SECONDS = 0.5
+"""How often it is looked whether somebody stops a run that waits for a cluster."""
+
+SPARK_UI = "growth_assets/spark_ui"
+"""The tag of a run that says where Spark shows what it does."""
+
 PROGRESS_SECONDS = 5.0
 """How often a line of progress goes into the run's log; each is an event in Dagster's storage."""
 
@@ -82,6 +91,8 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
         ],
         check_specs=check_specs(DAILY, WATCHES, settings, partitions),
         can_subset=True,
+        # On Dagster's pages its limit says how many runs use the cluster at once.
+        pool="spark" if settings.engine == "spark" else None,
         backfill_policy=dg.BackfillPolicy.single_run(),
         description="Builds the chosen tables day by day; each day is audited before it is published.",
     )
@@ -186,6 +197,7 @@ class _Building:
         self.code = attempts.code_of(settings)
         self.name = secrets.token_hex(8)
         self.workers = workers.Workers()
+        self.cluster: Cluster | None = None
 
     def tell_versions(self, days: Sequence[str]) -> None:
         """Note on a run that a person asked for in Dagster's pages what it is to build, in case it is canceled.
@@ -216,12 +228,16 @@ class _Building:
         under_way: deque[tuple[str, Future[_Built]]] = deque()
         clock, done = _Clock(len(days)), 0
         with (
+            ExitStack() as held,
             capture_interrupts(),
             workers.at_hand() as self.workers,
             ThreadPoolExecutor(workers.AT_ONCE) as pool,
             pl.Config() as polars,
         ):
-            if len(days) >= workers.WORTH_IT and not is_remote(self.settings.warehouse):
+            if self.settings.engine == "spark":
+                self.cluster = held.enter_context(cluster.at_hand(self.settings))
+                self._tell_cluster(self.cluster)
+            elif len(days) >= workers.WORTH_IT and not is_remote(self.settings.warehouse):
                 self.workers.start(one_day.__name__)
             try:
                 while coming or under_way:
@@ -231,6 +247,7 @@ class _Building:
                         under_way.append((coming[0], pool.submit(self._build, coming[0])))
                         coming.popleft()
                     ds, building = under_way.popleft()
+                    self._wait(ds, building)
                     if why := self._finish(ds, building.result()):
                         bad[ds] = why
                     del building  # and with it the day's rows, before the next one is begun
@@ -251,6 +268,23 @@ class _Building:
             raise dg.DagsterExecutionInterruptedError
         return bad
 
+    def _tell_cluster(self, at_hand: Cluster) -> None:
+        if at_hand.ui:
+            self.context.log.info(f"Spark shows what it does at {at_hand.ui}")
+            self.context.instance.add_run_tags(self.context.run.run_id, {SPARK_UI: at_hand.ui})
+
+    def _wait(self, ds: str, building: Future[_Built]) -> None:
+        """Until the day is built. What a cluster does is told meanwhile, and ended when somebody stops the run."""
+        told, stopped = time.monotonic(), False
+        while self.cluster and not building.done():
+            wait([building], timeout=LOOK_SECONDS)
+            if check_captured_interrupt() and not stopped:
+                self.cluster.cancel()
+                stopped = True
+            if time.monotonic() - told >= PROGRESS_SECONDS and (progress := self.cluster.progress()):
+                self.context.log.info(f"{ds}: {progress}")
+                told = time.monotonic()
+
     def _tell_stopped(self, done: int, days: int) -> None:
         self.context.log.warning(f"Stopped: {done} of {days} days done, the others as they were")
         # Whoever stops a build of the command line meant to: to Dagster that is a run canceled, and no failure.
@@ -259,8 +293,10 @@ class _Building:
             instance.report_run_canceling(run)
 
     def _small(self, ds: str, under_way: Iterable[tuple[str, object]] = ()) -> bool:
-        """True where the day, with those under way, takes little memory."""
-        return sum(map(self._landed, [ds, *(day for day, _ in under_way)])) <= EVENTS_AT_ONCE
+        """True where the day, with those under way, takes little memory here."""
+        return (
+            self.cluster is not None or sum(map(self._landed, [ds, *(day for day, _ in under_way)])) <= EVENTS_AT_ONCE
+        )
 
     def _landed(self, ds: str) -> int:
         if ds not in self.events_of:
@@ -270,7 +306,7 @@ class _Building:
 
     def _build(self, ds: str) -> _Built:
         """Build one day, in a thread of its own, by a worker where there is one: of Dagster both know nothing."""
-        day = Day(self.warehouse, self.settings, ds, DAILY, self.past)
+        day = self._day(ds)
         outcomes: list[Outcome] = []
         attempt: attempts.Attempts | None = None
         over = clock.is_over(ds, clock.now())
@@ -286,13 +322,18 @@ class _Building:
                         return _Built(day, outcomes, attempt, over, None, held)
             except workers.WorkerEndedError:
                 # What it published is published again.
-                day = Day(self.warehouse, self.settings, ds, DAILY, self.past)
+                day = self._day(ds)
             outcomes.extend(day.build(self.wanted, self.landed))
         except BaseException as error:
             # Also of a day that ends with an error: what was published of it is published. No interrupt comes to a
             # thread, and a panic of Polars is no Exception.
             return _Built(day, outcomes, attempt, over, error, held)
         return _Built(day, outcomes, attempt, over, None, held)
+
+    def _day(self, ds: str) -> Day:
+        if self.cluster:
+            return ClusterDay(self.warehouse, self.settings, ds, DAILY, self.cluster, self.past)
+        return Day(self.warehouse, self.settings, ds, DAILY, self.past)
 
     def _finish(self, ds: str, built: _Built) -> str:
         """Judge and log one day; why it is not published in full, or "" where it is.
@@ -316,6 +357,8 @@ class _Building:
                     )  # fmt: skip
             except Exception as wrong:
                 error = error or wrong
+        if isinstance(error, CanceledError):
+            return f"{error}; what was published before stays"
         if error is not None:
             self.context.log.error(f"{ds}: not built", exc_info=error)
             return with_remedy(f"{type(error).__name__}: {error}")
