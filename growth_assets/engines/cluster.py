@@ -113,7 +113,7 @@ class Cluster:
         except Exception as error:  # whatever Spark's two clients raise
             if self._canceled:
                 raise CanceledError("canceled") from None
-            raise _explained(error) from error
+            raise explained(error) from error
 
     def _hear(self, stages: Any, inflight_tasks: int, operation_id: str, done: bool) -> None:  # noqa: ANN401, ARG002, FBT001 - as Spark Connect calls it
         active = [each for each in stages or () if not each.done]
@@ -200,7 +200,8 @@ def _session(settings: Settings) -> Any:  # noqa: ANN401 - PySpark's own, which 
     return spark
 
 
-def _explained(error: Exception) -> ClusterError:
+def explained(error: Exception) -> ClusterError:
+    """What Spark raised, in a line that says what to do."""
     said = str(error)
     if "No module named 'growth_assets'" in said:
         return ClusterError(

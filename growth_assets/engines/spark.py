@@ -149,7 +149,8 @@ class ClusterDay(Day):
                 folder=str(self.warehouse.staging_folder(events, self.ds)),
             )
             what = f"{self.ds}: {', '.join(each.name for each in (received, *made) if each)}"
-            self.reports = self.cluster.run(work, shares, what) if shares else []
+            reports = self.cluster.run(work, shares, what) if shares else []
+            self.reports = sorted(reports, key=lambda report: report.number)
             self._require_undamaged(landed)
             versions = self._versions(made)
             if versions == before:

@@ -85,6 +85,7 @@ class Work:
 class Report:
     """What was made of all pieces of one number."""
 
+    number: int
     parts: dict[str, Part] = field(default_factory=dict)
     """Table name to its file."""
     findings: dict[str, list[Finding]] = field(default_factory=dict)
@@ -189,9 +190,9 @@ def _pieces(rows: pl.DataFrame, work: Work) -> Iterator[tuple[int, pl.DataFrame]
 def make(work: Work, pieces: Iterable[Piece]) -> Report | None:
     """The second step: all pieces of one number; None where there is none."""
     _require_same_code(work)
-    report, rows, aside, number = Report(), list[pl.DataFrame](), list[pl.DataFrame](), None
+    report, rows, aside = None, list[pl.DataFrame](), list[pl.DataFrame]()
     for piece in pieces:
-        number = piece.number
+        report = report or Report(piece.number)
         if piece.kind == ROWS:
             rows.append(unpacked(piece.content))
         elif piece.kind == ASIDE:
@@ -202,14 +203,12 @@ def make(work: Work, pieces: Iterable[Piece]) -> Report | None:
         elif work.received:
             found = report.findings.get(work.received.name, [])
             report.findings[work.received.name] = added([found, pickle.loads(piece.content)])  # noqa: S301 - our own
-    if number is None:
-        return None
-    if rows or aside:
-        _make(work, report, rows, aside, number)
+    if report and (rows or aside):
+        _make(work, report, rows, aside)
     return report
 
 
-def _make(work: Work, report: Report, rows: list[pl.DataFrame], aside: list[pl.DataFrame], number: int) -> None:
+def _make(work: Work, report: Report, rows: list[pl.DataFrame], aside: list[pl.DataFrame]) -> None:
     if work.events and work.aside and isinstance(work.events.parts, ByVisitor):
         nothing = pl.DataFrame(schema=contract_of(work.aside, work.settings).dtypes)
         put_aside = pl.concat([nothing, *aside])
@@ -224,7 +223,7 @@ def _make(work: Work, report: Report, rows: list[pl.DataFrame], aside: list[pl.D
         for table, frame in ((work.aside, built.beside[work.aside.name]), (work.events, events)):
             if frame.height:
                 report.findings[table.name] = contract_of(table, work.settings).audit(frame)
-                report.parts[table.name] = _written(work, table, frame, number)
+                report.parts[table.name] = _written(work, table, frame, report.number)
         events = events.select(work.columns) if work.columns else events
         del built
     else:

@@ -50,6 +50,43 @@ def test_empty_file_is_all_defaults(site, tmp_path):
     assert [source.name for source in found.sources] == ["landing"]
 
 
+def test_a_cluster_is_named_by_its_master_or_by_a_server(site):
+    found = site(
+        'engine = "spark"\n[spark]\nmaster = "spark://host:7077"\nevents_a_task = 7\n'
+        '[spark.conf]\n"spark.executor.cores" = 4\n"spark.speculation" = true\n"spark.executor.memory" = "4g"\n'
+    )
+    assert (found.engine, found.spark.master, found.spark.events_a_task) == ("spark", "spark://host:7077", 7)
+    assert dict(found.spark.conf) == {
+        "spark.executor.cores": "4", "spark.speculation": "true", "spark.executor.memory": "4g"
+    }  # fmt: skip
+    assert hash(found) == hash(site((found.data / "site.toml").read_text()))
+    assert site('engine = "spark"\n[spark]\nremote = "sc://host:15002"\n').spark.remote == "sc://host:15002"
+    assert site().engine == "local"
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ('engine = "flink"', "engine: Input should be 'local' or 'spark'"),
+        ('engine = "spark"', 'engine is "spark": name the cluster by spark.master or spark.remote'),
+        ('engine = "spark"\nwarehouse = "s3://b/w"\n[spark]\nmaster = "yarn"', "file system that the cluster shares"),
+        ('[spark]\nmaster = "spark://a:1"\nremote = "sc://b:2"', "master and remote are both set"),
+        ('[spark]\nmaster = "host:7077"', "spark.master: String should match"),
+        ('[spark]\nremote = "host:15002"', "spark.remote: String should match"),
+        ("[spark]\nevents_a_task = 0", "spark.events_a_task: Input should be greater"),
+        ('[spark.conf]\n"executor.memory" = "1g"', "executor.memory is no setting of Spark"),
+        ('[spark.conf]\nspark.executor.memory = "1g"', "write them in quotes"),
+        ('[spark.conf]\n"spark.jars" = ["a"]', "spark.jars must be a text, a number, true or false"),
+        ('[spark]\nmaster = "yarn"\nworkers = 3', "spark.workers: no such setting"),
+    ],
+)
+def test_a_wrong_cluster_is_named(site, toml, said):
+    with pytest.raises(SettingsError) as error:
+        site(toml)
+    assert said in str(error.value)
+    assert "site.toml: " in str(error.value)
+
+
 def test_every_key_is_read(site, tmp_path):
     found = site(
         'hostnames = ["www.xx.com", "shop.xx.com"]\nfirst_day = 2026-02-03\nsalt = "s"\n'

@@ -118,13 +118,17 @@ class World:
         new = [*(entry.source_file for entry in landed.read), *landed.touched, *unreadable]
         return " ".join(map(str, [*new, *(ds for ds in days if ds in published(self.settings))]))
 
+    def day(self, warehouse: Warehouse, ds: str) -> Day:
+        """Who builds a day."""
+        return Day(warehouse, self.settings, ds, self.tables)
+
     def _days(self, *, calm: bool) -> list[str]:
         warehouse, landed = Warehouse.of(self.settings), receiving(self.settings)
         days = self.wanted()
         for ds in days:
             try:
                 with warehouse.building(ds):
-                    for _ in Day(warehouse, self.settings, ds, self.tables).build(BY_NAME, landed):
+                    for _ in self.day(warehouse, ds).build(BY_NAME, landed):
                         pass
             except OSError:
                 # One bad day holds up no other.

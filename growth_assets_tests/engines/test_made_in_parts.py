@@ -1,0 +1,233 @@
+"""A day that is made in parts, task by task, is the day that one machine makes."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import polars as pl
+import pytest
+
+from growth_assets import reference
+from growth_assets.contracts.table import Sums
+from growth_assets.engines import tasks
+from growth_assets.engines.local import Day, Received
+from growth_assets.engines.spark import ClusterDay
+from growth_assets.engines.tasks import Range, in_shares
+from growth_assets.settings import Spark
+from growth_assets.tables import BY_NAME, DAILY
+from growth_assets.warehouse.partitions import Warehouse, WarehouseError
+from growth_assets_tests.engines.by_hand import ByHand
+from growth_assets_tests.tables.days import DS, event, raw_day, site
+from growth_assets_tests.worlds.play import World
+
+RAW, FACTS, ASIDE, HOSTS = (
+    BY_NAME[name]
+    for name in (
+        "raw.website_events", "core.fct_website_events", "raw.quarantined_events", "core.agg_hostname_events"
+    )
+)  # fmt: skip
+
+
+class WorldInParts(World):
+    """A small world, each of whose days is made in parts of a few events."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        super().__init__(seed, folder)
+        self.cluster = ByHand(Random(seed))
+
+    def day(self, warehouse, ds):
+        few = Spark(master="spark://nobody:7077", events_a_task=self.cluster.random.choice([1, 2, 3, 10]))
+        settings = self.settings.model_copy(update={"spark": few})
+        return ClusterDay(warehouse, settings, ds, self.tables, self.cluster)
+
+
+def test_worlds_made_in_parts_agree_with_the_oracle(tmp_path):
+    made = again = 0
+    for seed in range(9_000, 9_016):
+        world = WorldInParts(seed, tmp_path / str(seed))
+        assert world.play() == [], f"seed {seed}"
+        made, again = made + world.cluster.reports, again + world.cluster.tried_again
+    assert made > 100
+    assert again > 30
+
+
+DAY = [
+    *(event(ip=f"8.8.{number % 7}.{number % 13}", event_id=str(number % 90)) for number in range(120)),
+    *(event(ip="8.8.8.8", action_type=action) for action in ("signup", "purchase", "login")),
+    event(ip="8.8.4.4", hostname="localhost"),
+    event(ip="8.8.4.4", action_type="teleport"),
+]
+
+
+def outcomes(tmp_path, name, make, rows=DAY, wanted=BY_NAME):
+    """What becomes of a day in a warehouse of its own."""
+    warehouse = Warehouse(tmp_path / name)
+    warehouse.root.mkdir(exist_ok=True)
+    files = [tmp_path / f"{number}.parquet" for number in range(3)]
+    frame = raw_day(rows)
+    for number, path in enumerate(files):
+        frame[number::3].write_parquet(path)
+    with warehouse.building(DS):
+        found = list(
+            make(warehouse).build(wanted, lambda _: nullcontext(Received(files, {"landing": "1"}, frame.height)))
+        )
+    return warehouse, {each.table.name: each for each in found}
+
+
+def local(**chosen):
+    return lambda warehouse: Day(warehouse, site(**chosen), DS, DAILY)
+
+
+def parts(rows=20, cluster=None, **chosen):
+    settings = site(spark=Spark(master="spark://nobody:7077", events_a_task=rows), **chosen)
+    return lambda warehouse: ClusterDay(warehouse, settings, DS, DAILY, cluster or ByHand(Random(1)))
+
+
+def test_the_day_says_the_same_of_itself_and_its_small_tables_are_the_same_to_the_byte(tmp_path):
+    one, here = outcomes(tmp_path, "one", local())
+    other, there = outcomes(tmp_path, "other", parts())
+    assert list(here) == list(there)
+    assert len(other.files(FACTS, DS)) > 3
+    for name, outcome in here.items():
+        theirs = there[name]
+        assert (theirs.status, theirs.numbers, theirs.headline) == (outcome.status, outcome.numbers, outcome.headline)
+        assert [(each.check, each.passed, each.numbers) for each in theirs.verdicts] == [
+            (each.check, each.passed, each.numbers) for each in outcome.verdicts
+        ]
+        key = [column for column in one.scan(BY_NAME[name], DS).collect_schema() if column != "other_properties"]
+        assert other.scan(BY_NAME[name], DS).collect().sort(key).equals(one.scan(BY_NAME[name], DS).collect().sort(key))
+        if name not in {RAW.name, FACTS.name}:
+            assert theirs.record.sha256 == outcome.record.sha256
+    assert there[ASIDE.name].record.rows == 2
+
+
+def test_a_day_of_one_part_is_the_same_to_the_byte(tmp_path):
+    one, _ = outcomes(tmp_path, "one", local())
+    other, _ = outcomes(tmp_path, "other", parts(1_000))
+    assert [path.read_bytes() for path in one.files(FACTS, DS)] == [
+        path.read_bytes() for path in other.files(FACTS, DS)
+    ]
+
+
+def test_the_same_day_is_the_same_files_whatever_the_order_of_its_tasks(tmp_path):
+    digests = {
+        outcomes(tmp_path, str(seed), parts(cluster=ByHand(Random(seed))))[1][FACTS.name].record.sha256
+        for seed in range(3)
+    }
+    assert len(digests) == 1
+
+
+def test_small_tables_are_made_of_published_events_of_either_engine(tmp_path):
+    for name, first in (("one", local()), ("other", parts())):
+        warehouse, whole = outcomes(tmp_path, name, first)
+        small = {table.name for table in DAILY if table.kind in {"agg", "metric"}}
+        with warehouse.building(DS):
+            again = list(parts()(warehouse).build(small, None))
+        assert {each.table.name for each in again} == small
+        assert all(each.record.sha256 == whole[each.table.name].record.sha256 for each in again)
+
+
+def test_what_is_refused_is_kept_apart_and_what_was_published_stays(tmp_path):
+    strict = {"max_quarantined_share": 0.001}
+    warehouse, fine = outcomes(tmp_path, "site", parts())
+    _, found = outcomes(tmp_path, "site", parts(**strict))
+    statuses = {name: each.status for name, each in found.items()}
+    _, expected = outcomes(tmp_path, "one", local(**strict))
+    assert statuses == {name: each.status for name, each in expected.items()}
+    assert statuses[FACTS.name] == "refused"
+    assert warehouse.record(FACTS, DS) == fine[FACTS.name].record
+    kept = found[FACTS.name].refused
+    assert pl.scan_parquet(kept / "*.parquet").collect().height == fine[FACTS.name].record.rows
+    outcomes(tmp_path, "site", parts())
+    assert not kept.exists()
+
+
+def test_a_day_without_a_good_row_is_refused(tmp_path):
+    bad = [event(hostname="localhost")] * 40
+    warehouse, found = outcomes(tmp_path, "site", parts(max_quarantined_share=1), rows=bad)
+    _, expected = outcomes(tmp_path, "one", local(max_quarantined_share=1), rows=bad)
+    assert {name: each.status for name, each in found.items()} == {name: each.status for name, each in expected.items()}
+    assert found[FACTS.name].status == "refused"
+    assert not warehouse.is_published(FACTS, DS)
+
+
+def test_a_row_that_is_lost_on_the_way_is_missed(tmp_path):
+    class Loses(ByHand):
+        def run(self, work, shares, what):
+            reports = super().run(work, shares, what)
+            return reports[1:]
+
+    warehouse, found = outcomes(tmp_path, "site", parts(cluster=Loses(Random(1))))
+    assert found[FACTS.name].status == "refused"
+    assert [each.check for each in found[FACTS.name].verdicts if not each.passed][-1] == "conservation"
+    assert not warehouse.is_published(FACTS, DS)
+
+
+def test_sums_that_are_not_those_of_the_parts_are_no_agreement(tmp_path, monkeypatch):
+    together = Sums.together
+
+    def doubled(self, parts):
+        frame = together(self, parts)
+        return frame.with_columns(pl.col("m_total_events") * 2) if "m_total_events" in frame.columns else frame
+
+    monkeypatch.setattr(Sums, "together", doubled)
+
+    _, found = outcomes(tmp_path, "site", parts())
+    assert found[HOSTS.name].status == "refused"
+    (red,) = (each for each in found[HOSTS.name].verdicts if not each.passed)
+    assert red.check == "agreement"
+    assert red.numbers["m_total_events"] > 0
+
+
+def test_a_damaged_file_is_named_with_the_remedy(tmp_path):
+    warehouse = Warehouse(tmp_path / "site")
+    warehouse.root.mkdir()
+    path = tmp_path / "landed.parquet"
+    raw_day(DAY).write_parquet(path)
+    content = bytearray(path.read_bytes())
+    content[100:2_000] = bytes(1_900)
+    path.write_bytes(content)
+    received = Received([path], {}, len(DAY), {path: "read events.ndjson again"})
+    with warehouse.building(DS), pytest.raises(WarehouseError, match=r"landed.parquet is damaged .*read events.ndjson"):
+        list(parts()(warehouse).build(BY_NAME, lambda _: nullcontext(received)))
+    assert not warehouse.is_published(RAW, DS)
+
+
+def test_other_code_on_a_machine_builds_nothing(tmp_path, monkeypatch):
+    class Older(ByHand):
+        def run(self, work, shares, what):
+            return super().run(replace(work, code="growth_assets of last year"), shares, what)
+
+    with pytest.raises(tasks.OtherCodeError, match="last year"):
+        outcomes(tmp_path, "site", parts(cluster=Older(Random(1))))
+
+
+def test_the_machines_are_told_no_secret_but_the_salt_and_read_a_country_database_that_they_reach(tmp_path):
+    told = []
+
+    class Listens(ByHand):
+        def run(self, work, shares, what):
+            told.append(work.settings)
+            return super().run(work, shares, what)
+
+    mine = tmp_path / "mine.mmdb"
+    mine.write_bytes(reference.COUNTRY_DATABASE.read_bytes())
+    chosen = {"alert_urls": "json://user:secret@host", "salt": "s", "country_database": mine}
+    warehouse, found = outcomes(tmp_path, "site", parts(cluster=Listens(Random(1)), **chosen))
+    assert found[FACTS.name].status == "published"
+    (settings,) = told
+    assert settings.alert_urls.get_secret_value() == ""
+    assert settings.salt.get_secret_value() == "s"
+    assert settings.country_database.is_relative_to(warehouse.root)
+    assert settings.country_database.read_bytes() == mine.read_bytes()
+
+
+def test_shares_are_of_about_as_many_rows_however_small_the_files():
+    files = [(Path(f"{number}"), 3) for number in range(10)]
+    shares = in_shares([*files, (Path("large"), 25)], 10)
+    assert [sum(each.rows for each in share) for share in shares] == [10, 10, 10, 10, 10, 5]
+    assert shares[0] == [Range("0", 0, 3), Range("1", 0, 3), Range("2", 0, 3), Range("3", 0, 1)]
+    assert in_shares([], 10) == in_shares([(Path("empty"), 0)], 10) == []

@@ -1,0 +1,38 @@
+"""Without PySpark, or without a cluster, a build says what is missing and builds nothing."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from growth_assets.engines import cluster
+from growth_assets.engines.cluster import ClusterError
+from growth_assets_tests.tables.days import site
+
+
+def test_without_pyspark_the_package_to_install_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    chosen = site(engine="spark", spark={"master": "spark://host:7077"})
+    missing = r'PySpark is not installed: pip install "growth-assets\[spark\]"'
+    with pytest.raises(ClusterError, match=missing), cluster.at_hand(chosen):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Traceback\nModuleNotFoundError: No module named 'growth_assets'\n", 'spark.pyspark.python" in'),
+        (
+            "Traceback\n  File x\ngrowth_assets.engines.tasks.OtherCodeError: a machine of the cluster has a, and this "
+            "one b\n\tat org.apache.spark",
+            "a machine of the cluster has a, and this one b. Install the same there",
+        ),
+        ("Job aborted\nTraceback\nValueError: no such thing\n\tat java.lang.Exception(x)", "ValueError: no such thing"),
+        ("", "Exception"),
+    ],
+)
+def test_what_a_machine_said_comes_to_one_line(said, told):
+    found = str(cluster.explained(Exception(said)))
+    assert told in found
+    assert "\n" not in found

@@ -1,0 +1,181 @@
+"""Partitions of several files: they and those of one file take each other's place at once, and are read alike."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from growth_assets.warehouse import durable
+from growth_assets.warehouse.partitions import PART, PARTS, RECORD, Part
+
+from .conftest import VISITS_TABLE, Shop, visits_frame
+
+DAY, NEXT = "2026-03-01", "2026-03-02"
+
+
+def publish_parts(shop: Shop, ds: str, *heights: int):
+    """Publish a day in files of so many rows."""
+    with shop.warehouse.building(ds):
+        folder, parts = shop.warehouse.staging_folder(VISITS_TABLE, ds), []
+        for number, height in enumerate(heights):
+            path = folder / f"any-{number}.parquet"
+            visits_frame(ds, height).write_parquet(path)
+            parts.append(Part(path, height, path.stat().st_size, durable.sha256_of(path)))
+        return shop.warehouse.publish(VISITS_TABLE, ds, parts, rows=sum(heights), inputs={}, code_version="1")
+
+
+def counted(shop: Shop) -> list[tuple[str, int]]:
+    """Rows by day, as a view says."""
+    shop.refresh()
+    return shop.query("SELECT ds, count(*) FROM core.visits GROUP BY ds ORDER BY ds")
+
+
+def test_days_of_one_file_and_of_several_are_read_alike(shop):
+    shop.publish(DAY, 4)
+    record = publish_parts(shop, NEXT, 2, 3)
+    assert shop.warehouse.days(VISITS_TABLE) == [DAY, NEXT]
+    assert counted(shop) == [(DAY, 4), (NEXT, 5)]
+    assert_frame_equal(
+        shop.warehouse.scan_days(VISITS_TABLE, [DAY, NEXT]).collect(),
+        pl.concat([visits_frame(DAY, 4), visits_frame(NEXT, 2), visits_frame(NEXT, 3)]),
+    )
+    assert shop.warehouse.record(VISITS_TABLE, NEXT) == record
+    assert shop.warehouse.rows(VISITS_TABLE, NEXT) == record.rows == 5
+    assert record.size == sum(path.stat().st_size for path in shop.warehouse.files(VISITS_TABLE, NEXT))
+
+
+def test_the_view_reads_days_of_several_files_alone(shop):
+    publish_parts(shop, DAY, 2, 3)
+    assert counted(shop) == [(DAY, 5)]
+    assert not shop.refresh()
+
+
+def test_one_takes_the_place_of_the_other_and_leaves_nothing_behind(shop):
+    folder = shop.warehouse.folder(VISITS_TABLE) / f"ds={DAY}"
+    first = publish_parts(shop, DAY, 2, 3)
+    assert {each.name for each in folder.iterdir()} == {PARTS, RECORD, f"_{PARTS}-{first.sha256[:16]}"}
+    second = publish_parts(shop, DAY, 1, 1, 1)
+    assert {each.name for each in folder.iterdir()} == {PARTS, RECORD, f"_{PARTS}-{second.sha256[:16]}"}
+    assert counted(shop) == [(DAY, 3)]
+    shop.publish(DAY, 7)
+    assert {each.name for each in folder.iterdir()} == {PART, RECORD}
+    assert counted(shop) == [(DAY, 7)]
+    publish_parts(shop, DAY, 2, 2)
+    assert counted(shop) == [(DAY, 4)]
+    assert not (folder / PART).exists()
+    shop.warehouse.withdraw(VISITS_TABLE, DAY)
+    assert list(folder.iterdir()) == []
+
+
+def test_the_same_files_are_the_same_version_and_mend_damaged_ones(shop):
+    first = publish_parts(shop, DAY, 2, 3)
+    damaged = shop.warehouse.files(VISITS_TABLE, DAY)[0]
+    damaged.write_bytes(b"")
+    assert publish_parts(shop, DAY, 2, 3) == first
+    assert shop.warehouse.record(VISITS_TABLE, DAY) == first
+    assert shop.warehouse.scan(VISITS_TABLE, DAY).collect().height == 5
+
+
+def test_a_name_in_the_folder_stands_for_one_content(shop):
+    publish_parts(shop, DAY, 2, 3)
+    before = {path.name: path.read_bytes() for path in shop.warehouse.files(VISITS_TABLE, DAY)}
+    publish_parts(shop, DAY, 2, 4)
+    after = {path.name: path.read_bytes() for path in shop.warehouse.files(VISITS_TABLE, DAY)}
+    assert len(before.keys() & after.keys()) == 1
+    assert all(before[name] == after[name] for name in before.keys() & after.keys())
+
+
+class Dies(BaseException):
+    pass
+
+
+BEFORE, AFTER = {"one": 4, "several": 5}, {"one": 7, "several": 9}
+
+
+@pytest.mark.parametrize("old", BEFORE)
+@pytest.mark.parametrize("new", AFTER)
+def test_at_every_moment_the_old_day_can_be_read_or_the_new_one(shop, monkeypatch, old, new):
+    def put(kind: str, rows: int) -> None:
+        if kind == "one":
+            shop.publish(DAY, rows)
+        else:
+            publish_parts(shop, DAY, rows - 2, 2)
+
+    put(old, BEFORE[old])
+    pristine = shop.root.with_name("pristine")
+    shutil.copytree(shop.root, pristine, symlinks=True)
+    seen, after = set(), 0
+    while True:
+        # It dies before its first change to the folder of the day, before its second, and so on.
+        changes = dying_at(monkeypatch, after, shop.warehouse.folder(VISITS_TABLE))
+        try:
+            put(new, AFTER[new])
+        except Dies:
+            finished = False
+        else:
+            finished = True
+        monkeypatch.undo()
+        rows = shop.warehouse.scan(VISITS_TABLE, DAY).collect().height
+        assert counted(shop) == [(DAY, rows)]
+        assert rows in {BEFORE[old], AFTER[new]}
+        record = shop.warehouse.record(VISITS_TABLE, DAY)
+        assert record is None or record.rows == rows
+        seen.add(rows)
+        put(new, AFTER[new])
+        assert counted(shop) == [(DAY, AFTER[new])]
+        if finished:
+            break
+        shutil.rmtree(shop.root)
+        shutil.copytree(pristine, shop.root, symlinks=True)
+        after += 1
+    assert seen == {BEFORE[old], AFTER[new]}
+    assert after == changes > 1
+
+
+def dying_at(monkeypatch, after: int, folder: Path):
+    """Let so many changes below a folder happen and die at the next; the number of those that happened."""
+    count = 0
+
+    def wrapped(method, what):
+        def change(path, *given, **named):
+            nonlocal count
+            touched = [Path(each) for each in (path, *given) if isinstance(each, str | os.PathLike)]
+            if any(each.is_relative_to(folder) for each in touched):
+                if count == after:
+                    raise Dies
+                count += 1
+            return method(path, *given, **named)
+
+        return change
+
+    for name in ("rename", "replace", "unlink", "mkdir", "symlink_to"):
+        monkeypatch.setattr(Path, name, wrapped(getattr(Path, name), name))
+    return after
+
+
+def test_links_are_taken_where_there_are_links(shop, tmp_path, monkeypatch):
+    files = []
+    for number in range(3):
+        files.append(tmp_path / f"{number}.parquet")
+        visits_frame(DAY, number + 1).write_parquet(files[-1])
+    with shop.warehouse.building(DAY):
+        linked = shop.warehouse.link_parts(VISITS_TABLE, DAY, files, "v1")
+        assert [part.rows for part in linked] == [1, 2, 3]
+        assert all(part.path.samefile(path) for part, path in zip(linked, files, strict=True))
+
+        def refuses(*_):
+            raise OSError
+
+        monkeypatch.setattr(Path, "hardlink_to", refuses)
+        copied = shop.warehouse.link_parts(VISITS_TABLE, DAY, files, "v1")
+        assert not any(part.path.samefile(path) for part, path in zip(copied, files, strict=True))
+        assert [part.sha256 for part in copied] == [part.sha256 for part in linked]
+        other = shop.warehouse.link_parts(VISITS_TABLE, DAY, files, "v2")
+        assert not {part.sha256 for part in other} & {part.sha256 for part in linked}
+        record = shop.warehouse.publish(VISITS_TABLE, DAY, copied, rows=6, inputs={}, code_version="1")
+    assert shop.warehouse.scan(VISITS_TABLE, DAY).collect().height == record.rows == 6
