@@ -114,20 +114,25 @@ def iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.
     frame = frame.select(
         pl.when(text.str.contains(_ISO_HEAD + rf"(?:\.[0-9]+)?(?:Z|{_OFFSET})$")).then(text).alias("text")
     )
-    fraction = text.str.slice(19, 1) == "."
-    head = text.str.slice(0, 19)
+    head, fraction = text.str.slice(0, 19), text.str.slice(19, 1) == "."
+    looks = {
+        "spaced": (text.str.slice(10, 1) == " ").any(),
+        "zulu": text.str.ends_with("Z").all(),
+        "any": fraction.any(),
+    }
+    spaced, zulu, fractions = frame.select(**looks).row(0)
     local = head.str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False)
-    if frame.select((text.str.slice(10, 1) == " ").any()).item():
+    if spaced:
         local = pl.coalesce(local, head.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False))
-    frame = frame.select(
-        local.alias("local"),
-        fraction.alias("subsecond"),
-        pl.when(text.str.ends_with("Z")).then(pl.lit("Z")).otherwise(text.str.tail(6)).alias("offset"),
-        pl.when(fraction).then(text.str.slice(20, 6)).alias("fraction"),
-    )
-    if frame["subsecond"].any():
-        digits = pl.col("fraction").str.extract("^([0-9]+)", 1).str.pad_end(6, "0")
-        frame = frame.with_columns(local=pl.col("local") + pl.duration(microseconds=digits.cast(pl.Int64).fill_null(0)))
+    if fractions:
+        behind = text.str.slice(20, 6)
+        digits = behind.str.strip_suffix("Z") if zulu else behind.str.extract("^([0-9]+)", 1)
+        micro = digits.str.pad_end(6, "0").cast(pl.Int64)
+        local = (local.cast(pl.Int64) + (micro if zulu else pl.when(fraction).then(micro).otherwise(0))).cast(
+            pl.Datetime("us")
+        )
+    offset = pl.when(text.str.ends_with("Z")).then(pl.lit("Z")).otherwise(text.str.tail(6)).alias("offset")
+    frame = frame.select(local.alias("local"), fraction.alias("subsecond"), *(() if zulu else (offset,)))
     return _utc(frame)
 
 
@@ -167,9 +172,9 @@ def log_columns(clocks: pl.Series, offsets: pl.Series) -> pl.Series:
 
 
 def _utc(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    """`local` less `offset`, whose last characters are Z or an offset."""
+    """`local` less `offset`, whose last characters are Z or an offset; there is no such column where all are Z."""
     minutes: dict[str, int | None] = {}
-    for text in frame["offset"].unique().drop_nulls():
+    for text in frame["offset"].unique().drop_nulls() if "offset" in frame.columns else ():
         sign = max(text.find("+"), text.find("-"))
         minutes[text] = offset_minutes(text[sign:]) if sign >= 0 else 0
     local = pl.col("local")
