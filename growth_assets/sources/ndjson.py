@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import duckdb
 import numpy as np
@@ -21,6 +22,7 @@ import pyarrow as pa
 from growth_assets.sources import native
 from growth_assets.sources.batch import Batch, Rejection
 from growth_assets.sources.format import Context, TextFormat, share_of
+from growth_assets.sources.json_marks import marks
 from growth_assets.sources.json_values import Object, clean, from_json
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.text import Lines
@@ -33,16 +35,28 @@ _BISECT_TO = 64
 _FEW_UNSURE = 0.01
 """Where no larger share of lines is without braces, the others are taken for JSON until one proves to be none."""
 _TAKEN = "line_number"
-_LINE, _BAG = f"{_TAKEN} line", f"{_TAKEN} bag"
+_LINE, _BAG, _FOUND = f"{_TAKEN} line", f"{_TAKEN} bag", f"{_TAKEN} found"
 """Names of columns while a chunk is checked; no unknown key that begins so is learned."""
 
 # Numbers that Polars may write in another way than they were received (1.50, 1e3, -0, more than 15 digits
 # ...). Those in a list need no look: such a value is read exactly in any case. To ask for the quote and the
 # colon before the number takes half the time.
 _NUMBERS = r'":[ \t\r]*-?(?:[0-9]+(?:\.[0-9]*0[ \t\r,}\]]|[0-9.]*[eE])|[0-9.]{16}|0\.0000)|":[ \t\r]*-0[ \t\r,}\]]'
-# White space after a quote may stand before a colon, and hide a key from the count. Of half a surrogate pair
-# Polars makes a NUL. Five searches for a text take a third of the time of one expression for all.
-_TEXTS = ('" ', '"\t', '"\r', "\\ud", "\\uD")
+# White space after a quote may stand before a colon, and hide a key from the count; so may an escape in an object that
+# is given as a text, whose quotes can be escapes too. Of half a surrogate pair Polars makes a NUL. Searches for a text
+# take a third of the time of one expression for all.
+_TEXTS = ('" ', '"\t', '"\r', '"\\', "\\u0022", "\\ud", "\\uD")
+
+_NOTHING = b"{}\n"
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The bytes that Polars read."""
+
+    data: bytes
+    ends: npt.NDArray[np.int64]
+    """Where each line's newline is."""
 
 
 class NdjsonParser:
@@ -59,18 +73,17 @@ class NdjsonParser:
         """The events and rejected lines of `lines`."""
         if not self._started:
             self._started = True
-            for line in lines.text.head(_SAMPLE):
+            for line in lines.some(np.arange(min(_SAMPLE, lines.height))):
                 with suppress(ValueError):
                     self._learn(from_json(line))
-        good, read = self._read(lines)
+        good, read, source = self._read(lines)
         if read is None:
             slow, parts = np.arange(lines.height), []
         else:
-            frame = read.with_columns(line_number=pl.Series(good + lines.first_line, dtype=pl.Int64))
-            text = lines.text if len(good) == lines.height else lines.text.gather(good)
-            bags, odd = self._unproven(frame, text)
-            frame = frame.with_columns(properties=bags)
-            events, _ = native.fast_events(frame.filter(~odd) if odd.any() else frame, self._context)
+            bags, flat = native.decoded_maps(read["properties"])
+            odd = self._unproven(read, bags, flat, lines, good, source)
+            frame = read.with_columns(bags.alias("properties"), pl.Series(_TAKEN, good + lines.first_line, pl.Int64))
+            events, _ = native.fast_events(frame.filter(~pl.Series(odd)) if odd.any() else frame, self._context)
             parts = [events]
             fast = events["line_number"].to_numpy() - lines.first_line
             slow = np.setdiff1d(np.arange(lines.height), fast, assume_unique=True) if (
@@ -78,7 +91,7 @@ class NdjsonParser:
             ) else np.empty(0, np.int64)  # fmt: skip
         rows: list[native.Row] = []
         rejections: list[Rejection] = []
-        for position, line in zip(slow.tolist(), lines.text.gather(slow), strict=True):
+        for position, line in zip(slow.tolist(), lines.some(slow), strict=True):
             number = lines.first_line + position
             known = Reason.NOT_UTF8 if position in lines.undecodable else self._exact(line, number)
             if isinstance(known, Reason):
@@ -114,26 +127,28 @@ class NdjsonParser:
         known = name in native.KEYS or name in self._extra
         return not known and not name.startswith(_TAKEN) and clean(name) == name
 
-    def _read(self, lines: Lines) -> tuple[np.ndarray, pl.DataFrame | None]:
-        """Positions of the lines that Polars reads, and what it makes of them."""
+    def _read(self, lines: Lines) -> tuple[np.ndarray, pl.DataFrame | None, _Read | None]:
+        """Positions of the lines that Polars reads, what it makes of them, and the bytes it read where they are all."""
         every = np.arange(lines.height)
         if not self._validate and not lines.undecodable:
             read = self._polars(lines.data)
             if read is not None and read.height == lines.height:
-                return every, read
+                return every, read, _Read(lines.data, lines.ends)
         self._validate = True
         # Most broken lines are cut off or no JSON at all, which their first and last byte tell.
         braced = _braced(lines)
         unsure = np.flatnonzero(~braced)
         if len(unsure) <= lines.height * _FEW_UNSURE:
-            read = self._polars(_blanked(lines, unsure))
+            blanked = _blanked(lines, unsure)
+            read = self._polars(blanked.data)
             if read is not None and read.height == lines.height:
-                return every, read
+                return every, read, blanked
         valid = self._valid(lines)
-        read = self._polars(_blanked(lines, np.flatnonzero(~valid)))
+        blanked = _blanked(lines, np.flatnonzero(~valid))
+        read = self._polars(blanked.data)
         if read is not None and read.height == lines.height:
-            return every, read
-        return self._bisected(lines.text, np.flatnonzero(valid))
+            return every, read, blanked
+        return *self._bisected(lines.text, np.flatnonzero(valid)), None
 
     def _bisected(self, text: pl.Series, good: np.ndarray) -> tuple[np.ndarray, pl.DataFrame | None]:
         read = self._polars(text.gather(good).str.join("").item().encode("utf-8")) if len(good) else None
@@ -152,16 +167,49 @@ class NdjsonParser:
         except pl.exceptions.ComputeError:
             return None
 
-    def _unproven(self, frame: pl.DataFrame, text: pl.Series) -> tuple[pl.Series, pl.Series]:
-        """The properties as maps, and the rows of which something may have been lost or changed."""
-        bags, flat = native.decoded_maps(frame["properties"])
+    def _unproven(
+        self,
+        frame: pl.DataFrame,
+        bags: pl.Series,
+        flat: pl.Series,
+        lines: Lines,
+        good: np.ndarray,
+        source: _Read | None,
+    ) -> npt.NDArray[np.bool_]:
+        """The rows of which something may have been lost or changed.
+
+        `frame` is what Polars read of the lines at `good`, from `source` where these are all lines.
+        """
+        unproven = np.ones(frame.height, np.bool_)
+        if source is not None:
+            seen = marks(source.data, source.ends)
+            found = self._found(frame, bags).to_numpy()
+            unproven = seen.odd | ~flat.to_numpy() | (seen.keys - seen.nulls != found)
+            numeric = np.flatnonzero(seen.numbers & ~unproven)
+            unproven[numeric] = lines.some(good[numeric]).str.contains(_NUMBERS).to_numpy()
+        left = np.flatnonzero(unproven)
+        if len(left):
+            some = frame.gather(left) if len(left) < frame.height else frame
+            unproven[left] = self._unproven_by_text(some, bags.gather(left), flat.gather(left), lines.some(good[left]))
+        return unproven
+
+    def _found(self, frame: pl.DataFrame, bags: pl.Series) -> pl.Series:
+        """How many keys there are in what Polars read."""
+        return frame.with_columns(bags.alias(_BAG)).select(
+            pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in (*native.KEYS, *self._extra))
+            + pl.col(_BAG).map.len().fill_null(0).cast(pl.Int64)
+        ).to_series()  # fmt: skip
+
+    def _unproven_by_text(
+        self, frame: pl.DataFrame, bags: pl.Series, flat: pl.Series, text: pl.Series
+    ) -> npt.NDArray[np.bool_]:
+        """The same, as the text of the lines tells."""
         names = [*native.KEYS, *self._extra]
         scalars = [name for name in names if name != "properties"]
         line = pl.col(_LINE)
-        checked = frame.with_columns(text.alias(_LINE), bags.alias(_BAG)).select(
+        checked = frame.with_columns(text.alias(_LINE), self._found(frame, bags).alias(_FOUND)).select(
             keys=line.str.count_matches('":', literal=True).cast(pl.Int64),
-            found=pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in names)
-            + pl.col(_BAG).map.len().fill_null(0).cast(pl.Int64),
+            found=pl.col(_FOUND),
             numbers=line.str.contains(_NUMBERS),
             texts=pl.any_horizontal(line.str.contains(text, literal=True) for text in _TEXTS),
             nested=pl.any_horizontal(
@@ -178,7 +226,8 @@ class NdjsonParser:
             given = text.gather(some).str.count_matches(nulls).cast(pl.Int64)
             inside = frame["properties"].gather(some).str.count_matches(nulls).fill_null(0).cast(pl.Int64)
             missing = missing.scatter(some, missing.gather(some) - given + inside)
-        return bags, odd | (missing != 0)
+        unproven: npt.NDArray[np.bool_] = (odd | (missing != 0)).to_numpy()
+        return unproven
 
     def _valid(self, lines: Lines) -> npt.NDArray[np.bool_]:
         """Lines that are JSON to DuckDB and begin with a brace; a few of them Polars may still refuse."""
@@ -224,15 +273,17 @@ def _share(lines: Sequence[str]) -> float:
     return share_of(lines, _is_event)
 
 
-def _blanked(lines: Lines, positions: np.ndarray) -> bytes:
+def _blanked(lines: Lines, positions: np.ndarray) -> _Read:
     """The bytes of `lines`, those at `positions` replaced by an object that says nothing, which is no event either."""
     data, ends = memoryview(lines.data), lines.ends
     parts: list[memoryview | bytes] = []
     start = 0
     for position in positions.tolist():
-        parts += (data[start : int(ends[position - 1]) + 1 if position else 0], b"{}\n")
+        parts += (data[start : int(ends[position - 1]) + 1 if position else 0], _NOTHING)
         start = int(ends[position]) + 1
-    return b"".join([*parts, data[start:]])
+    lengths = np.diff(ends, prepend=-1)
+    lengths[positions] = len(_NOTHING)
+    return _Read(b"".join([*parts, data[start:]]), np.cumsum(lengths) - 1)
 
 
 FORMAT = TextFormat(

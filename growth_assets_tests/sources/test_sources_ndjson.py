@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from growth_assets.contracts.columns import RECEIVED
 from growth_assets.sources import native
+from growth_assets.sources.format import Context
+from growth_assets.sources.json_values import from_json
 
 AT = '"event_time":"2026-05-17T10:05:03Z"'
 SCALARS = ["event_id", "hostname", "action_type", "url", "referrer", "ip", "user_agent", "user_id"]
@@ -164,6 +167,35 @@ def test_one_broken_line_in_a_thousand_costs_no_other(read_bytes):
         (f"1.1.1.{i % 250}", [("n", str(i))]) for i in range(5000) if i not in {17, 2500, 4999}
     ]
     assert [len(row["text"]) for row in whole.rejected][-1] == 1000
+
+
+HIDING = [
+    '"b":1', '"b":"x"', '"b":""', '"b":null', '"b":true', '"b":["x"]', '"b":{"a":"x"}', '"b" :1', '"b": 1', '"b":\t1',
+    '"":"x"', '"a:":"x"', '"a,":"x"', '"ip":":x"', '"ip":":"', '"ip":null', '"ip":1e20', '"ip":-0', '"ip":1.50',
+    '"url":"{\\"b\\":1}"', '"url":"{}"', '"url":"\\\\"', '"url":"\\u0022:"', '"url":[":"]', '"url" :"x"',
+    '"properties":{}', '"properties":{"p":null}', '"properties":{"p":null,"p":"x"}', '"properties":{"p":{"b":"x"}}',
+    '"properties":{"properties":{}}', '"properties":{"p":["b"]}', '"properties":{"p":1.50}', '"properties":null',
+    '"properties":{"p" :"x"}', '"properties":{"ip":"x"}', '"properties":"{\\u0022a\\u0022:1}"',
+    '"properties":"{\\"a\\"\\u003a1}"', '"properties":"{\\"a\\"\\t:1}"', '"properties":"{}"',
+    '"z":{"properties":{"a":"b"}}',
+    '"ip":{"b":"x"}',
+    '"ip":{"b":null}',
+    '"ip":{}',
+    '"user_id" :5,"ip":":","b" :1',
+]  # fmt: skip
+"""Ways to give a key so that whoever counts keys may count too few or too many; two of them may make up for each other.
+"""
+
+
+def test_no_key_is_lost_among_others_that_are_miscounted(read_bytes):
+    lines = ["{" + AT + "}"] * 250  # no unknown key is learned of these
+    lines += ["{" + AT + f",{one},{other}" + "}" for one in HIDING for other in HIDING]
+    whole = read_bytes("\n".join(lines).encode(), format="ndjson")
+    assert whole.rejected == []
+    context = Context("", "www.default.com")
+    for number, (line, event) in enumerate(zip(lines, whole.events, strict=True), start=1):
+        expected = dict(zip(RECEIVED, native.event(from_json(line), context, number), strict=True))
+        assert event == expected | {"other_properties": list(expected["other_properties"].items())}, line
 
 
 SIMPLE = st.one_of(
