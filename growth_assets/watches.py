@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 
 import polars as pl
 
@@ -56,18 +57,21 @@ REASONS = 5
 """So many reasons are said, and how many there are beside them; all are among the rows."""
 
 
+def _events_of_hosts(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.group_by("ds", "dim_hostname").agg(pl.col("m_total_events").sum().alias("m_events"))
+
+
 def _volume(history: pl.DataFrame, ds: str, settings: Settings) -> Judgement:
-    per_host = history.group_by("ds", "dim_hostname").agg(pl.col("m_total_events").sum().alias("m_events"))
-    return judgement(volume.judge(per_host, ds, settings.days_off), "dim_hostname")
+    return judgement(volume.judge(history, ds, settings.days_off), "dim_hostname")
+
+
+def _events_of_hours(rows: pl.DataFrame) -> pl.DataFrame:
+    people = rows.lazy().filter(_PEOPLE).group_by("ds", "event_hour")
+    return people.agg(pl.col("m_total_events").sum().alias("m_events")).collect()
 
 
 def _shape(history: pl.DataFrame, ds: str, settings: Settings) -> Judgement:
-    per_hour = (
-        history.filter(~pl.col("is_bot"))
-        .group_by("ds", "event_hour")
-        .agg(pl.col("m_total_events").sum().alias("m_events"))
-    )
-    return judgement(shape.judge(per_hour, ds, settings.days_off), "")
+    return judgement(shape.judge(history, ds, settings.days_off), "")
 
 
 _PEOPLE = ~pl.col("is_bot")
@@ -80,15 +84,22 @@ SHARES: Mapping[str, tuple[pl.Expr, pl.Expr]] = {
 """Which parts of a day's events are compared with their usual share of which; a flood of bots moves the bots' alone."""
 
 
+def _events_of_shares(rows: pl.DataFrame) -> pl.DataFrame:
+    sums = [each.sum().cast(pl.Int64).alias(f"{number}") for number, each in enumerate(chain(*SHARES.values()))]
+    counted = {"ds": pl.String(), "share_of": pl.String(), "m_part": pl.Int64(), "m_events": pl.Int64()}
+    return pl.DataFrame(
+        [
+            (ds, name, *day[2 * number : 2 * number + 2])
+            for ds, *day in rows.group_by("ds").agg(sums).iter_rows()
+            for number, name in enumerate(SHARES)
+        ],
+        schema=counted,
+        orient="row",
+    )
+
+
 def _shares(history: pl.DataFrame, ds: str, settings: Settings) -> Judgement:
-    judged = []
-    for name, (part, whole) in SHARES.items():
-        per_day = history.group_by("ds").agg(
-            whole.sum().cast(pl.Int64).alias("m_events"), part.sum().cast(pl.Int64).alias("m_part")
-        )
-        rows = shares.judge(per_day, ds, settings.days_off)
-        judged.append(rows.select(pl.lit(name).alias("share_of"), pl.all()))
-    return judgement(pl.concat(judged), "share_of")
+    return judgement(shares.judge(history, ds, list(SHARES), settings.days_off), "share_of")
 
 
 def _guardrail(table: str) -> Watch:
@@ -111,16 +122,17 @@ def _guardrail(table: str) -> Watch:
 WATCHES: tuple[Watch, ...] = (
     Watch(
         fct_website_events.TABLE.name, "volume_week_over_week",
-        "Each host has as many events as it usually has on this weekday", EARLIER, _volume,
+        "Each host has as many events as it usually has on this weekday", EARLIER, _volume, _events_of_hosts,
     ),
     Watch(
         agg_website_events.TABLE.name, "event_hour_shape",
         "The events are spread over the hours as they usually are on this weekday, without bots", EARLIER, _shape,
+        _events_of_hours,
     ),
     Watch(
         agg_website_events.TABLE.name, "usual_shares",
         "The shares of people's events of no known country and brand, and of bots among all, are the usual ones",
-        EARLIER, _shares,
+        EARLIER, _shares, _events_of_shares,
     ),
     _guardrail(signup_conversion_rate.TABLE.name),
     _guardrail(purchase_conversion_rate.TABLE.name),

@@ -151,7 +151,9 @@ class Watch:
     description: str
     history: History
     judge: Callable[[pl.DataFrame, str, Any], Judgement]
-    """The rows of `history` with those of the day itself, the day, the settings."""
+    """The rows of `history` with those of the day itself, each day's as `summary` made them; the day, the settings."""
+    summary: Callable[[pl.DataFrame], pl.DataFrame] = lambda rows: rows
+    """The rows of one day to what of them is compared: made once, however many days look back to it."""
 
 
 @dataclass(frozen=True)

@@ -130,8 +130,7 @@ class Day:
                 if not over:
                     yield watch, Judgement("cannot_tell", NOT_OVER, {}, pl.DataFrame())
                     continue
-                compared = self.past.rows(watch.history, self.ds, itself=True)
-                yield watch, watch.judge(compared, self.ds, self.settings)
+                yield watch, watch.judge(self.past.compared(watch, self.ds), self.ds, self.settings)
 
     def _missing(self, table: Table) -> tuple[str, Literal["held_up", "empty"]]:
         for name in table.upstream:

@@ -33,6 +33,8 @@ class Past:
         self._seen = warehouse.looked_through(list(self._tables.values()))
         self._known: dict[tuple[str, str], str | None] = {}
         self._frames: dict[tuple[str, str], tuple[str, pl.DataFrame]] = {}
+        self._summaries: dict[tuple[str, str, str], tuple[pl.DataFrame, pl.DataFrame]] = {}
+        """By check, table and day: of which rows, and what of them is compared."""
 
     def looks_at(self, table: Table) -> bool:
         """True where days of the table are looked back to, or compared with others."""
@@ -49,6 +51,23 @@ class Past:
         frames = [self._frame(table, day) for day in (*history.days(ds), *((ds,) if itself else ()))]
         there = [frame for frame in frames if frame is not None]
         return pl.concat(there) if there else pl.DataFrame(schema=table.contract(self._settings).dtypes)
+
+    def compared(self, watch: Watch, ds: str) -> pl.DataFrame:
+        """What `watch` compares: the summaries of the earlier days that are published and of the day, in order."""
+        table = self._tables[watch.history.table]
+        there = [
+            each for day in (*watch.history.days(ds), ds) if (each := self._summary(watch, table, day)) is not None
+        ]
+        return pl.concat(there) if there else watch.summary(self.rows(watch.history, ds))
+
+    def _summary(self, watch: Watch, table: Table, ds: str) -> pl.DataFrame | None:
+        frame = self._frame(table, ds)
+        if frame is None:
+            return None
+        known = self._summaries.get((watch.check, table.name, ds))
+        if known is None or known[0] is not frame:
+            known = self._summaries[watch.check, table.name, ds] = (frame, watch.summary(frame))
+        return known[1]
 
     def version(self, history: History, ds: str) -> str:
         """Changes whenever one of the earlier days does."""
@@ -77,6 +96,9 @@ class Past:
         for name, day in list(self._frames):
             if day < first[name]:
                 self._frames.pop((name, day), None)
+        for check, name, day in list(self._summaries):
+            if day < first[name]:
+                self._summaries.pop((check, name, day), None)
 
 
 def version_on_disk(warehouse: Warehouse, table: Table, history: History, ds: str) -> str:

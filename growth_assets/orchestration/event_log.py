@@ -30,8 +30,10 @@ from dagster._core.storage.event_log.schema import (
 )
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData, serialize_value
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import QueuePool
+
+from growth_assets.orchestration.serialized import serialized
 
 OPEN_RUNS = 16
 """How many runs' databases stay open; a web server reads many more."""
@@ -146,6 +148,19 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             for event in {row["asset_key"]: event for row, event in zip(rows, events, strict=True)}.values():
                 self._store_asset_event(connection, event, _NO_NUMBER)
 
+    def _event_to_row(self, event: EventLogEntry) -> dict[str, Any]:
+        told = event.dagster_event
+        key = told.asset_key if told else None
+        return {
+            "run_id": event.run_id,
+            "event": serialized(event),
+            "dagster_event_type": told.event_type_value if told else None,
+            "timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
+            "step_key": told.step_key if told else event.step_key,
+            "asset_key": key.to_string() if key else None,
+            "partition": (told.partition if told else None) or None,
+        }
+
     def _store_materialization(self, event: EventLogEntry) -> None:
         row = self._event_to_row(event)
         self._store_in_run(event.run_id, row)
@@ -213,7 +228,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             "check_name": planned.check_name,
             "run_id": event.run_id,
             "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
-            "evaluation_event": serialize_value(event),
+            "evaluation_event": serialized(event),
             "evaluation_event_timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
             "evaluation_event_storage_id": event_id,
         }

@@ -65,11 +65,14 @@ def shaped(by_age):
     return pl.DataFrame(rows, schema=["ds", "event_hour", "m_events"], orient="row")
 
 
+PART = "part"
+
+
 def parts(share, today=None, mean=1000, weeks=8, seed=1):
     """A history of shares.judge."""
     rng = np.random.default_rng(seed)
     rows = []
     for age, n in traffic(mean, weeks, seed).items():
         part = rng.binomial(n, share) if age else round(n * (share if today is None else today))
-        rows.append((before(age).isoformat(), n, int(part)))
-    return pl.DataFrame(rows, schema=["ds", "m_events", "m_part"], orient="row")
+        rows.append((before(age).isoformat(), PART, n, int(part)))
+    return pl.DataFrame(rows, schema=["ds", "share_of", "m_events", "m_part"], orient="row")

@@ -12,19 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from growth_assets.checks import guardrail, shape, shares, tails, volume
-from growth_assets_tests.checks.judged_days import DAY, DS, before, hours, parts, rates, shaped, traffic, volumes
+from growth_assets_tests.checks.judged_days import DAY, DS, PART, before, hours, parts, rates, shaped, traffic, volumes
 
 STATES = {"ok", "breached", "cannot_tell"}
 JUDGES = {
-    "volume": lambda history, off: volume.judge(history, DS, off),
-    "shape": lambda history, off: shape.judge(history, DS, off),
-    "shares": lambda history, off: shares.judge(history, DS, off),
-    "guardrail": lambda history, off: guardrail.judge(history, DS, 0.1, off),
+    "volume": lambda history, off, ds=DS: volume.judge(history, ds, off),
+    "shape": lambda history, off, ds=DS: shape.judge(history, ds, off),
+    "shares": lambda history, off, ds=DS: shares.judge(history, ds, [PART, "another"], off),
+    "guardrail": lambda history, off, ds=DS: guardrail.judge(history, ds, 0.1, off),
 }
 SCHEMAS = {
     "volume": {"ds": pl.String, "dim_hostname": pl.String, "m_events": pl.Int64},
     "shape": {"ds": pl.String, "event_hour": pl.Int32, "m_events": pl.Int64},
-    "shares": {"ds": pl.String, "m_events": pl.Int64, "m_part": pl.Int64},
+    "shares": {"ds": pl.String, "share_of": pl.String, "m_events": pl.Int64, "m_part": pl.Int64},
     "guardrail": {
         "ds": pl.String, "aggregation_level": pl.String, "dim_hostname": pl.String,
         "numerator": pl.Int64, "denominator": pl.Int64,
@@ -35,6 +35,7 @@ counts = st.one_of(st.integers(0, 50), st.sampled_from([0, 1, 10_000, 10**12]), 
 values = {
     "ds": st.integers(-2, 60).map(lambda age: before(age).isoformat()),
     "dim_hostname": st.sampled_from(["a.com", "b.com", "c.com", None]),
+    "share_of": st.sampled_from([PART, "another", None]),
     "event_hour": st.one_of(st.integers(0, 23), st.none()),
     "aggregation_level": st.sampled_from(["overall", "dim_hostname"]),
 }
@@ -49,7 +50,13 @@ def test_any_history_has_a_judgement_without_nan(name, data):
     if data.draw(st.booleans()):
         # Enough days to be judged by, of one host and hour.
         steady = data.draw(st.integers(0, 300))
-        filler = {"ds": None, "dim_hostname": "a.com", "event_hour": 5, "aggregation_level": "overall"}
+        filler = {
+            "ds": None,
+            "dim_hostname": "a.com",
+            "share_of": PART,
+            "event_hour": 5,
+            "aggregation_level": "overall",
+        }
         for age in range(57):
             rows.append(
                 tuple(filler.get(column, steady) if column != "ds" else before(age).isoformat() for column in schema)
@@ -75,7 +82,7 @@ def test_an_empty_history_is_judged_and_a_missing_column_is_named(name):
     empty = pl.DataFrame(schema=SCHEMAS[name])
     found = JUDGES[name](empty, ())
     assert set(found["state"]) <= {"cannot_tell"}
-    assert found.height == (1 if name in {"shape", "shares"} else 0)
+    assert found.height == {"shape": 1, "shares": 2}.get(name, 0)
     for column in SCHEMAS[name]:
         with pytest.raises(pl.exceptions.ColumnNotFoundError, match=column):
             JUDGES[name](empty.drop(column), ())
@@ -120,9 +127,7 @@ def test_a_week_later_the_same_history_has_the_same_judgement(seed, weeks):
         "guardrail": rates({"a.com": 0.1}, {"a.com": 500}, seed=seed),
     }.items():
         later = history.with_columns(ds=(pl.col("ds").str.to_date() + by).dt.to_string())
-        judge = {"volume": volume, "shape": shape, "shares": shares}.get(name)
-        day = (DAY + by).isoformat()
-        found = judge.judge(later, day, ()) if judge else guardrail.judge(later, day, 0.1, ())
+        found = JUDGES[name](later, (), (DAY + by).isoformat())
         assert found.equals(JUDGES[name](history, ()))
 
 

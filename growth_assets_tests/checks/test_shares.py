@@ -7,12 +7,12 @@ import pytest
 
 from growth_assets.checks import shares
 from growth_assets.watches import WATCHES
-from growth_assets_tests.checks.judged_days import DAY, DS, before, parts, traffic
+from growth_assets_tests.checks.judged_days import DAY, DS, PART, before, parts, traffic
 from growth_assets_tests.tables.days import site
 
 
 def judged(history, days_off=()):
-    (row,) = shares.judge(history, DS, days_off).to_dicts()
+    (row,) = shares.judge(history, DS, [PART], days_off).to_dicts()
     return row
 
 
@@ -65,11 +65,26 @@ def test_a_flood_of_bots_moves_the_share_of_bots_alone():
     columns = ["ds", "is_bot", "m_total_events", "m_unknown_country", "m_unknown_brand"]
     history = pl.DataFrame(rows, schema=columns, orient="row")
     (watch,) = (each for each in WATCHES if each.check == "usual_shares")
-    found = watch.judge(history, DS, site())
+    found = watch.judge(watch.summary(history), DS, site())
     assert {row["share_of"]: row["state"] for row in found.rows.to_dicts()} == {
         "bots": "breached", "unknown country": "ok", "unknown device brand": "ok",
     }  # fmt: skip
     assert found.reason.startswith("bots: 75.0% of ")
     people_lost = history.filter((pl.col("ds") != DS) | pl.col("is_bot"))
-    states = watch.judge(people_lost, DS, site()).rows
+    states = watch.judge(watch.summary(people_lost), DS, site()).rows
     assert states.filter(pl.col("share_of") != "bots")["state"].to_list() == ["cannot_tell"] * 2
+
+
+def test_no_share_says_anything_of_another():
+    """Each is judged as if it were alone, though they are computed together."""
+    several = {"few": parts(0.02, mean=200), "many": parts(0.3, 0.1), "none": parts(0.0), "young": parts(0.1, weeks=2)}
+    history = pl.concat([each.with_columns(share_of=pl.lit(name)) for name, each in several.items()])
+    together = shares.judge(history, DS, list(several), ()).to_dicts()
+    alone = [judged(each) | {"share_of": name} for name, each in several.items()]
+    assert [row | {"expected": None, "low": None, "high": None} for row in together] == [
+        row | {"expected": None, "low": None, "high": None} for row in alone
+    ]
+    for row, other in zip(together, alone, strict=True):
+        for column in ("expected", "low", "high"):
+            assert row[column] == pytest.approx(other[column], abs=1e-12)
+    assert {row["state"] for row in together} == {"ok", "breached", "cannot_tell"}

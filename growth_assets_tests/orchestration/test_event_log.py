@@ -9,9 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._serdes import deserialize_value, serialize_value
 
 from growth_assets.orchestration.event_log import OPEN_RUNS, PooledSqliteEventLogStorage
+from growth_assets.orchestration.serialized import serialized
 from growth_assets.settings import AT_ONCE, BATCH
 
 pytestmark = pytest.mark.slow
@@ -136,3 +138,54 @@ def test_processes_that_write_at_once(tmp_path):
     with dg.DagsterInstance.from_config(str(folder)) as instance:
         found = instance.fetch_materializations(dg.AssetRecordsFilter(dg.AssetKey("numbers")), limit=100)
     assert len(found.records) == 12
+
+
+def test_events_are_written_as_dagster_writes_them(tmp_path):
+    """Letter by letter: every kind of event of a run that fails and of one that does not, and all kinds of metadata."""
+
+    @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a"]))
+    def told(context: dg.AssetExecutionContext):
+        context.log_event(
+            dg.AssetMaterialization(
+                "other",
+                partition="a",
+                description='ä "quoted" <b>',
+                metadata={
+                    "text": "é",
+                    "none": dg.MetadataValue.null(),
+                    "float": float("nan"),
+                    "flag": True,
+                    "json": {"a": [1, None, {"b": 2.5}]},
+                    "path": dg.MetadataValue.path("/x"),
+                    "url": dg.MetadataValue.url("http://x"),
+                    "md": dg.MetadataValue.md("# x"),
+                    "table": dg.MetadataValue.table(
+                        [dg.TableRecord({"n": 1, "s": "x"})], schema=dg.TableSchema([dg.TableColumn("n", "int")])
+                    ),
+                    "asset": dg.MetadataValue.asset(dg.AssetKey(["a", "b"])),
+                    "time": dg.MetadataValue.timestamp(1.5),
+                    "lineage": dg.TableColumnLineage({"c": [dg.TableColumnDep(dg.AssetKey("a"), "d")]}),
+                },
+                tags={"k": "v"},
+            )
+        )
+        context.log_event(dg.AssetObservation("other", partition="a", metadata={"n": 1}))
+        context.log_event(dg.ExpectationResult(success=False, label="x"))
+        raise dg.Failure("broken", metadata={"why": "so"})
+
+    (folder := tmp_path / "home").mkdir()
+    with dg.DagsterInstance.local_temp(str(folder)) as instance:
+        run_all(instance)
+        dg.materialize([numbers], tags=RANGE, instance=instance)
+        assert not dg.materialize([told], partition_key="a", instance=instance, raise_on_error=False).success
+        entries = [entry for run in instance.get_runs() for entry in instance.all_logs(run.run_id)]
+    assert {"ASSET_CHECK_EVALUATION", "ASSET_MATERIALIZATION_PLANNED", "STEP_FAILURE", "ASSET_OBSERVATION"} <= {
+        entry.dagster_event.event_type_value for entry in entries if entry.dagster_event
+    }
+    assert [serialized(entry) for entry in entries] == [serialize_value(entry) for entry in entries]
+    stock, pooled = (
+        storage(str(tmp_path / storage.__name__)) for storage in (SqliteEventLogStorage, PooledSqliteEventLogStorage)
+    )
+    assert [pooled._event_to_row(entry) for entry in entries] == [stock._event_to_row(entry) for entry in entries]
+    for each in (stock, pooled):
+        each.dispose()
