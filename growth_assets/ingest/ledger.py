@@ -20,6 +20,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import datetime as dt
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from growth_assets.places import Place
+from growth_assets.places import Place, is_remote
 from growth_assets.warehouse import durable, locks
 
 FIRST_POSSIBLE_DAY = "2000-01-01"
@@ -266,6 +267,15 @@ def _entries(paths: Sequence[Place]) -> Iterable[Entry]:
             ) from error
 
 
+def _names_in(folder: Place) -> tuple[str, ...]:
+    """The entries' names, in order; a year has some hundred, and a run asks for each of its days."""
+    try:
+        names = [path.name for path in folder.iterdir()] if is_remote(folder) else os.listdir(folder)  # noqa: PTH208 - names are all that is wanted
+    except FileNotFoundError:
+        return ()
+    return tuple(sorted(name for name in names if name.endswith(".json")))
+
+
 class Cached:
     """The ledger, read again only after an entry came or went. Use it while the ledger is held."""
 
@@ -277,7 +287,7 @@ class Cached:
     def read(self) -> Ledger:
         """The ledger as it is now."""
         # What an entry says of days is never changed; what it replaces may grow, and then another entry came.
-        names = tuple(sorted(path.name for path in (self._ledger.folder / "files").glob("*.json")))
+        names = _names_in(self._ledger.folder / "files")
         if names != self._seen:
             self._ledger, self._seen = read(self._root), names
         return self._ledger

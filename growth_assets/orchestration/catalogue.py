@@ -43,14 +43,4 @@ def refresh_catalogue(settings: Settings) -> bool:
     """Bring the views up to date; True where the catalogue was made anew."""
     tables = (*TABLES, alerts.TABLE)
     contracts = {table.name: table.contract(settings) for table in tables}
-    return refresh(settings.catalogue, Warehouse.of(settings), tables, contracts, _connect)
-
-
-@contextmanager
-def _connect(path: Path) -> Iterator[Connection]:
-    with DuckDBResource(database=str(path)).get_connection() as connection:
-        try:
-            yield connection
-        finally:
-            # The resource itself closes nothing when the body raises, and an open connection keeps the file locked.
-            connection.close()
+    return refresh(settings.catalogue, Warehouse.of(settings), tables, contracts)

@@ -12,8 +12,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -27,8 +26,6 @@ from growth_assets.warehouse import durable, locks, objects
 from growth_assets.warehouse.partitions import PART, PARTS, Warehouse
 
 Connection = duckdb.DuckDBPyConnection
-
-Connect = Callable[[Path], AbstractContextManager[Connection]]
 
 CatalogueError = duckdb.Error
 
@@ -91,11 +88,10 @@ def refresh(
     warehouse: Warehouse,
     tables: Iterable[Table],
     contracts: Mapping[str, Contract],
-    connect: Connect,
 ) -> bool:
     """Bring the catalogue at `path` up to date with the tables; True where it was made anew.
 
-    A damaged or deleted catalogue is made anew as well. `connect` opens a DuckDB file (dagster-duckdb's resource).
+    A damaged or deleted catalogue is made anew as well.
     """
     wanted = [view_sql(warehouse, table, contracts[table.name]) for table in tables]
     made_from = path.with_name(f"_{path.name}.json")
@@ -110,7 +106,8 @@ def refresh(
             return False
         staged = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
-            with connect(staged) as connection:
+            # Nobody else knows the file, so there is nobody to wait for, as readers have to.
+            with duckdb.connect(staged) as connection:
                 know_store(connection, warehouse.root)
                 for schema in sorted({table.schema for table in tables}):
                     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
@@ -120,7 +117,7 @@ def refresh(
             log.unlink(missing_ok=True)
             durable.put_in_place(staged, path)
         except CatalogueError as error:
-            # Who connects tries again, and then speaks of the half file that the first attempt left.
+            # DuckDB says it in many ways.
             if shutil.disk_usage(path.parent).free < ROOM:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
             raise

@@ -1,10 +1,7 @@
 """Two small tables that no product knows, so that these tests speak of the warehouse alone."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
 import polars as pl
 import pytest
 
@@ -73,16 +70,10 @@ class Shop:
         pl.DataFrame({"reason": ["broken"] * rows, "line": list(range(rows))}).write_parquet(folder / name)
 
     def refresh(self) -> bool:
-        return catalogue.refresh(self.catalogue, self.warehouse, TABLES, CONTRACTS, connect)
+        return catalogue.refresh(self.catalogue, self.warehouse, TABLES, CONTRACTS)
 
     def query(self, sql: str, *parameters: object) -> list[tuple]:
         return catalogue.query(self.catalogue, sql, parameters).rows()
-
-
-@contextmanager
-def connect(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(path) as connection:
-        yield connection
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from growth_assets.warehouse import catalogue
 from growth_assets.warehouse.partitions import Warehouse
 
-from .conftest import CONTRACTS, TABLES, VISITS_TABLE, Shop, connect
+from .conftest import CONTRACTS, TABLES, VISITS_TABLE, Shop
 
 DAY, NEXT = "2026-03-01", "2026-03-02"
 
@@ -81,7 +81,7 @@ def test_a_new_column_changes_it(shop):
     fewer = CONTRACTS | {
         "raw.rejects": type(CONTRACTS["raw.rejects"])({"line": CONTRACTS["raw.rejects"].columns["line"]})
     }
-    assert catalogue.refresh(shop.catalogue, shop.warehouse, TABLES, fewer, connect)
+    assert catalogue.refresh(shop.catalogue, shop.warehouse, TABLES, fewer)
     assert described(shop, "raw.rejects") == REJECTS_COLUMNS[1:]
 
 
@@ -113,7 +113,7 @@ def test_tables_that_somebody_made_in_it_go_with_the_next_build(shop):
     """It can be made again at any time, so nothing else belongs into it."""
     shop.publish(DAY, 3)
     shop.refresh()
-    with connect(shop.catalogue) as connection:
+    with duckdb.connect(shop.catalogue) as connection:
         connection.execute("CREATE TABLE core.mine AS SELECT * FROM range(100000)")
     assert shop.refresh()
     assert counted(shop) == {DAY: 3}
@@ -163,19 +163,19 @@ def test_values_are_bound_and_never_pasted(shop):
     assert shop.query("SELECT count(*) FROM core.visits WHERE ds = ?", f"{DAY}' OR '1'='1") == [(0,)]
 
 
-def test_a_failed_refresh_leaves_the_old_one_and_no_leftovers(shop):
+def test_a_failed_refresh_leaves_the_old_one_and_no_leftovers(shop, monkeypatch):
     shop.publish(DAY, 3)
     shop.refresh()
     shop.reject("one.parquet", 2)
 
-    @contextmanager
-    def fails(path):
-        with connect(path) as connection:
-            yield connection
-            raise OSError("disk full")
+    def fails(connection, _root):
+        connection.execute("CREATE TABLE half AS SELECT 1 AS one")
+        raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
-        catalogue.refresh(shop.catalogue, shop.warehouse, TABLES, CONTRACTS, fails)
+    with monkeypatch.context() as patched:
+        patched.setattr(catalogue, "know_store", fails)
+        with pytest.raises(OSError, match="disk full"):
+            shop.refresh()
     assert counted(shop) == {DAY: 3}
     left = {path.name for path in shop.root.iterdir() if path.is_file()}
     assert left == {"growth.duckdb", "_growth.duckdb.json"}
@@ -183,17 +183,16 @@ def test_a_failed_refresh_leaves_the_old_one_and_no_leftovers(shop):
 
 
 def test_a_full_disk_is_told_as_such_and_not_by_the_half_file_it_leaves(shop, monkeypatch):
-    @contextmanager
     def half(path):
         path.write_bytes(b"")
         raise duckdb.IOException("exists, but it is not a valid DuckDB database file!")
-        yield
 
+    monkeypatch.setattr(duckdb, "connect", half)
     usage = shutil.disk_usage(shop.root.parent)
     for free, error in ((4096, OSError), (catalogue.ROOM, duckdb.IOException)):
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
         with pytest.raises(error) as told:
-            catalogue.refresh(shop.catalogue, shop.warehouse, TABLES, CONTRACTS, half)
+            shop.refresh()
         assert ("No space left on device" in str(told.value)) == (error is OSError)
 
 
