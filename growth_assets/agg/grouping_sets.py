@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from growth_assets.contracts.texts import as_texts
 from growth_assets.enrich.distinct import Distinct, Numbers, ordered_numbers, together, without_gaps
 
 Counts: TypeAlias = npt.NDArray[np.int64]
@@ -66,7 +67,7 @@ def roll_up(
     # From here on an event has the number of its cell in place of the texts: what is grouped is two integers.
     cell = Distinct.of(narrow.select(dimensions))
     narrow = narrow.select(VISITOR, *flags, cell.rows.alias(_CELL))
-    cells = _Cells(cell.values)
+    cells = _Cells(as_texts(cell.values))
     events_of = {name: _sums(narrow[_CELL], narrow[name], cells.height) for name in counts}
     seen = {name: _pairs(narrow.lazy().filter(name).select(VISITOR, _CELL).unique().collect()) for name in visitors}
     own = [name for name in dimensions if name in ADDITIVE]

@@ -23,6 +23,7 @@ from growth_assets.contracts.contract import (
     unique_key,
 )
 from growth_assets.contracts.table import Built, Sums, Table, agrees_in_itself, as_it_is
+from growth_assets.contracts.texts import as_texts
 from growth_assets.enrich import device
 from growth_assets.enrich.iso_3166 import UNKNOWN_COUNTRY
 from growth_assets.fct import website_events as fct
@@ -72,7 +73,7 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
 
 def part(events: pl.LazyFrame, settings: Settings) -> pl.DataFrame:  # noqa: ARG001 - every part takes them
     """The counts of some visitors' events."""
-    return (
+    return as_texts(
         events.group_by(
             "dim_hostname",
             "dim_action_type",

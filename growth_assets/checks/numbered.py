@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from growth_assets.contracts.texts import dictionary, is_numbered
+
 Codes: TypeAlias = npt.NDArray[np.unsignedinteger]
 
 LARGEST = 1 << 32
@@ -33,11 +35,10 @@ class Numbered:
     @classmethod
     def of(cls, column: pl.Series) -> Numbered:
         """A column of texts, whole numbers or truth values; a null is a value like any other."""
-        if column.dtype == pl.String:
-            coded = column.cast(pl.Categorical(pl.Categories.random()))
-            numbers = coded.to_physical()
-            known = coded.unique().drop_nulls()
-            values = known.cast(pl.String).gather(known.to_physical().arg_sort())
+        if is_numbered(column):
+            numbers, values = column.to_physical(), dictionary(column)
+        elif column.dtype == pl.String:
+            return cls.of(column.cast(pl.Categorical(pl.Categories.random())))
         else:
             whole = column.cast(pl.Int64)
             low, high = (int(end) if isinstance(end, int) else 0 for end in (whole.min(), whole.max()))

@@ -13,10 +13,12 @@ from functools import cached_property
 
 import pandera.polars as pa
 import polars as pl
+from pandera.config import ValidationDepth, config_context
 from pandera.errors import SchemaErrors
 
 from growth_assets.contracts.columns import MAP, SHARED
 from growth_assets.contracts.sample import ROWS_SHOWN, Sample, sample
+from growth_assets.contracts.texts import as_texts, dictionary, is_numbered
 
 
 class ContractError(Exception):
@@ -105,7 +107,7 @@ def ds_is_day_of_event() -> FrameRule:
 
     def broken(frame: pl.LazyFrame) -> pl.LazyFrame:
         # Where all rows name one day, its two ends tell: for 10 million rows in 20 ms, and not in seconds.
-        begin = ds.min().str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
+        begin = ds.min().cast(pl.String).str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
         within = (moment.min() >= begin) & (moment.max() < begin + pl.duration(days=1))
         one = (ds.min() == ds.max()) & (ds.null_count() + moment.null_count() == 0)
         if (
@@ -115,7 +117,7 @@ def ds_is_day_of_event() -> FrameRule:
         ):
             return pl.LazyFrame({"broken": [0]})
         # A null is told by the rule that forbids it.
-        same = (moment.dt.strftime("%Y-%m-%d") == ds) | moment.is_null() | ds.is_null()
+        same = (moment.dt.strftime("%Y-%m-%d") == ds.cast(pl.String)) | moment.is_null() | ds.is_null()
         return frame.select((~same.fill_null(value=False)).sum().cast(pl.Int64))
 
     return FrameRule("ds_is_day_of_event", broken, "ds is the UTC day of event_timestamp")
@@ -201,29 +203,50 @@ class Contract:
             expression = pl.when(good).then(expression).otherwise(pl.lit(rule.name))
         return expression
 
-    def require_shape(self, frame: pl.DataFrame) -> None:
-        """Refuse a frame with other columns, another order or other types than declared."""
-        if dict(frame.schema) != self.dtypes or list(frame.columns) != list(self.columns):
-            raise ContractError(f"expected {self.dtypes}, got {dict(frame.schema)}")
+    def first_broken_of(self, frame: pl.DataFrame) -> pl.Series:
+        """`first_broken` of each row of `frame`, whose texts may be numbered: then each is looked at once."""
+        rule = pl.Series("rule", [None], dtype=pl.String).new_from_index(0, frame.height)
+        for each in reversed(self.row_rules):
+            good = _good(each, frame)
+            if not good.all():
+                rule = rule.set(~good, each.name)
+        return rule
 
-    def audit(self, frame: pl.DataFrame) -> list[Finding]:
+    def require_shape(self, frame: pl.DataFrame | pl.LazyFrame) -> None:
+        """Refuse a frame with other columns, another order or other types than declared; texts may be numbered."""
+        schema = {
+            name: pl.String() if isinstance(dtype, pl.Categorical) else dtype
+            for name, dtype in frame.collect_schema().items()
+        }
+        if schema != self.dtypes or list(schema) != list(self.columns):
+            raise ContractError(f"expected {self.dtypes}, got {schema}")
+
+    def audit(self, frame: pl.DataFrame | pl.LazyFrame) -> list[Finding]:
         """Validate `frame` against the Pandera schema; a finding for every rule, broken or not.
+
+        Of a lazy frame no more is read than the rules look at, while none is broken.
 
         Raises:
             ContractError: the shape is not the declared one.
         """
         self.require_shape(frame)
-        broken = {} if self._passes(frame) else self._broken(frame)
+        if self._passes(frame):
+            height = frame.height if isinstance(frame, pl.DataFrame) else frame.select(pl.len()).collect().item()
+            return [Finding(rule.name, height, 0, rule.description) for rule in self.rules]
+        whole = as_texts(frame.lazy().collect())
+        broken = self._broken(whole)
         return [
-            Finding(rule.name, frame.height, broken.get(rule.name, 0), rule.description)
+            Finding(rule.name, whole.height, 0, rule.description)
             if rule.name not in broken
-            else Finding(rule.name, frame.height, broken[rule.name], rule.description, _sample_of(rule, frame))
+            else Finding(rule.name, whole.height, broken[rule.name], rule.description, _sample_of(rule, whole))
             for rule in self.rules
         ]
 
-    def _passes(self, frame: pl.DataFrame) -> bool:
+    def _passes(self, frame: pl.DataFrame | pl.LazyFrame) -> bool:
         try:
-            self.gate.validate(frame, lazy=True)
+            # Of a lazy frame Pandera looks at the types alone, unless it is told otherwise.
+            with config_context(validation_depth=ValidationDepth.SCHEMA_AND_DATA):
+                self.gate.validate(frame, lazy=True)  # type: ignore[type-var]  # it takes either
         except SchemaErrors:
             return False
         return True
@@ -253,6 +276,17 @@ class Contract:
         return int(count.item())
 
 
+def _good(rule: RowRule, frame: pl.DataFrame) -> pl.Series:
+    """Which rows keep the rule."""
+    good = rule.good.fill_null(value=False)
+    column = frame[rule.column]
+    if not is_numbered(column):
+        return frame.select(good).to_series()
+    known = dictionary(column)
+    answers = known.extend_constant(None, 1).to_frame().select(good).to_series()
+    return answers.gather(column.to_physical().cast(pl.UInt32).fill_null(len(known)))
+
+
 def _sample_of(rule: RowRule | FrameRule, frame: pl.DataFrame) -> Sample:
     """The first rows that break a row rule, with their place in the frame; a frame rule speaks of no row."""
     if isinstance(rule, FrameRule):
@@ -277,10 +311,22 @@ def _row_check(rule: RowRule) -> pa.Check:
 
 def _every_row_check(rules: Sequence[RowRule]) -> pa.Check:
     def hold(data: pa.PolarsData) -> bool:
-        kept = (rule.good.fill_null(value=False).all() for rule in rules)
-        return bool(data.lazyframe.select(pl.all_horizontal(pl.lit(value=True), *kept)).collect().item())
+        types = data.lazyframe.collect_schema()
+        by_row: list[RowRule] = []
+        kept = []
+        for rule in rules:
+            if isinstance(types[rule.column], pl.Categorical):
+                # Of numbered texts each is looked at once.
+                kept.append(data.lazyframe.select(pl.col(rule.column).unique().cast(pl.String)).select(_kept([rule])))
+            else:
+                by_row.append(rule)
+        return all(each.item() for each in pl.collect_all([*kept, data.lazyframe.select(_kept(by_row))]))
 
     return pa.Check(hold, name="row_rules")
+
+
+def _kept(rules: Iterable[RowRule]) -> pl.Expr:
+    return pl.all_horizontal(pl.lit(value=True), *(rule.good.fill_null(value=False).all() for rule in rules))
 
 
 def _whole_frame_check(rules: Sequence[FrameRule]) -> pa.Check:

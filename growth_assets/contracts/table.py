@@ -14,17 +14,24 @@ from typing import Any, Literal
 import polars as pl
 
 from growth_assets.contracts.contract import Contract, Finding
+from growth_assets.contracts.texts import as_texts
 
 
 @dataclass(frozen=True)
 class Built:
     """What a table's function gives for one day."""
 
-    frame: pl.DataFrame
+    rows: pl.DataFrame
+    """Texts in it may be numbered, as in `contracts.texts`."""
     beside: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     """Tables that fall out of the same pass, by name, such as the rows put aside."""
     numbers: Mapping[str, int] = field(default_factory=dict)
     """What was counted on the way, such as duplicates dropped."""
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The rows with all texts as texts, as they are published."""
+        return as_texts(self.rows)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from growth_assets.contracts.table import Built, History, Judgement, Table, Watc
 from growth_assets.engines.past import Past, version_on_disk
 from growth_assets.places import Place
 from growth_assets.settings import Settings
+from growth_assets.warehouse import durable
 from growth_assets.warehouse.partitions import DAMAGE, Record, Staged, Warehouse, WarehouseError, rows_of, unreadable
 from growth_assets.warehouse.versions import code_version
 
@@ -39,6 +40,8 @@ class Received:
     """How many events they hold, as counted when they landed."""
     again: Mapping[Place, str] = field(default_factory=dict)
     """How a file of them that is damaged can be had again."""
+    digests: Mapping[Place, str] = field(default_factory=dict)
+    """SHA-256 of the files as they landed; a large file that is published as it is, is compared with it."""
 
 
 Receiving = Callable[[str], AbstractContextManager[Received]]
@@ -160,14 +163,20 @@ class Day:
             yield Outcome(table, self.ds, None, reason=f"no event of {self.ds} has landed", status="empty")
             return
         try:
-            frame = pl.scan_parquet(staged, hive_partitioning=False, glob=False).collect()
+            frame: pl.DataFrame | pl.LazyFrame = pl.scan_parquet(staged, hive_partitioning=False, glob=False)
+            if received.rows <= MOST_ROWS_HANDED_ON:
+                frame = frame.lazy().collect()
+            elif len(there) == 1 and durable.sha256_of(staged) != received.digests.get(there[0], ""):
+                raise _damaged(received, self.ds, {there[0]: "its bytes are not those that landed"})
+            audited = self._audit(table, staged, frame, {})
         except DAMAGE as error:
             raise damage_explained(received, self.ds, error) from error
-        audited = self._audit(table, staged, frame, {})
         landed = dict.fromkeys(table.upstream, received.rows)
         gone = [str(path) for path in received.files if path not in there]
         version = code_version(table, self.settings)
-        yield from self._publish(table, [audited], Built(frame), received.inputs, version, landed, started, gone)
+        yield from self._publish(
+            table, [audited], Built(pl.DataFrame()), received.inputs, version, landed, started, gone
+        )
 
     def _make(self, table: Table) -> Iterator[Outcome]:
         started = time.perf_counter()
@@ -191,11 +200,11 @@ class Day:
             for other in self.beside[table.name]
         ]
         aside = {rule: shown for frame in built.beside.values() for rule, shown in put_aside(frame).items()}
-        path = self.warehouse.stage(table, self.ds, built.frame)
-        staged.append(self._audit(table, path, built.frame, built.numbers, aside))
+        path = self.warehouse.stage(table, self.ds, built.rows)
+        staged.append(self._audit(table, path, built.rows, built.numbers, aside))
         # A table that breaks its own contract is not compared: one fault is one red check.
         if table.agreement and not any(verdict.blocks for verdict in staged[-1].verdicts):
-            staged[-1].verdicts.append(agreement(table.agreement(inputs, built.frame, self.settings)))
+            staged[-1].verdicts.append(agreement(table.agreement(inputs, built.rows, self.settings)))
         upstream = {name: self._rows(name) for name in table.upstream} if table.balance else {}
         yield from self._publish(table, staged, built, versions, version, upstream, started)
 
@@ -213,7 +222,7 @@ class Day:
         return built, before
 
     def _audit(
-        self, table: Table, path: Path, frame: pl.DataFrame, numbers: Mapping[str, int],
+        self, table: Table, path: Path, frame: pl.DataFrame | pl.LazyFrame, numbers: Mapping[str, int],
         aside: Mapping[str, Sample] | None = None,
     ) -> Audited:  # fmt: skip
         findings = _contract(table, self.settings).audit(frame)
@@ -245,7 +254,7 @@ class Day:
             yield Outcome(
                 each.table, self.ds, record, each.verdicts, record.numbers,
                 seconds=time.perf_counter() - started if own else 0.0,
-                headline=each.table.headline(built.frame) if own else {},
+                headline=each.table.headline(built.rows) if own else {},
             )  # fmt: skip
 
     def _refuse(self, staged: list[Audited], built: Built, blocked: list[Verdict], started: float) -> Iterator[Outcome]:
@@ -285,8 +294,10 @@ class Day:
 def damage_explained(received: Received, ds: str, error: BaseException) -> BaseException:
     """The error of received files that cannot be read, by the names of those that are damaged."""
     wrong = {path: why for path in received.files if path.exists() and (why := unreadable(path))}
-    if not wrong:
-        return error
+    return _damaged(received, ds, wrong) if wrong else error
+
+
+def _damaged(received: Received, ds: str, wrong: Mapping[Place, str]) -> WarehouseError:
     told = "; ".join(
         f"{path} is damaged ({why}). To mend it, {received.again.get(path, 'restore it from a backup')}"
         for path, why in wrong.items()

@@ -24,7 +24,6 @@ from growth_assets.enrich.addresses import (
     packed_ipv6,
     public_ipv4,
 )
-from growth_assets.enrich.distinct import map_distinct_values
 from growth_assets.enrich.iso_3166 import COUNTRY_CODES, UNKNOWN_COUNTRY
 from growth_assets.reference import COUNTRY_DATABASE
 
@@ -105,16 +104,14 @@ class CountryDatabase:
     def countries(self, addresses: pl.Series) -> pl.Series:
         """The dim_country of each IP address: ISO 3166-1 alpha-2, `ZZ` where unknown; never null.
 
-        Unknown are: null, text that is no address, addresses that are not public (private, loopback,
-        documentation and so on), those the database has no country for, and codes that are no country's,
-        such as `EU`. An IPv4-mapped IPv6 address has the country of its IPv4 address.
+        Hand in distinct ones: each is looked up. Unknown are: null, text that is no address, addresses that are not
+        public (private, loopback, documentation and so on), those the database has no country for, and codes that are
+        no country's, such as `EU`. An IPv4-mapped IPv6 address has the country of its IPv4 address.
 
         Raises:
             CountryDatabaseError: the database is damaged where an address is looked up.
         """
-        return map_distinct_values(addresses.cast(pl.String), self._of_distinct)
-
-    def _of_distinct(self, addresses: pl.Series) -> pl.Series:
+        addresses = addresses.cast(pl.String)
         numbers = ipv4_numbers(addresses)
         ipv6: dict[str, str] = {}
         embedded: dict[str, str] = {}
@@ -134,7 +131,7 @@ class CountryDatabase:
         if ipv6:
             others = addresses.replace_strict(ipv6, default=None, return_dtype=pl.String)
             countries = countries.zip_with(countries.is_not_null(), others)
-        return countries.fill_null(UNKNOWN_COUNTRY)
+        return countries.fill_null(UNKNOWN_COUNTRY).alias(addresses.name)
 
     def _of_ipv4(self, numbers: pl.Series) -> pl.Series:
         """Country of each public IPv4 address; null for any other and for null."""

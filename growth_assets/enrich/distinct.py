@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from growth_assets.contracts.texts import dictionary, is_numbered, numbered
+
 Numbers: TypeAlias = npt.NDArray[np.unsignedinteger]
 
 FEW = 1_000
@@ -36,6 +38,8 @@ class Distinct:
         """The distinct rows of one or more columns, in no certain order; nulls are values like any other."""
         if frame.height <= FEW:
             return _of_few(frame)
+        if frame.width == 1 and frame.dtypes[0] == pl.String:
+            return _of_texts(frame.to_series())
         first, rows = without_gaps(*together(map(numbers_of, frame.get_columns()), frame.height))
         return cls(frame[pl.Series(first)], pl.Series(rows))
 
@@ -56,6 +60,10 @@ class Distinct:
     def every(self, answers: pl.Series) -> pl.Series:
         """The answer of each row, from one for each of `values`."""
         return answers.gather(self.rows)
+
+    def numbered(self, answers: pl.Series) -> pl.Series:
+        """The same of texts, as numbers of a dictionary."""
+        return numbered(answers).gather(self.rows)
 
 
 def map_distinct(frame: pl.DataFrame, function: Callable[[pl.DataFrame], pl.Series]) -> pl.Series:
@@ -87,6 +95,15 @@ def _of_few(frame: pl.DataFrame) -> Distinct:
     return Distinct(values, pl.Series([number[row] for row in rows], dtype=pl.UInt32))
 
 
+def _of_texts(texts: pl.Series) -> Distinct:
+    # The numbers of a dictionary of their own are without gaps.
+    coded = texts.cast(pl.Categorical(pl.Categories.random()))
+    values, rows = dictionary(coded), coded.to_physical()
+    if rows.null_count():
+        rows, values = rows.fill_null(len(values)), values.extend_constant(None, 1)
+    return Distinct(values.to_frame(), rows.rechunk())
+
+
 def together(columns: Iterable[tuple[Numbers, int]], height: int) -> tuple[Numbers, int]:
     """One number for the numbers of several columns, in the order of the first, then the second ..."""
     numbers, size = np.zeros(height, np.uint64), 1
@@ -102,6 +119,8 @@ def numbers_of(column: pl.Series) -> tuple[Numbers, int]:
     if column.dtype == pl.String:
         # To number texts by a dictionary of their own takes half the time of grouping by them.
         numbers = column.cast(pl.Categorical(pl.Categories.random())).to_physical().cast(pl.UInt64)
+    elif is_numbered(column):
+        numbers = column.to_physical().cast(pl.UInt64)
     else:
         numbers = _above_least(column)
     nothing = _whole(numbers.max(), -1) + 1

@@ -7,9 +7,10 @@ from functools import reduce
 import polars as pl
 
 from growth_assets.enrich import bot, client, country, domains, referrer, visitor
-from growth_assets.enrich.distinct import Distinct, map_distinct, map_distinct_values
+from growth_assets.enrich.distinct import Distinct
 from growth_assets.fct.private_properties import without_private
-from growth_assets.fct.stand_ins import stand_in
+from growth_assets.fct.received import Received
+from growth_assets.fct.stand_ins import Lacking, stand_in
 from growth_assets.settings import ActionRule, Settings
 
 URL_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|//[^/?#]*)?([^?#]*)"
@@ -19,82 +20,98 @@ TARGET_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]*)"
 """Group 1 is the path of a request target: in `GET //favicon.ico` no host follows the two slashes."""
 
 
-def enrich(received: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """One row for each of `received`, in its order, with the columns of the fact table.
+def enrich(received: Received, settings: Settings) -> pl.DataFrame:
+    """One row for each of `received`, in its order: the columns of the fact table, texts that repeat as numbers.
 
     Besides these the columns that tell events apart, with what was received in front: `received_user_id` ...
     """
-    hosts = _hosts(received)
-    pages, addresses = _pages(received), _senders(received, settings)
-    referrers = Distinct.of(received.select("referrer"))
+    hosts, urls, referrers = (_distinct(received, name) for name in ("hostname", "url", "referrer"))
+    hosts = hosts.then(hosts.values.select(_hostname().alias("dim_hostname")))
+    status, event_name = received["status"], received["event_name"]
+    pages, senders = _pages(urls, status), _senders(received, settings)
     referring = referrers.then(referrer.referrer_hosts(referrers.values["referrer"]).alias("host").to_frame())
-    tagged = pages.then(pages.values.select("utm_source"))
-    sources = referring.beside(tagged).beside(hosts)
-    return (
-        received.select(
-            pl.exclude("hostname", "url", "referrer", "ip", "forwarded_for", "user_id", "other_properties"),
-            pl.col("user_id").str.strip_chars().alias("received_user_id"),
-            pl.col("url").alias("received_url"),
-            pl.col("referrer").alias("received_referrer"),
-            hosts.every(hosts.values["dim_hostname"]),
-            pages.every(pages.values["dim_url_path"]),
-            without_private(received["other_properties"]),
-            *(addresses.every(each) for each in addresses.values.get_columns()),
-            referring.every(domains.registrable_domains(referring.values["host"])).alias("dim_referrer_domain"),
-            sources.every(
-                referrer.named_sources(
-                    sources.values["host"],
-                    sources.values["utm_source"],
-                    sources.values["dim_hostname"],
-                    settings.hostnames,
-                ).alias("dim_source")
-            ),
-        )
-        .with_columns(pl.col("received_user_id").cast(pl.Int64, strict=False).alias("user_id"))
-        .pipe(stand_in, settings.salt.get_secret_value())
-        .pipe(_with_actions, settings.rules)
-        .drop("action_type", "event_name", "method", "status", "client", "user_agent")
+    sources = referring.beside(pages.then(pages.values.select("utm_source"))).beside(hosts)
+    named = referrer.named_sources(
+        sources.values["host"], sources.values["utm_source"], sources.values["dim_hostname"], settings.hostnames
+    )
+    users = _distinct(received, "user_id")
+    user = users.values["user_id"].str.strip_chars()
+    days = _distinct(received, "ds")
+    properties = without_private(received["other_properties"])
+    return pl.DataFrame(
+        {
+            **{name: received[name] for name in ("event_id", "event_timestamp", "subsecond_clock", "line_number")},
+            **{name: received[name] for name in ("file_started_at", "in_the_future")},
+            "ds": days.numbered(days.values["ds"]),
+            "user_id": users.every(user.cast(pl.Int64, strict=False)),
+            "received_user_id": users.numbered(user),
+            "received_url": urls.numbered(urls.values["url"]),
+            "received_referrer": referrers.numbered(referrers.values["referrer"]),
+            "dim_hostname": hosts.numbered(hosts.values["dim_hostname"]),
+            "dim_url_path": pages.numbered(pages.values["dim_url_path"]),
+            "dim_referrer_domain": referring.numbered(domains.registrable_domains(referring.values["host"])),
+            "dim_source": sources.numbered(named),
+            "dim_action_type": _actions(received, settings.rules, pages, status, event_name),
+            "other_properties": properties,
+            **_visitors(senders, event_name, properties, settings),
+        }
     )
 
 
-def _hosts(received: pl.DataFrame) -> Distinct:
-    """`dim_hostname`."""
-    hosts = Distinct.of(received.select("hostname"))
-    return hosts.then(hosts.values.select(_hostname().alias("dim_hostname")))
+def _distinct(received: Received, name: str) -> Distinct:
+    return Distinct.of(received[name].to_frame())
 
 
-def _pages(received: pl.DataFrame) -> Distinct:
+def _pages(urls: Distinct, status: pl.Series) -> Distinct:
     """`dim_url_path` and `utm_source`."""
-    pages = Distinct.of(received.select("url", logged=pl.col("status").is_not_null()))
-    path = pl.when("logged").then(pl.col("url").str.extract(TARGET_PATH)).otherwise(pl.col("url").str.extract(URL_PATH))
+    logged = status.is_not_null()
+    pages = urls.beside(Distinct.of(logged.alias("logged").to_frame())) if logged.any() else urls
+    url = pl.col("url")
+    path = url.str.extract(URL_PATH)
+    if pages is not urls:
+        path = pl.when("logged").then(url.str.extract(TARGET_PATH)).otherwise(path)
     return Distinct(
-        pages.values.select(
-            path.alias("dim_url_path"),
-            referrer.utm_sources(pages.values["url"]).alias("utm_source"),
-        ),
+        pages.values.select(path.alias("dim_url_path"), referrer.utm_sources(pages.values["url"]).alias("utm_source")),
         pages.rows,
     )
 
 
-def _senders(received: pl.DataFrame, settings: Settings) -> Distinct:
-    """`client`, the address of who sent the request, and what is known by it and the user agent."""
+def _senders(received: Received, settings: Settings) -> Distinct:
+    """`client`, the address of who sent the request, its user agent, and what is known by the two."""
     database = country.open_database(settings.country_database)
-    forwarded = received["forwarded_for"].null_count() < received.height
-    chains = Distinct.of(received.select("ip", *(["forwarded_for"] if forwarded else [])))
-    passed_on = (
-        chains.values["forwarded_for"]
-        if forwarded
-        else pl.Series([None], dtype=pl.String).new_from_index(0, chains.values.height)
-    )
+    chains, forwarded = _distinct(received, "ip"), received["forwarded_for"]
+    if forwarded.null_count() < received.height:
+        chains = chains.beside(Distinct.of(forwarded.to_frame()))
+        passed_on = chains.values["forwarded_for"]
+    else:
+        passed_on = pl.Series([None], dtype=pl.String).new_from_index(0, chains.values.height)
     clients = client.client_addresses(chains.values["ip"], passed_on, settings.trusted_proxies)
-    agents = Distinct.of(received.select("user_agent"))
+    agents = _distinct(received, "user_agent")
     senders = Distinct(pl.DataFrame([clients, database.countries(clients).alias("dim_country")]), chains.rows).beside(
         Distinct(agents.values.hstack(bot.devices_and_bots(agents.values["user_agent"])), agents.rows)
     )
     ids = visitor.visitor_ids(
         _hashable(senders.values["client"]), senders.values["user_agent"], settings.salt.get_secret_value()
     )
-    return Distinct(senders.values.drop("user_agent").with_columns(ids.alias("logged_out_user_id")), senders.rows)
+    return Distinct(senders.values.with_columns(ids.alias("logged_out_user_id")), senders.rows)
+
+
+def _visitors(
+    senders: Distinct, event_name: pl.Series, properties: pl.Series, settings: Settings
+) -> dict[str, pl.Series]:
+    """`logged_out_user_id`, `is_bot`, `dim_country` and `dim_device_brand` of each event."""
+    known = senders.values
+    found = {
+        "logged_out_user_id": senders.every(known["logged_out_user_id"]),
+        "is_bot": senders.every(known["is_bot"]),
+        "dim_country": senders.numbered(known["dim_country"]),
+        "dim_device_brand": senders.numbered(known["dim_device_brand"]),
+    }
+    lacking = Lacking(
+        address=event_name.is_not_null() & senders.every(known["client"].is_null()),
+        agent=event_name.is_not_null() & senders.every(known["user_agent"].is_null()),
+    )
+    return stand_in(found, lacking, properties, settings.salt.get_secret_value())
 
 
 def _hashable(addresses: pl.Series) -> pl.Series:
@@ -110,16 +127,20 @@ def _hostname() -> pl.Expr:
     return pl.col("hostname").str.strip_chars().str.to_lowercase().str.replace(r":\d+$", "").str.strip_chars_end(".")
 
 
-def _with_actions(events: pl.DataFrame, rules: tuple[ActionRule, ...]) -> pl.DataFrame:
+def _actions(
+    received: Received, rules: tuple[ActionRule, ...], pages: Distinct, status: pl.Series, event_name: pl.Series
+) -> pl.Series:
     """`dim_action_type`: what the sender named, else the first rule that matches the request or tracked event."""
-    named = map_distinct_values(events["action_type"], lambda each: each.str.strip_chars().str.to_lowercase())
-    ruled = pl.col("status").is_not_null() | pl.col("event_name").is_not_null()
-    rows = events.select(pl.col("action_type").is_null() & ruled).to_series().arg_true()
-    if len(rows):
+    kinds = _distinct(received, "action_type")
+    said = pl.col("action_type").str.strip_chars().str.to_lowercase()
+    if status.null_count() + event_name.null_count() < 2 * received.height:
         # Few kinds of requests stand for many, so the rules run over the kinds.
-        logged = events.select("event_name", "method", "dim_url_path", "status")[rows]
-        named = named.scatter(rows, map_distinct(logged, lambda kinds: kinds.select(_by_rules(rules)).to_series()))
-    return events.with_columns(named.alias("dim_action_type"))
+        kinds = kinds.beside(pages.then(pages.values.select("dim_url_path")))
+        for each in (status, event_name, received["method"]):
+            kinds = kinds.beside(Distinct.of(each.to_frame()))
+        ruled = pl.col("status").is_not_null() | pl.col("event_name").is_not_null()
+        said = pl.when(pl.col("action_type").is_null() & ruled).then(_by_rules(rules)).otherwise(said)
+    return kinds.numbered(kinds.values.select(said).to_series())
 
 
 def _by_rules(rules: tuple[ActionRule, ...]) -> pl.Expr:

@@ -7,58 +7,69 @@ brand are those that the tracker saw. Events with an address, and all that are n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import polars as pl
 
 from growth_assets.contracts.columns import ANONYMOUS_ID, DEVICE_BRAND, GEO_COUNTRY
+from growth_assets.contracts.texts import as_texts, numbered
 from growth_assets.enrich.country_names import code_of_country
 from growth_assets.enrich.device import UNKNOWN
 from growth_assets.enrich.distinct import map_distinct_values
 from growth_assets.enrich.visitor import anonymous_visitor_ids
 
 
-def stand_in(typed: pl.DataFrame, salt: str) -> pl.DataFrame:
-    """The same rows; visitor, country and brand are filled in where a tracked event said nothing to tell them by.
+@dataclass(frozen=True)
+class Lacking:
+    """Which events are tracked and came without something to tell the visitor by."""
+
+    address: pl.Series
+    agent: pl.Series
+
+
+def stand_in(
+    visitors: Mapping[str, pl.Series], lacking: Lacking, properties: pl.Series, salt: str
+) -> dict[str, pl.Series]:
+    """The same columns; visitor, country and brand are filled in where a tracked event said nothing to tell them by.
 
     Args:
-        typed: columns as received, and client, logged_out_user_id, dim_country and dim_device_brand.
+        visitors: logged_out_user_id, dim_country and dim_device_brand, and others that stay as they are.
+        lacking: of each event.
+        properties: other_properties of each event.
         salt: of the visitor key.
     """
-    if typed["event_name"].null_count() == typed.height:
-        return typed
-    tracked = pl.col("event_name").is_not_null()
-    no_address = tracked & pl.col("client").is_null()
-    no_agent = tracked & pl.col("user_agent").is_null()
-    told = typed.select(
-        no_address=no_address.fill_null(value=False),
-        no_agent=no_agent.fill_null(value=False),
-    )
-    rows = (told["no_address"] | told["no_agent"]).arg_true()
+    rows = (lacking.address | lacking.agent).arg_true()
     if not len(rows):
-        return typed
-    lacking = typed.select("logged_out_user_id", "dim_country", "dim_device_brand", "other_properties")[rows]
+        return dict(visitors)
     said = {name: pl.col("other_properties").map.get(name) for name in (ANONYMOUS_ID, GEO_COUNTRY, DEVICE_BRAND)}
-    lacking = lacking.with_columns(told[rows]).with_columns(
-        pl.when("no_address").then(said[ANONYMOUS_ID]).alias("anonymous"),
-        pl.when("no_address").then(said[GEO_COUNTRY]).alias("country"),
-        pl.when(pl.col("no_agent") & (said[DEVICE_BRAND] != "")).then(said[DEVICE_BRAND]).alias("brand"),
+    found = (
+        as_texts(pl.DataFrame([visitors[name].gather(rows).alias(name) for name in _FILLED]))
+        .with_columns(
+            properties.gather(rows).alias("other_properties"),
+            lacking.address.gather(rows).alias("no_address"),
+            lacking.agent.gather(rows).alias("no_agent"),
+        )
+        .with_columns(
+            pl.when("no_address").then(said[ANONYMOUS_ID]).alias("anonymous"),
+            pl.when("no_address").then(said[GEO_COUNTRY]).alias("country"),
+            pl.when(pl.col("no_agent") & (said[DEVICE_BRAND] != "")).then(said[DEVICE_BRAND]).alias("brand"),
+        )
     )
-    return typed.with_columns(
-        typed["logged_out_user_id"].scatter(
-            rows, lacking["logged_out_user_id"].fill_null(anonymous_visitor_ids(lacking["anonymous"], salt))
-        ),
-        typed["dim_country"].scatter(
-            rows,
-            map_distinct_values(lacking["country"], _codes).fill_null(lacking["dim_country"]),
-        ),
-        typed["dim_device_brand"].scatter(
-            rows,
-            lacking.select(
-                pl.when(pl.col("dim_device_brand") == UNKNOWN)
-                .then(pl.coalesce("brand", "dim_device_brand"))
-                .otherwise("dim_device_brand")
-            ).to_series(),
-        ),
-    )
+    visitor, country, brand = (found[name] for name in _FILLED)
+    filled = {
+        "logged_out_user_id": visitor.fill_null(anonymous_visitor_ids(found["anonymous"], salt)),
+        "dim_country": map_distinct_values(found["country"], _codes).fill_null(country),
+        "dim_device_brand": brand.zip_with(brand != UNKNOWN, found["brand"].fill_null(brand)),
+    }
+    every = as_texts(pl.DataFrame([visitors[name].alias(name) for name in _FILLED]))
+    placed = {name: every[name].scatter(rows, filled[name]) for name in _FILLED}
+    return {
+        **visitors, **{name: numbered(each) if each.dtype == pl.String else each for name, each in placed.items()}
+    }  # fmt: skip
+
+
+_FILLED = ("logged_out_user_id", "dim_country", "dim_device_brand")
 
 
 def _codes(told: pl.Series) -> pl.Series:

@@ -25,7 +25,9 @@ from growth_assets.contracts.contract import (
     unique_key,
 )
 from growth_assets.contracts.table import Balance, Built, ByVisitor, Table
+from growth_assets.contracts.texts import as_texts
 from growth_assets.fct import enrichment, identity
+from growth_assets.fct.received import Received
 from growth_assets.raw import website_events as raw
 from growth_assets.settings import HOSTNAME, Settings
 
@@ -45,9 +47,6 @@ COLUMNS = columns(
     ]
 )  # fmt: skip
 """The specification's nine columns in its order, then further ones."""
-
-ROWS_AT_ONCE = 1_000_000
-"""Rows that are enriched at a time."""
 
 RECEIVED_RULES = (
     RowRule(
@@ -102,27 +101,21 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
 
     Numbers: `received`, `duplicates` and, for each row rule, `quarantined_<rule>`.
     """
-    received = inputs[raw.TABLE.name]
-    height = received.select(pl.len()).collect().item()
-    parts, put_aside = [], []
-    # Enrichment looks at no other row, so of what was received no more than a part is in memory.
-    for first in range(0, max(height, 1), ROWS_AT_ONCE):
-        good, bad = by_row(received.slice(first, ROWS_AT_ONCE).collect(), settings)
-        parts.append(good)
-        put_aside.append(bad)
-    events = pl.concat(parts)
-    del parts, good
-    return by_visitor(events, pl.concat(put_aside), settings)
+    return by_visitor(*_by_row(Received(inputs[raw.TABLE.name]), settings), settings)
 
 
 def by_row(received: pl.DataFrame, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Received rows to the enriched events of those that keep every row rule, and the others with the rule."""
-    broken = Contract(COLUMNS, row_rules=(*RECEIVED_RULES, *contract(settings).row_rules)).first_broken()
+    good, aside = _by_row(Received(received.lazy()), settings)
+    return as_texts(good), aside
+
+
+def _by_row(received: Received, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
     events = enrichment.enrich(received, settings)
-    rule = events.select(broken.alias("rule")).to_series()
-    good = rule.is_null()
-    aside = received.filter(~good).with_columns(rule.filter(~good)).select("rule", *raw.COLUMNS)
-    return (events if good.all() else events.filter(good)), aside
+    rule = Contract(COLUMNS, row_rules=(*RECEIVED_RULES, *contract(settings).row_rules)).first_broken_of(events)
+    bad = rule.is_not_null()
+    aside = received.rows(bad).with_columns(rule.filter(bad)).select("rule", *raw.COLUMNS)
+    return (events.filter(~bad) if bad.any() else events), aside
 
 
 def by_visitor(events: pl.DataFrame, aside: pl.DataFrame, settings: Settings) -> Built:
@@ -133,7 +126,7 @@ def by_visitor(events: pl.DataFrame, aside: pl.DataFrame, settings: Settings) ->
     by_rule = dict(quarantined.group_by("rule").len().iter_rows())
     rules = (*RECEIVED_RULES, *contract(settings).row_rules)
     return Built(
-        frame=frame,
+        frame,
         beside={"raw.quarantined_events": quarantined},
         numbers={
             "received": height + quarantined.height,

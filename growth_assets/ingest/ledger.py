@@ -178,6 +178,10 @@ class Ledger:
             for entry in self.by_day.get(ds, [])
         }
 
+    def digests(self, ds: str) -> dict[Place, str]:
+        """Each segment file of a day to the SHA-256 that it landed with."""
+        return {segment_path(self.folder, entry.id, ds): entry.segments[ds].sha256 for entry in self.by_day.get(ds, [])}
+
     def inputs(self, ds: str) -> dict[str, str]:
         """The day's data version of what landed: changes exactly when a segment of the day does."""
         segments = [entry.segments[ds].sha256 for entry in self.by_day.get(ds, [])]

@@ -29,7 +29,9 @@ def receiving(settings: Settings) -> Receiving:
     def received(ds: str) -> Iterator[Received]:
         with ledger.held(settings.workplace):
             landed = cached.read()
-            yield Received(landed.segments(ds), landed.inputs(ds), landed.rows(ds), landed.again(ds))
+            yield Received(
+                landed.segments(ds), landed.inputs(ds), landed.rows(ds), landed.again(ds), landed.digests(ds)
+            )
 
     return received
 

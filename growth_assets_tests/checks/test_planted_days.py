@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from unittest.mock import patch
 
 import polars as pl
@@ -19,7 +20,8 @@ from growth_assets.engines import local
 from growth_assets.engines.local import Day, Outcome, Received
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
-from growth_assets.warehouse.partitions import Warehouse
+from growth_assets.warehouse.durable import sha256_of
+from growth_assets.warehouse.partitions import Warehouse, WarehouseError
 from growth_assets_tests.contracts.planted import (
     DS,
     MAY_BE_EMPTY,
@@ -262,11 +264,15 @@ def raw_and_fct(warehouse: Warehouse, ds: str, received: pl.DataFrame) -> dict[s
     path = warehouse.root.parent / f"landed-{ds}.parquet"
     path.unlink(missing_ok=True)
     received.write_parquet(path)
+    return built_from(warehouse, ds, path, received.height, sha256_of(path))
+
+
+def built_from(warehouse: Warehouse, ds: str, path: Path, rows: int, digest: str) -> dict[str, Outcome]:
     with warehouse.building(ds):
         day = Day(warehouse, site(hostnames=()), ds, DAILY)
         outcomes = day.build(
             {"raw.website_events", "core.fct_website_events"},
-            lambda _: nullcontext(Received([path], {}, received.height)),
+            lambda _: nullcontext(Received([path], {}, rows, digests={path: digest})),
         )
         return {outcome.table.name: outcome for outcome in outcomes}
 
@@ -281,6 +287,18 @@ def test_a_day_whose_received_rows_are_read_again_is_the_same_to_the_byte(tmp_pa
     assert {name: each.record for name, each in raw_and_fct(again, DS, day).items()} == {
         name: each.record for name, each in published.items()
     }
+
+
+def test_a_large_file_whose_bytes_changed_since_it_landed_is_named(warehouse, monkeypatch):
+    monkeypatch.setattr(local, "MOST_ROWS_HANDED_ON", 5)
+    path = warehouse.root.parent / "landed.parquet"
+    raw_day([event(ip=f"8.8.8.{number}") for number in range(9)]).write_parquet(path, compression="uncompressed")
+    landed = sha256_of(path)
+    # A text that no rule of what was received looks at.
+    path.write_bytes(path.read_bytes().replace(b"events.ndjson", b"events.ndjsoN"))
+    with pytest.raises(WarehouseError, match=rf"{path} is damaged \(its bytes are not those that landed\)"):
+        built_from(warehouse, DS, path, 9, landed)
+    assert not list(warehouse.root.glob("*/*/ds=*/*.parquet"))
 
 
 @pytest.mark.parametrize(("rule", "bad", "check"), BAD, ids=[rule for rule, *_ in BAD])

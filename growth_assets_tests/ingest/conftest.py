@@ -119,7 +119,7 @@ class Site:
     @contextmanager
     def _receiving(self, ds: str) -> Iterator[Received]:
         landed = self.ledger
-        yield Received(landed.segments(ds), landed.inputs(ds), landed.rows(ds), landed.again(ds))
+        yield Received(landed.segments(ds), landed.inputs(ds), landed.rows(ds), landed.again(ds), landed.digests(ds))
 
     def rows(self, table: str) -> list[dict]:
         """All published rows of a daily table."""

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from growth_assets.fct import website_events
+from growth_assets.fct import received as received_events
 from growth_assets.tables import BY_NAME
 from growth_assets_tests.tables import plain_fct
 from growth_assets_tests.tables.days import DS, IPHONE, LAST_MICROSECOND, at, build_fct_of, event, raw_day, site
@@ -90,8 +90,8 @@ def test_the_order_of_arrival_and_the_names_of_files_change_nothing(day, random)
     random.shuffle(order)
     built = build_fct_of(day)
     with pytest.MonkeyPatch.context() as patch:
-        # Nor does it change anything how many rows are enriched at a time.
-        patch.setattr(website_events, "ROWS_AT_ONCE", 15)
+        # Nor does it change anything how many rows are held at a time.
+        patch.setattr(received_events, "ROWS_AT_ONCE", 15)
         again = build_fct_of(day[order])
     assert again.frame.equals(built.frame)
     assert again.beside[QUARANTINE].equals(built.beside[QUARANTINE])

@@ -1,0 +1,34 @@
+"""What was received on one day, column by column: of a large day no more is in memory than what is looked at."""
+
+from __future__ import annotations
+
+import polars as pl
+
+ROWS_AT_ONCE = 1_000_000
+"""So many rows are held with all their columns."""
+
+
+class Received:
+    """The received events of a day, in order."""
+
+    def __init__(self, events: pl.LazyFrame) -> None:
+        self.height: int = events.select(pl.len()).collect().item()
+        self._events = events
+        self._held = events.collect() if self.height <= ROWS_AT_ONCE else None
+
+    def __getitem__(self, name: str) -> pl.Series:
+        """One column; of a large day it is read anew each time."""
+        if self._held is not None:
+            return self._held[name]
+        return self._events.select(name).collect().to_series()
+
+    def rows(self, wanted: pl.Series) -> pl.DataFrame:
+        """The whole rows where `wanted` is true."""
+        if self._held is not None:
+            return self._held.filter(wanted)
+        parts = [self._events.head(0).collect()]
+        for first in range(0, self.height, ROWS_AT_ONCE):
+            some = wanted.slice(first, ROWS_AT_ONCE)
+            if some.any():
+                parts.append(self._events.slice(first, ROWS_AT_ONCE).collect().filter(some))
+        return pl.concat(parts)
