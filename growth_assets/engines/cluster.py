@@ -57,6 +57,11 @@ class Cluster:
         context = getattr(self._spark, "_sc", None)
         return (context.uiWebUrl or "") if context is not None else ""
 
+    @property
+    def version(self) -> str:
+        """Spark's own."""
+        return str(self._spark.version)
+
     def run(self, work: Work, shares: Sequence[Sequence[Range]], what: str) -> list[Report]:
         """Take shares of rows through both steps; `what` is what Spark shows of it.
 
@@ -96,6 +101,10 @@ class Cluster:
             self._spark.interruptTag(TAG)
         else:
             self._spark.sparkContext.cancelAllJobs()
+
+    def begin_anew(self) -> None:
+        """Whoever uses the session from now on was not told to stop."""
+        self._canceled, self._told = False, ""
 
     def close(self) -> None:
         """End the session."""
@@ -230,6 +239,7 @@ _open: list[Cluster] = []
 def at_hand(settings: Settings) -> Iterator[Cluster]:
     """A session for as long as this lasts, the same one in all that is done meanwhile."""
     if _open:
+        _open[0].begin_anew()
         yield _open[0]
         return
     cluster = Cluster(settings)

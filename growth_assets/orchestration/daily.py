@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -511,16 +512,21 @@ def _check_metadata(verdict: Verdict, outcome: Outcome) -> Mapping[str, Any]:
     if not verdict.passed and verdict.numbers.get("quarantined_rows") and outcome.refused_beside is not None:
         # The rows that break the rule are not those of the table, but those put aside.
         metadata["not_published"] = dg.MetadataValue.path(str(outcome.refused_beside))
-        rows = f"SELECT * FROM read_parquet({literal(str(outcome.refused_beside))})"
+        rows = f"SELECT * FROM read_parquet({literal(_pattern(outcome.refused_beside))})"
         metadata["sql"] = f"{rows} WHERE rule = {literal(verdict.check)}"
     elif not verdict.passed and outcome.refused is not None:
         metadata["not_published"] = dg.MetadataValue.path(str(outcome.refused))
-        metadata["sql"] = f"SELECT * FROM read_parquet({literal(str(outcome.refused))})"
+        metadata["sql"] = f"SELECT * FROM read_parquet({literal(_pattern(outcome.refused))})"
     elif not verdict.passed and outcome.table.balance:
         metadata["sql"] = f"SELECT * FROM raw.quarantined_events WHERE ds = {literal(outcome.ds)}" + (
             f" AND rule = {literal(verdict.check)}" if verdict.check in outcome.table.checks else ""
         )
     return metadata
+
+
+def _pattern(kept: Path) -> str:
+    """What of a refused day is read: its file, or all of its folder."""
+    return str(kept / "*.parquet" if kept.is_dir() else kept)
 
 
 def rows_of_day(table: str, ds: str) -> str:

@@ -12,7 +12,10 @@ from growth_assets.alerts import memory
 from growth_assets.alerts.channels import channels, understood
 from growth_assets.alerts.journal import Journal
 from growth_assets.checks.verdict import RESTORE
+from growth_assets.engines import cluster
+from growth_assets.engines.cluster import ClusterError
 from growth_assets.engines.local import outdated, up_to_date
+from growth_assets.engines.tasks import this_code
 from growth_assets.enrich.country import CountryDatabaseError, open_database
 from growth_assets.ingest import ledger
 from growth_assets.ingest.conservation import accounts
@@ -41,11 +44,13 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at settings, landing, country database, warehouse, catalogue, Dagster and alerts, in this order."""
+    """Look at settings, landing, country database, warehouse, catalogue, Spark, Dagster and alerts, in this order."""
     yield from _settings(settings)
     yield from _landing(settings)
     yield _country(settings)
     yield from _warehouse(settings)
+    if settings.engine == "spark":
+        yield _spark(settings)
     yield _dagster(settings)
     yield from alerts(settings)
 
@@ -203,6 +208,22 @@ def _conservation(settings: Settings, landed: ledger.Ledger) -> Finding:
             f"Files below {settings.warehouse} were changed or lost: {RESTORE}.",
         )  # fmt: skip
     return Finding("conservation", True, f"lines = events + rejected lines in all {len(landed.current)} contents")
+
+
+def _spark(settings: Settings) -> Finding:
+    try:
+        with cluster.at_hand(settings) as session:
+            found = session.codes()
+            says = f"{settings.spark.master or settings.spark.remote}: Spark {session.version}"
+    except ClusterError as error:
+        return Finding("spark", False, str(error))
+    others = sorted(code for code in found if code != this_code())
+    if others:
+        return Finding(
+            "spark", False, f"{says}; its machines have {'; '.join(others)}, and this one {this_code()}",
+            "Install the same there; a build would stop at its first day.",
+        )  # fmt: skip
+    return Finding("spark", True, f"{says}; its machines have the same code")
 
 
 def _dagster(settings: Settings) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from growth_assets.settings import BUILT_IN_ACTIONS, Alerts, Freshness, Guardrails, Sensor, Settings
+from growth_assets.settings import BUILT_IN_ACTIONS, Alerts, Freshness, Guardrails, Sensor, Settings, Spark
 
 TEMPLATE = """\
 # Settings of this site. Lines that begin with # show the default or an example.
@@ -18,6 +18,10 @@ hostnames = {hostnames}
 # gs:// or az://. Credentials, region and endpoint come from the store's usual environment variables alone.
 # landing = "landing"
 # warehouse = "warehouse"
+
+# Where the tables are built: "local", on this machine, or "spark", by a cluster, to the same rows. Then the warehouse
+# is a folder that all of its machines reach at the same path, and growth_assets is installed on each.
+# engine = "local"
 
 # Who answers for the tables, shown with each in Dagster: teams, or e-mail addresses.
 # owners = {owners}
@@ -81,6 +85,14 @@ hostnames = {hostnames}
 # [alerts]
 {alerts}
 
+# The cluster of engine "spark", by its master or, in place of that, by a Spark Connect server; about how many events a
+# task takes; and any settings of Spark's own, their names in quotes.
+# [spark]
+# master = "spark://host:7077"   # or yarn, k8s://https://host:443; or remote = "sc://host:15002" in its place
+# events_a_task = {events_a_task}
+# [spark.conf]
+# "spark.executor.memory" = "4g"
+
 # Which files in landing/ belong together. Without a [[sources]] all files are taken for what they look like:
 # NDJSON, CSV or Parquet with native events, combined, vhost_combined or common access logs, logs of AWS (alb, elb,
 # cloudfront, s3_access), iis or haproxy, JSON logs or events of trackers; plain or packed.
@@ -125,6 +137,7 @@ def site_toml(hostnames: Sequence[str]) -> str:
         guardrails="\n".join(f"# {name} = {value:g}" for name, value in Guardrails().model_dump().items()),
         freshness="\n".join(f"# {name} = {json.dumps(value)}" for name, value in freshness.model_dump().items()),
         alerts="\n".join(f"# {name} = {json.dumps(value)}" for name, value in Alerts().model_dump().items()),
+        events_a_task=Spark().events_a_task,
         sensor="\n".join(f"# {name} = {json.dumps(value)}" for name, value in Sensor().model_dump().items()),
     )
 
