@@ -17,14 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from growth_assets.contracts.columns import VISITOR_NUMBER
 from growth_assets.contracts.texts import as_texts
 from growth_assets.enrich.distinct import Distinct, Numbers, ordered_numbers, together, without_gaps
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 
 VISITOR = "logged_out_user_id"
-
-_CELL = "cell"
 
 ADDITIVE = ("dim_country", "dim_device_brand")
 """Dimensions of which each visitor has one, but for those that a tracker told apart."""
@@ -63,13 +62,14 @@ def roll_up(
         `dimensions`, the counts, the visitors and `aggregation_level`, sorted by level and dimensions.
     """
     flags = {**counts, **visitors}
-    narrow = events.select(VISITOR, *dimensions, *(flag.alias(name) for name, flag in flags.items())).collect()
-    # From here on an event has the number of its cell in place of the texts: what is grouped is two integers.
+    who = VISITOR_NUMBER if VISITOR_NUMBER in events.collect_schema() else VISITOR
+    narrow = events.select(who, *dimensions, *(flag.alias(name) for name, flag in flags.items())).collect()
+    # From here on an event has two numbers, of its cell and of its visitor: what is grouped are integers.
     cell = Distinct.of(narrow.select(dimensions))
-    narrow = narrow.select(VISITOR, *flags, cell.rows.alias(_CELL))
-    cells = _Cells(as_texts(cell.values))
-    events_of = {name: _sums(narrow[_CELL], narrow[name], cells.height) for name in counts}
-    seen = {name: _pairs(narrow.lazy().filter(name).select(VISITOR, _CELL).unique().collect()) for name in visitors}
+    cells, rows_cell = _Cells(as_texts(cell.values)), cell.rows.to_numpy()
+    visitor, people_in_all = _visitor_numbers(narrow[who])
+    events_of = {name: _sums(rows_cell, narrow[name], cells.height) for name in counts}
+    seen = {name: _pairs(visitor, people_in_all, rows_cell, cells.height, narrow[name]) for name in visitors}
     own = [name for name in dimensions if name in ADDITIVE]
     if own and any(pairs.several(cells.groups(own)) for pairs in seen.values()):
         own = []
@@ -170,15 +170,28 @@ class _Pairs:
         return np.bincount(group.astype(np.int64), minlength=groups.height)
 
 
-def _pairs(seen: pl.DataFrame) -> _Pairs:
-    # A visitor is a hash of 64 bits: so large that two of them cannot be told in one number.
-    first, visitor = without_gaps(seen[VISITOR].reinterpret(signed=False).to_numpy(), 1 << 64)
-    return _Pairs(visitor, seen[_CELL].to_numpy(), len(first))
+def _visitor_numbers(visitors: pl.Series) -> tuple[Numbers, int]:
+    """By row, a small number of its visitor, and what all are below."""
+    if visitors.name == VISITOR_NUMBER:
+        last = visitors.max()
+        return visitors.to_numpy(), last + 1 if isinstance(last, int) else 0
+    # A visitor is a hash of 64 bits: so large that beside a cell it does not fit into one number.
+    first, numbers = without_gaps(visitors.reinterpret(signed=False).to_numpy(), 1 << 64)
+    return numbers, len(first)
 
 
-def _sums(cell: pl.Series, flag: pl.Series, cells: int) -> Counts:
+def _pairs(visitor: Numbers, visitors: int, cell: Numbers, cells: int, flag: pl.Series) -> _Pairs:
+    """Each visitor once in each cell in which it has a row with `flag`; null is no."""
+    rows = slice(None) if flag.all(ignore_nulls=False) else flag.arg_true().to_numpy()
+    pairs = visitor[rows].astype(np.uint64) * np.uint64(max(cells, 1)) + cell[rows]
+    one, other = np.divmod(pl.Series(pairs).unique().to_numpy(), np.uint64(max(cells, 1)))
+    return _Pairs(one.astype(np.uint32), other.astype(np.uint32), visitors)
+
+
+def _sums(cell: Numbers, flag: pl.Series, cells: int) -> Counts:
     """How many rows with `flag` there are of each cell; null is no."""
-    return np.bincount(cell.filter(flag).to_numpy().astype(np.int64), minlength=cells)
+    rows = slice(None) if flag.all(ignore_nulls=False) else flag.arg_true().to_numpy()
+    return np.bincount(cell[rows].astype(np.int64), minlength=cells)
 
 
 def _added(number: Numbers, counts: Counts, groups: int) -> Counts:

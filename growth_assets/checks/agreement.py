@@ -325,6 +325,8 @@ def _events_of(
     flags: pl.DataFrame, numbers: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], names: Sequence[str]
 ) -> _Cells:
     cell = _together(numbers.values(), flags.height)
+    if cell.size << len(names) <= flags.height:
+        return _Cells.of(levels, cell, *_counted(flags, cell, names))
     cells = (
         flags.lazy()
         .select(*names, pl.lit(pl.Series(_CELL, cell.codes)))
@@ -334,6 +336,20 @@ def _events_of(
     )
     counts = {name: cells[name].to_numpy() for name in names}
     return _Cells.of(levels, cell, cells[_CELL].to_numpy(), counts)
+
+
+def _counted(flags: pl.DataFrame, cell: Numbered, names: Sequence[str]) -> tuple[Codes, dict[str, Counts]]:
+    """The cells that any event is in, of not too many, and in each how many have a flag."""
+    # One count for each cell and each way in which the flags are set.
+    ways = 1 << len(names)
+    code = cell.codes.astype(np.int64) * ways
+    for place, name in enumerate(names):
+        code += without_nulls(flags[name], otherwise=False).to_numpy().astype(np.int64) << place
+    found = np.bincount(code, minlength=cell.size * ways).reshape(cell.size, ways)
+    cells = np.flatnonzero(found.any(axis=1))
+    of_way = (np.arange(ways)[:, None] >> np.arange(len(names))) & 1
+    counts = found[cells] @ of_way
+    return cells.astype(np.uint64), {name: counts[:, place] for place, name in enumerate(names)}
 
 
 def _visitors_of(

@@ -113,7 +113,7 @@ class Column:
         return codes
 
 
-def without_nulls(numbers: pl.Series, otherwise: int) -> pl.Series:
+def without_nulls(numbers: pl.Series, otherwise: int | bool) -> pl.Series:  # noqa: FBT001 - what a truth value is
     """`otherwise` where there is none; a query is planned only where there is any."""
     return numbers.fill_null(otherwise) if numbers.null_count() else numbers
 

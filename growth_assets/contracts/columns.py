@@ -58,6 +58,12 @@ ORIGINAL: dict[str, pl.DataType] = {
 }
 """Beside a rejected line: its bytes without the newline, all of them, and the header in force; null where not kept."""
 
+VISITOR_NUMBER = "visitor_number"
+"""Beside the events of a day, and in no table: a small whole number in place of logged_out_user_id.
+
+All events of a visitor have the same, those of two visitors never. Not every day comes with it.
+"""
+
 SHARED: dict[str, tuple[pl.DataType, str]] = {
     "ds": (pl.String(), "Partition: UTC day, YYYY-MM-DD"),
     "dim_hostname": (pl.String(), "Host the event belongs to, like www.xx.com"),

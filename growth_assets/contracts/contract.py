@@ -208,7 +208,7 @@ class Contract:
         rule = pl.Series("rule", [None], dtype=pl.String).new_from_index(0, frame.height)
         for each in reversed(self.row_rules):
             good = _good(each, frame)
-            if not good.all():
+            if good is not None:
                 rule = rule.set(~good, each.name)
         return rule
 
@@ -276,15 +276,21 @@ class Contract:
         return int(count.item())
 
 
-def _good(rule: RowRule, frame: pl.DataFrame) -> pl.Series:
-    """Which rows keep the rule."""
+def _good(rule: RowRule, frame: pl.DataFrame) -> pl.Series | None:
+    """Which rows keep the rule; None where all do."""
     good = rule.good.fill_null(value=False)
     column = frame[rule.column]
-    if not is_numbered(column):
-        return frame.select(good).to_series()
-    known = dictionary(column)
-    answers = known.extend_constant(None, 1).to_frame().select(good).to_series()
-    return answers.gather(column.to_physical().cast(pl.UInt32).fill_null(len(known)))
+    if is_numbered(column):
+        known, some_null = dictionary(column), column.null_count() > 0
+        values = known.extend_constant(None, 1) if some_null else known
+        answers = values.to_frame().select(good).to_series()
+        if answers.all():
+            return None
+        numbers = column.to_physical()
+        kept = answers.gather(numbers.cast(pl.UInt32).fill_null(len(known)) if some_null else numbers)
+    else:
+        kept = frame.select(good).to_series()
+    return None if kept.all() else kept
 
 
 def _sample_of(rule: RowRule | FrameRule, frame: pl.DataFrame) -> Sample:

@@ -27,6 +27,8 @@ class Built:
     """Tables that fall out of the same pass, by name, such as the rows put aside."""
     numbers: Mapping[str, int] = field(default_factory=dict)
     """What was counted on the way, such as duplicates dropped."""
+    beyond: Mapping[str, pl.Series] = field(default_factory=dict)
+    """Columns that no table has, for those that are made from these rows while they are there."""
 
     @property
     def frame(self) -> pl.DataFrame:

@@ -247,7 +247,7 @@ class Day:
                 numbers=built.numbers if own else {},
             )  # fmt: skip
             self.warehouse.forget_refused(each.table, self.ds)
-            self._hand_on(each)
+            self._hand_on(each, built.beyond if own else {})
             self.published.add(each.table.name)
             if self.past.looks_at(each.table):
                 self.past.put(each.table, self.ds, each.frame.collect(), record.sha256)
@@ -269,14 +269,15 @@ class Day:
             )  # fmt: skip
             beside = kept
 
-    def _hand_on(self, staged: Audited) -> None:
+    def _hand_on(self, staged: Audited, beyond: Mapping[str, pl.Series]) -> None:
         """To the tables that are made from it: what they read of it, as it is, or from its file where that is large."""
         table = staged.table
         if table.build is None and not table.built_with and staged.rows > MOST_ROWS_HANDED_ON:
             # All that was received takes more memory than to read it again, part by part, takes time.
             self.frames[table.name] = self.warehouse.scan_held(table, self.ds)
         else:
-            self.frames[table.name] = staged.frame.select(table.read_after) if table.read_after else staged.frame
+            kept = staged.frame.select(table.read_after) if table.read_after else staged.frame
+            self.frames[table.name] = kept.collect().with_columns(**beyond).lazy() if beyond else kept
 
     def _frame(self, name: str) -> pl.LazyFrame:
         if name not in self.frames:

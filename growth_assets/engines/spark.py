@@ -222,9 +222,9 @@ class ClusterDay(Day):
             return put_aside(scan(staged.files).collect())
         return put_aside(scan(staged.files[0].path).head(ROWS_GATHERED).collect())
 
-    def _hand_on(self, staged: Audited) -> None:
+    def _hand_on(self, staged: Audited, beyond: Mapping[str, pl.Series]) -> None:
         if isinstance(staged.table.parts, Sums) or staged.table.parts is None:
-            super()._hand_on(staged)
+            super()._hand_on(staged, beyond)
 
 
 def with_sums(

@@ -45,9 +45,7 @@ class Distinct:
 
     def beside(self, other: Distinct) -> Distinct:
         """The distinct rows of the columns of both."""
-        width = other.values.height
-        pairs = (self.rows.cast(pl.UInt64) * width + other.rows).to_numpy()
-        row, numbers = without_gaps(pairs, max(self.values.height * width, 1))
+        row, numbers = _pairs(self.rows.to_numpy(), self.values.height, other.rows.to_numpy(), other.values.height)
         first = pl.Series(row)
         values = self.values[self.rows.gather(first)].hstack(other.values[other.rows.gather(first)])
         return Distinct(values, pl.Series(numbers))
@@ -104,13 +102,35 @@ def _of_texts(texts: pl.Series) -> Distinct:
     return Distinct(values.to_frame(), rows.rechunk())
 
 
+def _pairs(ones: Numbers, height: int, others: Numbers, width: int) -> tuple[Numbers, Numbers]:
+    """The distinct pairs: a row in which each is met, and each row's own."""
+    if height * width <= 4 * len(ones):
+        return without_gaps(ones.astype(np.uint64) * np.uint64(width) + others, max(height * width, 1))
+    # Most rows of a value have the same other: they keep its number, and no more than the rest is sorted.
+    last = np.zeros(height, np.uint32)
+    last[ones] = np.arange(len(ones), dtype=np.uint32)
+    rest = np.flatnonzero(others[last][ones] != others)
+    met, numbers = without_gaps(ones[rest].astype(np.uint64) * np.uint64(width) + others[rest], height * width)
+    every = ones.astype(np.uint32)
+    every[rest] = numbers + np.uint32(height)
+    return np.concatenate([last, rest[met].astype(np.uint32)]), every
+
+
 def together(columns: Iterable[tuple[Numbers, int]], height: int) -> tuple[Numbers, int]:
     """One number for the numbers of several columns, in the order of the first, then the second ..."""
-    numbers, size = np.zeros(height, np.uint64), 1
+    numbers: Numbers = np.zeros(height, np.uint32)
+    size = 1
     for each, width in columns:
         if size * width > _MOST:
-            numbers, size = without_gaps(numbers, size)[1].astype(np.uint64), height
-        numbers, size = numbers * np.uint64(width) + each, size * width
+            numbers, size = without_gaps(numbers, size)[1], height
+        if size == 1:
+            numbers = each
+        else:
+            wide: Numbers = numbers.astype(np.uint32 if size * width <= _NO_ROW else np.uint64)
+            wide *= wide.dtype.type(width)
+            wide += each.astype(wide.dtype)
+            numbers = wide
+        size *= width
     return numbers, size
 
 
@@ -118,9 +138,9 @@ def numbers_of(column: pl.Series) -> tuple[Numbers, int]:
     """By row, a number for its value, and what all numbers are below; a null is a value like any other."""
     if column.dtype == pl.String:
         # To number texts by a dictionary of their own takes half the time of grouping by them.
-        numbers = column.cast(pl.Categorical(pl.Categories.random())).to_physical().cast(pl.UInt64)
+        numbers = column.cast(pl.Categorical(pl.Categories.random())).to_physical()
     elif is_numbered(column):
-        numbers = column.to_physical().cast(pl.UInt64)
+        numbers = column.to_physical()
     else:
         numbers = _above_least(column)
     nothing = _whole(numbers.max(), -1) + 1
@@ -145,7 +165,7 @@ def _above_least(column: pl.Series) -> pl.Series:
 
 def _with_nulls_as(number: int, numbers: pl.Series) -> Numbers:
     # A query is planned only where there is any null.
-    return (numbers.fill_null(number) if numbers.null_count() else numbers).to_numpy()
+    return (numbers.cast(pl.UInt64).fill_null(number) if numbers.null_count() else numbers).to_numpy()
 
 
 def _whole(value: object, otherwise: int = 0) -> int:

@@ -6,8 +6,9 @@ from functools import reduce
 
 import polars as pl
 
+from growth_assets.contracts.columns import VISITOR_NUMBER
 from growth_assets.enrich import bot, client, country, domains, referrer, visitor
-from growth_assets.enrich.distinct import Distinct
+from growth_assets.enrich.distinct import Distinct, without_gaps
 from growth_assets.fct.private_properties import without_private
 from growth_assets.fct.received import Received
 from growth_assets.fct.stand_ins import Lacking, stand_in
@@ -99,7 +100,10 @@ def _senders(received: Received, settings: Settings) -> Distinct:
 def _visitors(
     senders: Distinct, event_name: pl.Series, properties: pl.Series, settings: Settings
 ) -> dict[str, pl.Series]:
-    """`logged_out_user_id`, `is_bot`, `dim_country` and `dim_device_brand` of each event."""
+    """`logged_out_user_id`, `is_bot`, `dim_country` and `dim_device_brand` of each event.
+
+    And a number of its visitor, where all have an address and a user agent to be told by.
+    """
     known = senders.values
     found = {
         "logged_out_user_id": senders.every(known["logged_out_user_id"]),
@@ -111,7 +115,11 @@ def _visitors(
         address=event_name.is_not_null() & senders.every(known["client"].is_null()),
         agent=event_name.is_not_null() & senders.every(known["user_agent"].is_null()),
     )
-    return stand_in(found, lacking, properties, settings.salt.get_secret_value())
+    if lacking.address.any() or lacking.agent.any():
+        return stand_in(found, lacking, properties, settings.salt.get_secret_value())
+    ids = known["logged_out_user_id"].fill_null(0).reinterpret(signed=False)
+    _, numbers = without_gaps(ids.to_numpy(), 1 << 64)
+    return {**found, VISITOR_NUMBER: senders.every(pl.Series(numbers))}
 
 
 def _hashable(addresses: pl.Series) -> pl.Series:

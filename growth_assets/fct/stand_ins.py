@@ -40,8 +40,6 @@ def stand_in(
         salt: of the visitor key.
     """
     rows = (lacking.address | lacking.agent).arg_true()
-    if not len(rows):
-        return dict(visitors)
     said = {name: pl.col("other_properties").map.get(name) for name in (ANONYMOUS_ID, GEO_COUNTRY, DEVICE_BRAND)}
     found = (
         as_texts(pl.DataFrame([visitors[name].gather(rows).alias(name) for name in _FILLED]))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from growth_assets import reference
-from growth_assets.contracts.columns import MAP, MICROSECONDS, SHARED
+from growth_assets.contracts.columns import MAP, MICROSECONDS, SHARED, VISITOR_NUMBER
 from growth_assets.contracts.contract import (
     Contract,
     RowRule,
@@ -107,7 +107,8 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
 def by_row(received: pl.DataFrame, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Received rows to the enriched events of those that keep every row rule, and the others with the rule."""
     good, aside = _by_row(Received(received.lazy()), settings)
-    return as_texts(good), aside
+    # Visitors were numbered among these rows alone.
+    return as_texts(good.drop(VISITOR_NUMBER, strict=False)), aside
 
 
 def _by_row(received: Received, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -121,18 +122,20 @@ def _by_row(received: Received, settings: Settings) -> tuple[pl.DataFrame, pl.Da
 def by_visitor(events: pl.DataFrame, aside: pl.DataFrame, settings: Settings) -> Built:
     """All good events of some visitors to their rows of the table; `events` is used up."""
     height = events.height
-    frame, duplicates = identity.identify(events, list(COLUMNS))
+    beyond = [name for name in (VISITOR_NUMBER,) if name in events.columns]
+    frame, duplicates = identity.identify(events, [*COLUMNS, *beyond])
     quarantined = aside.sort("file_started_at", "source_file", "line_number", maintain_order=True)
     by_rule = dict(quarantined.group_by("rule").len().iter_rows())
     rules = (*RECEIVED_RULES, *contract(settings).row_rules)
     return Built(
-        frame,
+        frame.select(list(COLUMNS)),
         beside={"raw.quarantined_events": quarantined},
         numbers={
             "received": height + quarantined.height,
             "duplicates": duplicates,
             **{f"quarantined_{rule.name}": by_rule.get(rule.name, 0) for rule in rules},
         },
+        beyond={name: frame[name] for name in beyond},
     )
 
 
