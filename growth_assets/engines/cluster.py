@@ -10,6 +10,7 @@ import pickle
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -42,14 +43,22 @@ class CanceledError(ClusterError):
 
 
 class Cluster:
-    """A session on the cluster."""
+    """A session on the cluster, opened when it is first used.
+
+    Whatever opens it raises ClusterError where there can be none.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._spark = _session(settings)
+        self._settings = settings
         self._connect = settings.spark.remote is not None
         self._canceled, self._told = False, ""
+
+    @cached_property
+    def _spark(self) -> Any:  # noqa: ANN401 - PySpark's own, which may be absent
+        opened = _session(self._settings)
         if self._connect:
-            self._spark.registerProgressHandler(self._hear)
+            opened.registerProgressHandler(self._hear)
+        return opened
 
     @property
     def ui(self) -> str:
@@ -107,8 +116,9 @@ class Cluster:
         self._canceled, self._told = False, ""
 
     def close(self) -> None:
-        """End the session."""
-        self._spark.stop()
+        """End the session, where it was opened."""
+        if "_spark" in self.__dict__:
+            self._spark.stop()
 
     def _collected(self, frame: Any, what: str) -> list[Any]:  # noqa: ANN401 - PySpark's own
         if self._connect:
@@ -194,7 +204,9 @@ def _session(settings: Settings) -> Any:  # noqa: ANN401 - PySpark's own, which 
     chosen = settings.spark
     builder = SparkSession.builder
     builder = builder.remote(chosen.remote) if chosen.remote else builder.master(str(chosen.master))
-    for name, value in {**DEFAULTS, **dict(chosen.conf)}.items():
+    # Of a server that is there already only what belongs to a session can be set.
+    defaults = {name: value for name, value in DEFAULTS.items() if not chosen.remote or name.startswith("spark.sql.")}
+    for name, value in {**defaults, **dict(chosen.conf)}.items():
         builder = builder.config(name, value)
     try:
         spark = builder.getOrCreate()

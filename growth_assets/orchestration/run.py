@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ import dagster as dg
 
 from growth_assets import workers
 from growth_assets.alerts.seen import DUE_DAY
+from growth_assets.engines import cluster
 from growth_assets.engines.local import only_by_history, outdated, stale_tables
 from growth_assets.engines.rejudge import judged_otherwise
 from growth_assets.ingest import clock, ledger
@@ -96,7 +98,12 @@ def build(
     """
     settings.require_stores()
     report = Report(asked=bool(first or last))
-    with open_instance(settings) as instance, builder(settings, instance) as own, workers.at_hand():
+    with ExitStack() as held:
+        instance = held.enter_context(open_instance(settings))
+        own = held.enter_context(builder(settings, instance))
+        held.enter_context(workers.at_hand())
+        if settings.engine == "spark":
+            held.enter_context(cluster.at_hand(settings))
         landed = _run(
             definitions(settings, landing_progress=landing_progress), instance, LANDING_KEYS, own, again=again
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 
+import dagster as dg
 import pytest
 
 from growth_assets.engines import cluster
 from growth_assets.engines.cluster import ClusterError
+from growth_assets.orchestration.daily import daily_tables
 from growth_assets_tests.tables.days import site
 
 
@@ -15,8 +17,14 @@ def test_without_pyspark_the_package_to_install_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspark.sql", None)
     chosen = site(engine="spark", spark={"master": "spark://host:7077"})
     missing = r'PySpark is not installed: pip install "growth-assets\[spark\]"'
-    with pytest.raises(ClusterError, match=missing), cluster.at_hand(chosen):
-        pass
+    with cluster.at_hand(chosen) as nobody, pytest.raises(ClusterError, match=missing):
+        nobody.codes()
+
+
+def test_runs_on_a_cluster_wait_in_a_pool_and_others_in_none():
+    at = {"master": "spark://host:7077"}
+    for chosen, pool in ((site(engine="spark", spark=at), "spark"), (site(), None)):
+        assert daily_tables(chosen, dg.DailyPartitionsDefinition("2026-03-01")).op.pool == pool
 
 
 @pytest.mark.parametrize(
