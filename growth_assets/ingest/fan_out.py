@@ -82,12 +82,13 @@ def fan_out(
                     started = batch.events["event_timestamp"].head(1)
                     result.started_at = started.item().isoformat()
                 if started is not None and batch.events.height:
+                    times = batch.events["event_timestamp"]
                     yield batch.events.with_columns(
                         pl.lit(source).alias("source"),
                         pl.lit(source_file).alias("source_file"),
-                        pl.lit(started.item(), dtype=MICROSECONDS).alias("file_started_at"),
-                        (pl.col("event_timestamp") > latest).alias("in_the_future"),
-                        _days(batch.events["event_timestamp"]),
+                        pl.lit(started).first().alias("file_started_at"),
+                        (times > latest).alias("in_the_future"),
+                        _days(times),
                     )
         except Exception as error:
             # Polars would wrap it; the caller wants the reader's own words.
@@ -109,9 +110,9 @@ def fan_out(
 
 def _days(times: pl.Series) -> pl.Expr:
     """The column `ds`: written once where all events are of one day, as in most files."""
-    first, last = times.to_frame("t").select(first=pl.col("t").min().dt.date(), last=pl.col("t").max().dt.date()).row(0)
-    if first == last:
-        return pl.lit(first.isoformat()).alias("ds")
+    first, last = times.min(), times.max()
+    if isinstance(first, dt.datetime) and isinstance(last, dt.datetime) and first.date() == last.date():
+        return pl.lit(first.date().isoformat()).alias("ds")
     return pl.col("event_timestamp").dt.strftime("%Y-%m-%d").alias("ds")
 
 

@@ -58,12 +58,12 @@ def marks(data: bytes, ends: npt.NDArray[np.int64]) -> Marks:
         end = int(ends[after - 1]) + 1
         rows = slice(first, after)
         block = Marks(found.keys[rows], found.nulls[rows], found.numbers[rows], found.odd[rows])
-        _mark(every[begin:end], ends[rows] - begin, block)
+        _mark(every[begin:end], ends[rows] - begin, block, escapes=data.find(b"\\", begin, end) >= 0)
         first, begin = after, end
     return found
 
 
-def _mark(part: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64], into: Marks) -> None:
+def _mark(part: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64], into: Marks, *, escapes: bool) -> None:
     quotes = part == _QUOTE
     # The last byte is a newline, so there is always a next one.
     at = np.flatnonzero(quotes[:-1] & (part[1:] == _COLON))
@@ -84,8 +84,8 @@ def _mark(part: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64], into: Marks)
         begins[rows[is_object][::-1]] = at[others[is_object]][::-1]
         into.odd[rows[is_null & (at[others] > begins[rows])]] = True
     texts = kinds & _TEXT
-    if (escapes := part == _BACKSLASH).any():
-        into.odd[np.searchsorted(ends, np.flatnonzero(escapes))] = True
+    if escapes:
+        into.odd[np.searchsorted(ends, np.flatnonzero(part == _BACKSLASH))] = True
     elif np.count_nonzero(quotes) == 2 * (len(at) + np.count_nonzero(texts)):
         return
     in_line = np.diff(np.searchsorted(np.flatnonzero(quotes), ends), prepend=0)

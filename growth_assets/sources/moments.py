@@ -37,7 +37,7 @@ _ISO_HEAD = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
 _SLASHED_COLUMN = "([0-9]{4})/([0-9]{2})/([0-9]{2}) "
 _EPOCH = re.compile(r"([0-9]{1,12})(?:\.([0-9]+))?")
 _1970 = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC
-_EARLIEST, _LATEST = dt.datetime(1, 1, 3), dt.datetime(9999, 12, 29)  # noqa: DTZ001 - naive UTC
+_EARLIEST, _LATEST = pl.lit(dt.datetime(1, 1, 3)), pl.lit(dt.datetime(9999, 12, 29))  # noqa: DTZ001 - naive UTC
 """Between these no offset leads out of the years 1 to 9999."""
 
 
@@ -111,29 +111,25 @@ def iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.
     if utc_offset is not None and offset_minutes(utc_offset) is not None:
         naive = text.str.contains(_ISO_HEAD + r"(?:\.[0-9]+)?$")
         frame = frame.with_columns(pl.when(naive).then(text + utc_offset).otherwise(text).alias("text"))
-    frame = frame.select(
-        pl.when(text.str.contains(_ISO_HEAD + rf"(?:\.[0-9]+)?(?:Z|{_OFFSET})$")).then(text).alias("text")
-    )
-    head, fraction = text.str.slice(0, 19), text.str.slice(19, 1) == "."
-    looks = {
-        "spaced": (text.str.slice(10, 1) == " ").any(),
-        "zulu": text.str.ends_with("Z").all(),
-        "any": fraction.any(),
-    }
-    spaced, zulu, fractions = frame.select(**looks).row(0)
+    sure = pl.when(text.str.contains(_ISO_HEAD + rf"(?:\.[0-9]+)?(?:Z|{_OFFSET})$")).then(text)
+    fraction, zulu = text.str.slice(19, 1) == ".", text.str.ends_with("Z")
+    frame = frame.select(sure.alias("text"))
+    spaced, all_zulu, fractions = frame.select(
+        (text.str.slice(10, 1) == " ").any().alias("spaced"), zulu.all().alias("zulu"), fraction.any()
+    ).row(0)
+    head = text.str.slice(0, 19)
     local = head.str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False)
     if spaced:
         local = pl.coalesce(local, head.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False))
     if fractions:
         behind = text.str.slice(20, 6)
-        digits = behind.str.strip_suffix("Z") if zulu else behind.str.extract("^([0-9]+)", 1)
+        digits = behind.str.strip_suffix("Z") if all_zulu else behind.str.extract("^([0-9]+)", 1)
         micro = digits.str.pad_end(6, "0").cast(pl.Int64)
-        local = (local.cast(pl.Int64) + (micro if zulu else pl.when(fraction).then(micro).otherwise(0))).cast(
-            pl.Datetime("us")
-        )
-    offset = pl.when(text.str.ends_with("Z")).then(pl.lit("Z")).otherwise(text.str.tail(6)).alias("offset")
-    frame = frame.select(local.alias("local"), fraction.alias("subsecond"), *(() if zulu else (offset,)))
-    return _utc(frame)
+        micro = micro if all_zulu else pl.when(fraction).then(micro).otherwise(0)
+        local = (local.cast(pl.Int64) + micro).cast(pl.Datetime("us"))
+    offset = pl.lit("Z") if all_zulu else pl.when(zulu).then(pl.lit("Z")).otherwise(text.str.tail(6))
+    frame = frame.select(local.alias("local"), fraction.alias("subsecond"), offset.alias("offset"))
+    return _within(frame) if all_zulu else _utc(frame)
 
 
 def written_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
@@ -172,15 +168,24 @@ def log_columns(clocks: pl.Series, offsets: pl.Series) -> pl.Series:
 
 
 def _utc(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    """`local` less `offset`, whose last characters are Z or an offset; there is no such column where all are Z."""
+    """`local` less `offset`, whose last characters are Z or an offset."""
     minutes: dict[str, int | None] = {}
-    for text in frame["offset"].unique().drop_nulls() if "offset" in frame.columns else ():
+    for text in frame["offset"].unique().drop_nulls():
         sign = max(text.find("+"), text.find("-"))
         minutes[text] = offset_minutes(text[sign:]) if sign >= 0 else 0
     local = pl.col("local")
     if any(minutes.values()):
         shift = pl.col("offset").replace_strict(minutes, default=None, return_dtype=pl.Int64)
         local -= pl.duration(minutes=shift)
-    utc = pl.when(local.is_between(_EARLIEST, _LATEST)).then(local).cast(pl.Datetime("us"))
-    done = frame.select(utc=utc, subsecond=pl.when(utc.is_not_null()).then(pl.col("subsecond")))
+        frame = frame.with_columns(local)
+    return _within(frame)
+
+
+def _within(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """`local` and `subsecond`, null where the time is not one that every offset leaves in the years 1 to 9999."""
+    sure = pl.col("local").is_between(_EARLIEST, _LATEST)
+    done = frame.select(
+        utc=pl.when(sure).then(pl.col("local")).cast(pl.Datetime("us")),
+        subsecond=pl.when(sure).then(pl.col("subsecond")),
+    )
     return done["utc"], done["subsecond"]

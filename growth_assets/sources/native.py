@@ -20,7 +20,7 @@ from growth_assets.sources import moments
 from growth_assets.sources.batch import Batch, Rejection, rejected_frame
 from growth_assets.sources.format import Context
 from growth_assets.sources.json_values import Number, Object, clean, from_json, to_text
-from growth_assets.sources.properties import extended, maps, named_apart
+from growth_assets.sources.properties import extended, maps, named_apart, spread
 from growth_assets.sources.reasons import Reason
 
 SCALARS = ("event_id", "hostname", "action_type", "url", "referrer", "ip", "forwarded_for", "user_agent", "user_id")
@@ -118,26 +118,26 @@ def fast_events(frame: pl.DataFrame, context: Context) -> tuple[pl.DataFrame, pl
     """
     extra = sorted(set(frame.columns) - {*KEYS, "line_number"})
     timestamp, subsecond = moments.iso_column(frame["event_time"], context.utc_offset)
-    bags, sure = decoded_maps(frame["properties"]) if frame["properties"].dtype == pl.String else (
-        frame["properties"], pl.repeat(value=True, n=frame.height, eager=True)
-    )  # fmt: skip
-    odd = timestamp.is_null() | ~sure
+    odd, bags = timestamp.is_null(), frame["properties"]
+    if bags.dtype == pl.String:
+        bags, sure = decoded_maps(bags)
+        odd |= ~sure
     for name in extra:
         taken = bags.to_frame("m").select(pl.col("m").map.contains_key(name).fill_null(value=False))["m"]
         odd = odd | (taken & frame[name].is_not_null())
     bags = extended(bags, {name: frame[name] for name in extra})
     default = pl.lit(context.default_hostname, dtype=pl.String)
-    texts = [pl.when(pl.col(name) != "").then(pl.col(name)).alias(name) for name in SCALARS]
-    events = frame.select(*texts, "line_number").with_columns(
-        pl.col("hostname").fill_null(default),
-        event_timestamp=timestamp,
-        subsecond_clock=subsecond,
-        other_properties=bags,
-        event_name=pl.lit(None, dtype=pl.String),
-        method=pl.lit(None, dtype=pl.String),
-        status=pl.lit(None, dtype=pl.Int32),
-    )
-    events = events.select(*RECEIVED)
+    every = {
+        **{name: pl.when(pl.col(name) != "").then(pl.col(name)) for name in SCALARS},
+        "event_name": pl.lit(None, dtype=pl.String),
+        "method": pl.lit(None, dtype=pl.String),
+        "status": pl.lit(None, dtype=pl.Int32),
+        "line_number": pl.col("line_number"),
+    }
+    every["hostname"] = every["hostname"].fill_null(default)
+    made = {each.name: each for each in frame.select(**every)}
+    made |= {"event_timestamp": timestamp, "subsecond_clock": subsecond, "other_properties": bags}
+    events = pl.DataFrame([made[name].alias(name) for name in RECEIVED])
     return events.filter(~odd) if odd.any() else events, odd
 
 
@@ -150,23 +150,33 @@ run."""
 
 
 def decoded_maps(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """JSON objects of scalars as maps (null and "" as empty), and where that could be done."""
-    nothing = texts.is_null() | (texts == "")
-    sure = (nothing | texts.str.starts_with("{")).fill_null(value=True)
-    bags = _decode(texts, sure)
+    """JSON objects of scalars as maps (null, "" and what is none as empty), and where that could be done."""
+    text = pl.col("t")
+    looks = (
+        texts.alias("t")
+        .to_frame()
+        .select(
+            nothing=(text.is_null() | (text == "")).fill_null(value=True),
+            begun=text.str.starts_with("{").fill_null(value=False),
+        )
+    )
+    nothing, begun = looks
+    bags = _decode(texts, begun)
     if bags is None:
         # One nested value makes Polars refuse the column.
-        sure = sure & texts.str.contains(_FLAT).fill_null(value=True) | nothing.fill_null(value=True)
-        bags = _decode(texts, sure)
+        begun &= texts.str.contains(_FLAT).fill_null(value=False)
+        bags = _decode(texts, begun)
     if bags is None:
-        return pl.Series("m", [None] * len(texts), dtype=MAP), nothing.fill_null(value=True)
-    many = bags.to_frame("m").select((pl.col("m").map.len() > _MOST_KEYS).fill_null(value=False))["m"]
-    return bags, sure & ~many
+        return maps([{}] * len(texts)), nothing
+    if not begun.any():
+        return bags, nothing
+    many = bags.to_frame("m").select(pl.col("m").map.len() > _MOST_KEYS).to_series()
+    return bags, nothing | (begun & ~many)
 
 
-def _decode(texts: pl.Series, sure: pl.Series) -> pl.Series | None:
-    held = texts if sure.all() else texts.to_frame("t").select(pl.when(sure).then(pl.col("t")))["t"]
+def _decode(texts: pl.Series, objects: pl.Series) -> pl.Series | None:
+    positions = objects.arg_true()
     try:
-        return held.str.json_decode(MAP)
+        return spread(texts.gather(positions).str.json_decode(MAP), positions.to_numpy(), len(texts))
     except pl.exceptions.ComputeError:
         return None

@@ -29,7 +29,7 @@ from growth_assets.sources.text import Lines
 
 _MOST_EXTRA = 64
 """So many unknown keys are learned, to be read as columns of their own."""
-_SAMPLE = 200
+_SAMPLE = 50
 _LINES_A_BATCH = 16_384
 _BISECT_TO = 64
 _FEW_UNSURE = 0.01
@@ -82,7 +82,8 @@ class NdjsonParser:
         else:
             bags, flat = native.decoded_maps(read["properties"])
             odd = self._unproven(read, bags, flat, lines, good, source)
-            frame = read.with_columns(bags.alias("properties"), pl.Series(_TAKEN, good + lines.first_line, pl.Int64))
+            numbers = pl.Series(_TAKEN, good + lines.first_line, pl.Int64)
+            frame = read.drop("properties").hstack([bags.alias("properties"), numbers])
             events, _ = native.fast_events(frame.filter(~pl.Series(odd)) if odd.any() else frame, self._context)
             parts = [events]
             fast = events["line_number"].to_numpy() - lines.first_line
@@ -98,7 +99,7 @@ class NdjsonParser:
                 rejections.append((number, known, line.rstrip("\r\n")))
             else:
                 rows.append(known)
-        return native.merged([*parts, native.frame_of(rows)], rejections)
+        return native.merged([*parts, *([native.frame_of(rows)] if rows else [])], rejections)
 
     header = ""
 
@@ -186,7 +187,8 @@ class NdjsonParser:
             found = self._found(frame, bags).to_numpy()
             unproven = seen.odd | ~flat.to_numpy() | (seen.keys - seen.nulls != found)
             numeric = np.flatnonzero(seen.numbers & ~unproven)
-            unproven[numeric] = lines.some(good[numeric]).str.contains(_NUMBERS).to_numpy()
+            if len(numeric):
+                unproven[numeric] = lines.some(good[numeric]).str.contains(_NUMBERS).to_numpy()
         left = np.flatnonzero(unproven)
         if len(left):
             some = frame.gather(left) if len(left) < frame.height else frame
@@ -195,10 +197,9 @@ class NdjsonParser:
 
     def _found(self, frame: pl.DataFrame, bags: pl.Series) -> pl.Series:
         """How many keys there are in what Polars read."""
-        return frame.with_columns(bags.alias(_BAG)).select(
-            pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in (*native.KEYS, *self._extra))
-            + pl.col(_BAG).map.len().fill_null(0).cast(pl.Int64)
-        ).to_series()  # fmt: skip
+        keys = (pl.col(name).is_not_null().cast(pl.Int64) for name in (*native.KEYS, *self._extra))
+        inside = pl.col(_BAG).map.len().cast(pl.Int64).fill_null(0)
+        return frame.hstack([bags.alias(_BAG)]).select(pl.sum_horizontal(*keys, inside)).to_series()
 
     def _unproven_by_text(
         self, frame: pl.DataFrame, bags: pl.Series, flat: pl.Series, text: pl.Series

@@ -46,11 +46,21 @@ def maps(rows: Iterable[Mapping[str, str | None]]) -> pl.Series:
     )
 
 
+def spread(some: pl.Series, rows: np.ndarray, height: int) -> pl.Series:
+    """A column of so many maps: those of `some`, of which none is null, at `rows`, and empty ones."""
+    array = some.to_arrow(compat_level=pl.CompatLevel.oldest())
+    offsets = np.zeros(height + 1, np.int64)
+    offsets[rows + 1] = np.diff(array.offsets.to_numpy())
+    return _series(pa.MapArray.from_arrays(pa.array(np.cumsum(offsets).astype(np.int32)), array.keys, array.items))
+
+
 def extended(base: pl.Series | None, columns: Mapping[str, pl.Series]) -> pl.Series:
     """The maps of `base` (null as empty) with the non-null values of `columns` after them, in that order.
 
     No name of `columns` may be in a map of `base` where its value is not null; at least one of both is given.
     """
+    if base is not None and all(column.null_count() == len(column) for column in columns.values()):
+        return _without_nulls(base)
     # Polars takes 5 s to build 300,000 lists of three structs; index arithmetic and one gather take 0.2 s.
     height = len(base) if base is not None else len(next(iter(columns.values())))
     given = np.zeros((height, len(columns)), dtype=bool)
@@ -78,6 +88,14 @@ def extended(base: pl.Series | None, columns: Mapping[str, pl.Series]) -> pl.Ser
     return _map_series(offsets, keys.gather(pl.Series(key_index)), values.gather(pl.Series(value_index)))
 
 
+def _without_nulls(base: pl.Series) -> pl.Series:
+    """The same maps, empty ones for null."""
+    if not base.null_count():
+        return base
+    array = base.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return _series(pa.MapArray.from_arrays(array.offsets, array.keys, array.items))
+
+
 def _entries(base: pl.Series | None, height: int) -> tuple[np.ndarray, pl.Series, pl.Series]:
     nothing = pl.Series("", [], dtype=pl.String)
     if base is None:
@@ -91,7 +109,10 @@ def _entries(base: pl.Series | None, height: int) -> tuple[np.ndarray, pl.Series
 
 
 def _map_series(offsets: np.ndarray, keys: pl.Series, values: pl.Series) -> pl.Series:
-    array = pa.MapArray.from_arrays(pa.array(offsets.astype(np.int32)), keys.to_arrow(), values.to_arrow())
+    return _series(pa.MapArray.from_arrays(pa.array(offsets.astype(np.int32)), keys.to_arrow(), values.to_arrow()))
+
+
+def _series(array: pa.MapArray) -> pl.Series:
     series = pl.from_arrow(array)
     assert isinstance(series, pl.Series)  # noqa: S101 - for the type checker
     return series.cast(MAP)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from growth_assets.sources.errors import SourceError
-from growth_assets.sources.lines import Chunk, Unread, newlines
+from growth_assets.sources.lines import BLOCK_BYTES, Chunk, Unread, newlines
 
 LINES_AT_ONCE = 500
 """Lines that are decoded together in a chunk in which some cannot be; those around such a line go one by one."""
@@ -86,12 +86,13 @@ def canonical_encoding(name: str) -> str:
 
 def lines_of(chunk: Chunk, encoding: str) -> Lines:
     r"""Decode a chunk. Bytes that do not fit are shown as `\xNN` and counted."""
-    data, ends = chunk.data, chunk.ends
+    if encoding == "utf-8":
+        bad = list(_not_utf8(chunk.data, chunk.ends))
+        return _mended(chunk, bad) if bad else Lines({}, chunk.first_line, chunk.data, chunk.ends, chunk)
     try:
-        if encoding != "utf-8":
-            data = data.decode(encoding).encode("utf-8")
-            ends = newlines(data)
-        if len(ends) == len(chunk.ends) and _is_utf8(data):
+        data = chunk.data.decode(encoding).encode("utf-8")
+        ends = newlines(data)
+        if len(ends) == len(chunk.ends):
             return Lines({}, chunk.first_line, data, ends, chunk)
     except UnicodeError:
         pass
@@ -104,16 +105,36 @@ def head_text(unread: Unread, encoding: str) -> str:
     return decoder.decode(unread.head, final=unread.whole).rstrip("\r\n")
 
 
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    whole = pl.from_arrow(_array(pa.large_binary(), data, np.array([len(data) - 1], np.int64)))
-    assert isinstance(whole, pl.Series)  # noqa: S101 - for the type checker
-    try:
-        whole.cast(pl.String)
-    except pl.exceptions.ComputeError:
-        return False
-    return True
+def _not_utf8(data: bytes, ends: npt.NDArray[np.int64]) -> Iterator[int]:
+    """Positions of the lines that are not UTF-8."""
+    begin = 0
+    while begin < len(data):
+        last = min(int(np.searchsorted(ends, begin + BLOCK_BYTES)), len(ends) - 1)
+        end = int(ends[last]) + 1
+        part = data[begin:end]
+        begin = end
+        if part.isascii():
+            continue
+        try:
+            part.decode()
+        except UnicodeDecodeError as error:
+            position = int(np.searchsorted(ends, end - len(part) + error.start))
+            yield position
+            begin = int(ends[position]) + 1
+
+
+def _mended(chunk: Chunk, bad: Sequence[int]) -> Lines:
+    """The lines of a chunk in UTF-8 of which some are not."""
+    view, lengths = memoryview(chunk.data), np.diff(chunk.ends, prepend=-1)
+    parts: list[memoryview | bytes] = []
+    undecodable: dict[int, int] = {}
+    begin = 0
+    for position in bad:
+        start, end = int(chunk.ends[position]) + 1 - int(lengths[position]), int(chunk.ends[position]) + 1
+        (line,) = _one_by_one(chunk.data[start:end], position, "utf-8", undecodable)
+        parts += (view[begin:start], line)
+        begin, lengths[position] = end, len(line)
+    return Lines(undecodable, chunk.first_line, b"".join([*parts, view[begin:]]), np.cumsum(lengths) - 1, chunk)
 
 
 def _array(kind: pa.DataType, data: bytes, ends: npt.NDArray[np.int64]) -> pa.Array:
@@ -128,17 +149,12 @@ def _line_by_line(chunk: Chunk, encoding: str) -> Lines:
     for first in range(0, len(chunk.ends), LINES_AT_ONCE):
         ends = chunk.ends[first : first + LINES_AT_ONCE]
         part = chunk.data[int(chunk.ends[first - 1]) + 1 if first else 0 : int(ends[-1]) + 1]
-        if encoding == "utf-8" and part.isascii():
-            parts.append(part)
-            continue
         try:
             text = part.decode(encoding)
         except UnicodeError:
             parts += _one_by_one(part, first, encoding, undecodable)
             continue
-        if encoding == "utf-8":
-            parts.append(part)
-        elif text.count("\n") == len(ends):
+        if text.count("\n") == len(ends):
             parts.append(text.encode("utf-8"))
         else:
             parts += _one_by_one(part, first, encoding, undecodable)
@@ -148,9 +164,6 @@ def _line_by_line(chunk: Chunk, encoding: str) -> Lines:
 
 def _one_by_one(part: bytes, first: int, encoding: str, undecodable: dict[int, int]) -> Iterator[bytes]:
     for position, line in enumerate(part.removesuffix(b"\n").split(b"\n"), start=first):
-        if encoding == "utf-8" and line.isascii():
-            yield line + b"\n"
-            continue
         try:
             text = line.decode(encoding)
         except UnicodeError:
