@@ -87,6 +87,10 @@ class Cluster:
             .repartitionById(work.pieces, "number")
             .mapInArrow(_making(content), PIECES)
         )
+        if work.pieces > REPORTS_AT_ONCE:
+            # What is small of one task is not of ten thousand: it is added up before it comes here.
+            groups = -(-work.pieces // REPORTS_AT_ONCE)
+            frame = frame.repartitionById(groups, frame["number"] % groups).mapInArrow(_merging(content), PIECES)
         rows = self._collected(frame, what)
         return [pickle.loads(row["content"]) for row in rows]  # noqa: S301 - our own
 
@@ -141,6 +145,9 @@ class Cluster:
 
 TAG = "growth_assets"
 
+REPORTS_AT_ONCE = 64
+"""Where there are more parts of a day than this, what so many tasks made is added up by one more."""
+
 _ASKED = 32
 """So many tasks are asked which code they have: every process of a small cluster gets some."""
 
@@ -170,6 +177,17 @@ def _telling() -> _Step:
     return step
 
 
+def _merging(content: bytes) -> _Step:
+    def step(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        contents = [each for batch in batches for each in batch.column(2).to_pylist()]
+        reports = [pickle.loads(each) for each in contents]  # noqa: S301 - our own
+        if reports:
+            report = tasks.merged(tasks.work_of(content), reports)
+            yield as_batch(Piece(report.number, tasks.REPORT, pickle.dumps(report)))
+
+    return step
+
+
 def _making(content: bytes) -> _Step:
     def step(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         pieces = (
@@ -180,7 +198,7 @@ def _making(content: bytes) -> _Step:
         )
         report = tasks.make(tasks.work_of(content), pieces)
         if report is not None:
-            yield as_batch(Piece(0, tasks.REPORT, pickle.dumps(report)))
+            yield as_batch(Piece(report.number, tasks.REPORT, pickle.dumps(report)))
 
     return step
 

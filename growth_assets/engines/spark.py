@@ -15,10 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 from pydantic import SecretStr
 
 from growth_assets.checks.verdict import Verdict, agreement, verdicts
-from growth_assets.contracts.contract import Finding
 from growth_assets.contracts.sample import Sample, put_aside
 from growth_assets.contracts.table import Built, ByVisitor, Sums, Table
 from growth_assets.engines import tasks
@@ -45,9 +45,9 @@ class ClusterDay(Day):
         super().__init__(warehouse, settings, ds, tables, past)
         self.cluster = cluster
         self.wanted: Collection[str] = ()
-        self.reports: list[Report] = []
+        self.report = Report(0)
         self.made: dict[str, str] = {}
-        """Tables that the reports speak of, and by which code version they were made."""
+        """Tables that the report speaks of, and by which code version they were made."""
 
     def build(self, wanted: Collection[str], receiving: Receiving) -> Iterator[Outcome]:
         """Build the wanted tables in order; an outcome for each, as soon as it is known."""
@@ -59,7 +59,10 @@ class ClusterDay(Day):
         with receiving(self.ds) as received:
             there = [path for path in received.files if isinstance(path, Path) and path.exists()]
             version = code_version(table, self.settings)
-            staged = self.warehouse.link_parts(table, self.ds, there, str(sorted(received.inputs.items())))
+            try:
+                staged = self.warehouse.link_parts(table, self.ds, there, str(sorted(received.inputs.items())))
+            except pa.ArrowException as error:
+                raise damage_explained(received, self.ds, error) from error
         if not received.files:
             self.failed[table.name] = "empty"
             yield Outcome(table, self.ds, None, reason=f"no event of {self.ds} has landed", status="empty")
@@ -85,7 +88,7 @@ class ClusterDay(Day):
             (upstream,) = table.upstream
             self._run(None, self._files(upstream), None)
         (other,) = self.beside[table.name]
-        numbers = tasks.all_numbers(self.reports)
+        numbers = self.report.numbers
         staged = [self._gathered(other), self._audited(table, self._parts(table), numbers)]
         aside = self._put_aside(staged[0])
         staged[-1] = replace(staged[-1], verdicts=self._judged(table, numbers, aside))
@@ -104,13 +107,13 @@ class ClusterDay(Day):
         if table.history:
             inputs[table.history.name] = self.past.rows(table.history, self.ds).lazy()
             versions[table.history.name] = self.past.version(table.history, self.ds)
-        parts = [tasks.unpacked(each.sums[table.name]) for each in self.reports if table.name in each.sums]
-        frame = sums.finish(sums.together(parts), inputs, self.settings)
+        rows = tasks.unpacked(self.report.sums[table.name])
+        frame = sums.finish(rows, inputs, self.settings)
         built = Built(frame)
         staged = [self._audit(table, self.warehouse.stage(table, self.ds, frame), frame, {})]
         if not any(verdict.blocks for verdict in staged[-1].verdicts):
-            recounted = tasks.added([each.recounted.get(table.name, []) for each in self.reports])
-            found = [*with_sums(recounted, parts, frame, sums.key), *sums.in_itself(frame)]
+            recounted = self.report.recounted[table.name]
+            found = [*tasks.with_sums(recounted, [rows], frame, sums.key), *sums.in_itself(frame)]
             staged[-1].verdicts.append(agreement(found))
         yield from self._publish(table, staged, built, versions, self.made[table.name], {}, started)
 
@@ -149,8 +152,7 @@ class ClusterDay(Day):
                 folder=str(self.warehouse.staging_folder(events, self.ds)),
             )
             what = f"{self.ds}: {', '.join(each.name for each in (received, *made) if each)}"
-            reports = self.cluster.run(work, shares, what) if shares else []
-            self.reports = sorted(reports, key=lambda report: report.number)
+            self.report = tasks.merged(work, self.cluster.run(work, shares, what) if shares else [])
             self._require_undamaged(landed)
             versions = self._versions(made)
             if versions == before:
@@ -175,9 +177,8 @@ class ClusterDay(Day):
         return {table.name: code_version(table, self.settings) for table in tables}
 
     def _require_undamaged(self, received: Received | None) -> None:
-        damaged = {path: why for report in self.reports for path, why in report.damaged.items()}
-        if damaged:
-            first, why = next(iter(damaged.items()))
+        if self.report.damaged:
+            first, why = next(iter(self.report.damaged.items()))
             error = WarehouseError(f"{first} is damaged ({why}). Restore it from a backup")
             raise damage_explained(received, self.ds, error) if received else error
 
@@ -186,15 +187,13 @@ class ClusterDay(Day):
         return [(path, rows_of(path)) for path in files if isinstance(path, Path)]
 
     def _parts(self, table: Table) -> list[Part]:
-        return [report.parts[table.name] for report in self.reports if table.name in report.parts]
+        return [part for _, part in sorted(self.report.parts.get(table.name, {}).items())]
 
     def _nothing(self, table: Table) -> pl.DataFrame:
         return pl.DataFrame(schema=contract_of(table, self.settings).dtypes)
 
     def _judged(self, table: Table, numbers: Mapping[str, int], aside: Mapping[str, Sample]) -> list[Verdict]:
-        found = tasks.added([report.findings.get(table.name, []) for report in self.reports])
-        if not found:
-            found = contract_of(table, self.settings).audit(self._nothing(table))
+        found = self.report.findings.get(table.name) or contract_of(table, self.settings).audit(self._nothing(table))
         return verdicts(table, found, numbers, self.settings.max_quarantined_share, aside)
 
     def _audited(self, table: Table, parts: Sequence[Part], numbers: Mapping[str, int]) -> Audited:
@@ -225,13 +224,3 @@ class ClusterDay(Day):
     def _hand_on(self, staged: Audited, beyond: Mapping[str, pl.Series]) -> None:
         if isinstance(staged.table.parts, Sums) or staged.table.parts is None:
             super()._hand_on(staged, beyond)
-
-
-def with_sums(
-    found: Sequence[Finding], parts: Sequence[pl.DataFrame], frame: pl.DataFrame, key: Sequence[str]
-) -> list[Finding]:
-    """What was found of the parts, and how many groups of the table are not what its parts are together."""
-    measures = [finding.rule for finding in found]
-    both = pl.concat([*(part.select(*key, *measures) for part in parts), frame.select(*key, -pl.col(measures))])
-    off = both.group_by(key).agg(pl.col(measures).sum() != 0).select(pl.col(measures).sum())
-    return [replace(finding, rows=frame.height, broken=finding.broken + off[finding.rule].item()) for finding in found]

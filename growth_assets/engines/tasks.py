@@ -15,8 +15,8 @@ import os
 import pickle
 import secrets
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -83,16 +83,19 @@ class Work:
 
 @dataclass
 class Report:
-    """What was made of all pieces of one number."""
+    """What was made of all pieces of one number, or of several."""
 
     number: int
-    parts: dict[str, Part] = field(default_factory=dict)
-    """Table name to its file."""
+    parts: dict[str, dict[int, Part]] = field(default_factory=dict)
+    """Table name to number to the file that was made of the pieces of that number."""
     findings: dict[str, list[Finding]] = field(default_factory=dict)
     """Table name to what its audit found."""
     numbers: dict[str, int] = field(default_factory=dict)
+    """As the table's function counted on the way."""
     sums: dict[str, bytes] = field(default_factory=dict)
+    """Table name to the rows that add up."""
     recounted: dict[str, list[Finding]] = field(default_factory=dict)
+    """Table name to what of these rows the events do not say."""
     damaged: dict[str, str] = field(default_factory=dict)
     """Path of a file that cannot be read, and why."""
 
@@ -223,7 +226,7 @@ def _make(work: Work, report: Report, rows: list[pl.DataFrame], aside: list[pl.D
         for table, frame in ((work.aside, built.beside[work.aside.name]), (work.events, events)):
             if frame.height:
                 report.findings[table.name] = contract_of(table, work.settings).audit(frame)
-                report.parts[table.name] = _written(work, table, frame, report.number)
+                report.parts.setdefault(table.name, {})[report.number] = _written(work, table, frame, report.number)
         events = events.select(work.columns) if work.columns else events
         del built
     else:
@@ -257,13 +260,36 @@ def added(several: Sequence[Sequence[Finding]]) -> list[Finding]:
     return list(by_rule.values())
 
 
-def all_numbers(reports: Iterable[Report]) -> Mapping[str, int]:
-    """The numbers of all parts together."""
-    numbers: dict[str, int] = {}
-    for report in reports:
+def merged(work: Work, reports: Sequence[Report]) -> Report:
+    """Several reports as one; what is lost or made up as sums are added breaks the agreement of their table."""
+    whole = Report(min((report.number for report in reports), default=0))
+    for report in sorted(reports, key=lambda each: each.number):
+        for name, parts in report.parts.items():
+            whole.parts.setdefault(name, {}).update(parts)
+        for name, findings in report.findings.items():
+            whole.findings[name] = added([whole.findings.get(name, []), findings])
+        for name, findings in report.recounted.items():
+            whole.recounted[name] = added([whole.recounted.get(name, []), findings])
         for name, value in report.numbers.items():
-            numbers[name] = numbers.get(name, 0) + value
-    return numbers
+            whole.numbers[name] = whole.numbers.get(name, 0) + value
+        whole.damaged |= report.damaged
+    for table in work.small:
+        rows_of_parts = [unpacked(report.sums[table.name]) for report in reports if table.name in report.sums]
+        if rows_of_parts and isinstance(table.parts, Sums):
+            rows = table.parts.together(rows_of_parts)
+            whole.sums[table.name] = packed(rows)
+            whole.recounted[table.name] = with_sums(whole.recounted[table.name], rows_of_parts, rows, table.parts.key)
+    return whole
+
+
+def with_sums(
+    found: Sequence[Finding], parts: Sequence[pl.DataFrame], frame: pl.DataFrame, key: Sequence[str]
+) -> list[Finding]:
+    """What was found of the parts, and beside it how many groups of `frame` are not what the parts are together."""
+    measures = [finding.rule for finding in found]
+    both = pl.concat([*(part.select(*key, *measures) for part in parts), frame.select(*key, -pl.col(measures))])
+    off = both.group_by(key).agg(pl.col(measures).sum() != 0).select(pl.col(measures).sum())
+    return [replace(finding, rows=frame.height, broken=finding.broken + off[finding.rule].item()) for finding in found]
 
 
 def packed(frame: pl.DataFrame) -> bytes:

@@ -35,7 +35,9 @@ class ByHand:
             if report is not None:
                 reports.append(pickle.loads(pickle.dumps(report)))  # noqa: S301 - our own
         self.reports += len(reports)
-        return reports
+        # Some are added up before all are.
+        few = self.random.randint(1, 4)
+        return [tasks.merged(work, reports[first : first + few]) for first in range(0, len(reports), few)]
 
     def some_order(self, count: int) -> list[int]:
         return self.random.sample(range(count), count)

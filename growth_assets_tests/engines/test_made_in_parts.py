@@ -182,14 +182,15 @@ def test_sums_that_are_not_those_of_the_parts_are_no_agreement(tmp_path, monkeyp
     assert red.numbers["m_total_events"] > 0
 
 
-def test_a_damaged_file_is_named_with_the_remedy(tmp_path):
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:100] + bytes(1_900) + content[2_000:], lambda content: content[:-9]]
+)
+def test_a_damaged_file_is_named_with_the_remedy(tmp_path, damage):
     warehouse = Warehouse(tmp_path / "site")
     warehouse.root.mkdir()
     path = tmp_path / "landed.parquet"
     raw_day(DAY).write_parquet(path)
-    content = bytearray(path.read_bytes())
-    content[100:2_000] = bytes(1_900)
-    path.write_bytes(content)
+    path.write_bytes(damage(path.read_bytes()))
     received = Received([path], {}, len(DAY), {path: "read events.ndjson again"})
     with warehouse.building(DS), pytest.raises(WarehouseError, match=r"landed.parquet is damaged .*read events.ndjson"):
         list(parts()(warehouse).build(BY_NAME, lambda _: nullcontext(received)))
