@@ -53,7 +53,7 @@ from growth_assets.warehouse.partitions import Record, Warehouse
 from growth_assets.warehouse.remedies import with_remedy
 from growth_assets.watches import WATCHES
 
-AHEAD = 3
+AHEAD = 6
 """So many days may be built before the first of them is logged; no table stands on days as near as that."""
 
 EVENTS_AT_ONCE = 500_000
