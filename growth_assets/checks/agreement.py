@@ -33,6 +33,9 @@ _CELL = "cell"
 _FEW = 0.1
 """A smaller share of the events is put into the order of visitors by itself."""
 
+_MOST_FLAGS = 8
+"""So many measures are counted at once."""
+
 Rows: TypeAlias = npt.NDArray[np.unsignedinteger]
 Codes: TypeAlias = npt.NDArray[np.unsignedinteger]
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -325,7 +328,7 @@ def _events_of(
     flags: pl.DataFrame, numbers: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], names: Sequence[str]
 ) -> _Cells:
     cell = _together(numbers.values(), flags.height)
-    if cell.size << len(names) <= flags.height:
+    if len(names) <= _MOST_FLAGS and cell.size << len(names) <= flags.height:
         return _Cells.of(levels, cell, *_counted(flags, cell, names))
     cells = (
         flags.lazy()
@@ -342,9 +345,12 @@ def _counted(flags: pl.DataFrame, cell: Numbered, names: Sequence[str]) -> tuple
     """The cells that any event is in, of not too many, and in each how many have a flag."""
     # One count for each cell and each way in which the flags are set.
     ways = 1 << len(names)
-    code = cell.codes.astype(np.int64) * ways
+    way = np.zeros(flags.height, np.uint8)
     for place, name in enumerate(names):
-        code += without_nulls(flags[name], otherwise=False).to_numpy().astype(np.int64) << place
+        way |= without_nulls(flags[name], otherwise=False).to_numpy().view(np.uint8) << np.uint8(place)
+    code = cell.codes.astype(np.int64)
+    code *= ways
+    code += way
     found = np.bincount(code, minlength=cell.size * ways).reshape(cell.size, ways)
     cells = np.flatnonzero(found.any(axis=1))
     of_way = (np.arange(ways)[:, None] >> np.arange(len(names))) & 1

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -106,22 +107,28 @@ class Day:
         self.beside = {table.name: [other for other in tables if other.built_with == table.name] for table in tables}
         self.frames: dict[str, pl.LazyFrame] = {}
         self.failed: dict[str, Literal["refused", "held_up", "empty"]] = {}
+        self._large = False
+        self._begun: dict[str, tuple[dict[str, pl.LazyFrame], dict[str, str], Future[tuple[Built, str]]]] = {}
+        """Tables that are built while another one is compared."""
+        self._build_ahead: Callable[[], None] = lambda: None
 
     def build(self, wanted: Collection[str], receiving: Receiving) -> Iterator[Outcome]:
         """Build the wanted tables in order; an outcome for each, as soon as it is known."""
-        for table in self.by_name.values():
-            group = [table, *self.beside[table.name]]
-            if table.built_with or not any(each.name in wanted for each in group):
-                continue
-            missing, status = self._missing(table)
-            if missing:
-                for each in group:
-                    self.failed[each.name] = status
-                    yield Outcome(each, self.ds, None, reason=missing, status=status)
-            elif table.build is None:
-                yield from self._receive(table, receiving)
-            else:
-                yield from self._make(table)
+        groups = [[table, *self.beside[table.name]] for table in self.by_name.values() if not table.built_with]
+        groups = [group for group in groups if any(each.name in wanted for each in group)]
+        with ThreadPoolExecutor(1) as pool:
+            for group, following in zip(groups, [*groups[1:], []], strict=True):
+                table = group[0]
+                self._build_ahead = partial(self._begin, pool, *following[:1])
+                missing, status = self._missing(table)
+                if missing:
+                    for each in group:
+                        self.failed[each.name] = status
+                        yield Outcome(each, self.ds, None, reason=missing, status=status)
+                elif table.build is None:
+                    yield from self._receive(table, receiving)
+                else:
+                    yield from self._make(table)
 
     def judge(self, wanted: Collection[str], *, over: bool) -> Iterator[tuple[Watch, Judgement]]:
         """Compare what was published with the days before; call it when all of the day is built.
@@ -182,12 +189,12 @@ class Day:
         started = time.perf_counter()
         if table.build is None:
             raise LookupError(f"{table.name} has no function")
-        inputs = {name: self._frame(name) for name in table.upstream}
-        versions = {name: self._version(name) for name in table.upstream}
-        if table.history:
-            inputs[table.history.name] = self.past.rows(table.history, self.ds).lazy()
-            versions[table.history.name] = self.past.version(table.history, self.ds)
-        built, version = self._built(table, table.build, inputs)
+        if table.name in self._begun:
+            inputs, versions, made = self._begun.pop(table.name)
+            built, version = made.result()
+        else:
+            inputs, versions = self._inputs(table)
+            built, version = self._built(table, table.build, inputs)
         # Rows put aside are staged first and published first, the table's own record last: after a crash between
         # the two, the table counts as out of date.
         staged = [
@@ -204,9 +211,26 @@ class Day:
         staged.append(self._audit(table, path, built.rows, built.numbers, aside))
         # A table that breaks its own contract is not compared: one fault is one red check.
         if table.agreement and not any(verdict.blocks for verdict in staged[-1].verdicts):
+            self._build_ahead()
             staged[-1].verdicts.append(agreement(table.agreement(inputs, built.rows, self.settings)))
         upstream = {name: self._rows(name) for name in table.upstream} if table.balance else {}
         yield from self._publish(table, staged, built, versions, version, upstream, started)
+
+    def _inputs(self, table: Table) -> tuple[dict[str, pl.LazyFrame], dict[str, str]]:
+        """What the table is made from, by name, and the versions of it."""
+        inputs = {name: self._frame(name) for name in table.upstream}
+        versions = {name: self._version(name) for name in table.upstream}
+        if table.history:
+            inputs[table.history.name] = self.past.rows(table.history, self.ds).lazy()
+            versions[table.history.name] = self.past.version(table.history, self.ds)
+        return inputs, versions
+
+    def _begin(self, pool: ThreadPoolExecutor, following: Table | None = None) -> None:
+        """Build the table that follows while this one is compared, where both take long and all is there for it."""
+        if self._large and following and following.build and all(name in self.frames for name in following.upstream):
+            inputs, versions = self._inputs(following)
+            made = pool.submit(self._built, following, following.build, inputs)
+            self._begun[following.name] = inputs, versions, made
 
     def _built(self, table: Table, build: Build, inputs: Mapping[str, pl.LazyFrame]) -> tuple[Built, str]:
         """What the table's function makes, and by which code version: of one state of the files that it reads.
@@ -272,6 +296,7 @@ class Day:
     def _hand_on(self, staged: Audited, beyond: Mapping[str, pl.Series]) -> None:
         """To the tables that are made from it: what they read of it, as it is, or from its file where that is large."""
         table = staged.table
+        self._large |= staged.rows > MOST_ROWS_HANDED_ON
         if table.build is None and not table.built_with and staged.rows > MOST_ROWS_HANDED_ON:
             # All that was received takes more memory than to read it again, part by part, takes time.
             self.frames[table.name] = self.warehouse.scan_held(table, self.ds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 
 import polars as pl
@@ -26,37 +27,45 @@ def enrich(received: Received, settings: Settings) -> pl.DataFrame:
 
     Besides these the columns that tell events apart, with what was received in front: `received_user_id` ...
     """
+    with ThreadPoolExecutor(1) as beside:
+        # To number texts and to ask Python about each keeps one core busy: who sent the events is found out on another.
+        clients = beside.submit(_clients, received, settings)
+        agents = _agents(received)
+        senders = beside.submit(lambda: _senders(clients.result(), agents, settings))
+        said = _said(received, settings)
+        return pl.DataFrame(
+            said | _visitors(senders.result(), received["event_name"], said["other_properties"], settings)
+        )
+
+
+def _said(received: Received, settings: Settings) -> dict[str, pl.Series]:
+    """All that the events said, but for who sent them."""
     hosts, urls, referrers = (_distinct(received, name) for name in ("hostname", "url", "referrer"))
     hosts = hosts.then(hosts.values.select(_hostname().alias("dim_hostname")))
-    status, event_name = received["status"], received["event_name"]
-    pages, senders = _pages(urls, status), _senders(received, settings)
+    status = received["status"]
+    pages = _pages(urls, status)
     referring = referrers.then(referrer.referrer_hosts(referrers.values["referrer"]).alias("host").to_frame())
     sources = referring.beside(pages.then(pages.values.select("utm_source"))).beside(hosts)
     named = referrer.named_sources(
         sources.values["host"], sources.values["utm_source"], sources.values["dim_hostname"], settings.hostnames
     )
-    users = _distinct(received, "user_id")
+    users, days = _distinct(received, "user_id"), _distinct(received, "ds")
     user = users.values["user_id"].str.strip_chars()
-    days = _distinct(received, "ds")
-    properties = without_private(received["other_properties"])
-    return pl.DataFrame(
-        {
-            **{name: received[name] for name in ("event_id", "event_timestamp", "subsecond_clock", "line_number")},
-            **{name: received[name] for name in ("file_started_at", "in_the_future")},
-            "ds": days.numbered(days.values["ds"]),
-            "user_id": users.every(user.cast(pl.Int64, strict=False)),
-            "received_user_id": users.numbered(user),
-            "received_url": urls.numbered(urls.values["url"]),
-            "received_referrer": referrers.numbered(referrers.values["referrer"]),
-            "dim_hostname": hosts.numbered(hosts.values["dim_hostname"]),
-            "dim_url_path": pages.numbered(pages.values["dim_url_path"]),
-            "dim_referrer_domain": referring.numbered(domains.registrable_domains(referring.values["host"])),
-            "dim_source": sources.numbered(named),
-            "dim_action_type": _actions(received, settings.rules, pages, status, event_name),
-            "other_properties": properties,
-            **_visitors(senders, event_name, properties, settings),
-        }
-    )
+    return {
+        **{name: received[name] for name in ("event_id", "event_timestamp", "subsecond_clock", "line_number")},
+        **{name: received[name] for name in ("file_started_at", "in_the_future")},
+        "ds": days.numbered(days.values["ds"]),
+        "user_id": users.every(user.cast(pl.Int64, strict=False)),
+        "received_user_id": users.numbered(user),
+        "received_url": urls.numbered(urls.values["url"]),
+        "received_referrer": referrers.numbered(referrers.values["referrer"]),
+        "dim_hostname": hosts.numbered(hosts.values["dim_hostname"]),
+        "dim_url_path": pages.numbered(pages.values["dim_url_path"]),
+        "dim_referrer_domain": referring.numbered(domains.registrable_domains(referring.values["host"])),
+        "dim_source": sources.numbered(named),
+        "dim_action_type": _actions(received, settings.rules, pages, status),
+        "other_properties": without_private(received["other_properties"]),
+    }
 
 
 def _distinct(received: Received, name: str) -> Distinct:
@@ -77,8 +86,8 @@ def _pages(urls: Distinct, status: pl.Series) -> Distinct:
     )
 
 
-def _senders(received: Received, settings: Settings) -> Distinct:
-    """`client`, the address of who sent the request, its user agent, and what is known by the two."""
+def _clients(received: Received, settings: Settings) -> Distinct:
+    """`client`, the address of who sent the request, and its `dim_country`."""
     database = country.open_database(settings.country_database)
     chains, forwarded = _distinct(received, "ip"), received["forwarded_for"]
     if forwarded.null_count() < received.height:
@@ -87,10 +96,18 @@ def _senders(received: Received, settings: Settings) -> Distinct:
     else:
         passed_on = pl.Series([None], dtype=pl.String).new_from_index(0, chains.values.height)
     clients = client.client_addresses(chains.values["ip"], passed_on, settings.trusted_proxies)
+    return Distinct(pl.DataFrame([clients, database.countries(clients).alias("dim_country")]), chains.rows)
+
+
+def _agents(received: Received) -> Distinct:
+    """`user_agent`, `dim_device_brand` and `is_bot`."""
     agents = _distinct(received, "user_agent")
-    senders = Distinct(pl.DataFrame([clients, database.countries(clients).alias("dim_country")]), chains.rows).beside(
-        Distinct(agents.values.hstack(bot.devices_and_bots(agents.values["user_agent"])), agents.rows)
-    )
+    return Distinct(agents.values.hstack(bot.devices_and_bots(agents.values["user_agent"])), agents.rows)
+
+
+def _senders(clients: Distinct, agents: Distinct, settings: Settings) -> Distinct:
+    """All of these, and `logged_out_user_id`."""
+    senders = clients.beside(agents)
     ids = visitor.visitor_ids(
         _hashable(senders.values["client"]), senders.values["user_agent"], settings.salt.get_secret_value()
     )
@@ -135,11 +152,9 @@ def _hostname() -> pl.Expr:
     return pl.col("hostname").str.strip_chars().str.to_lowercase().str.replace(r":\d+$", "").str.strip_chars_end(".")
 
 
-def _actions(
-    received: Received, rules: tuple[ActionRule, ...], pages: Distinct, status: pl.Series, event_name: pl.Series
-) -> pl.Series:
+def _actions(received: Received, rules: tuple[ActionRule, ...], pages: Distinct, status: pl.Series) -> pl.Series:
     """`dim_action_type`: what the sender named, else the first rule that matches the request or tracked event."""
-    kinds = _distinct(received, "action_type")
+    kinds, event_name = _distinct(received, "action_type"), received["event_name"]
     said = pl.col("action_type").str.strip_chars().str.to_lowercase()
     if status.null_count() + event_name.null_count() < 2 * received.height:
         # Few kinds of requests stand for many, so the rules run over the kinds.

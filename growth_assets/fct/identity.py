@@ -12,6 +12,7 @@ All is found out on the few narrow columns that decide; the wide rows are moved 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -50,11 +51,12 @@ def identify(events: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.DataFrame
     position, moment = kept["position"], kept["event_timestamp"]
     del ordered, kept, repeated
     events.drop_in_place("event_timestamp")
-    # Column by column, each as one piece, so that no more than one is there twice.
-    rows = {
-        name: events.drop_in_place(name).rechunk().gather(position) for name in columns if name != "event_timestamp"
-    }
-    return pl.DataFrame([moment if name == "event_timestamp" else rows[name] for name in columns]), dropped
+    taken = {name: events.drop_in_place(name) for name in columns if name != "event_timestamp"}
+    # Column by column, each as one piece, so that no more than two are there twice.
+    with ThreadPoolExecutor(2) as pool:
+        moved = pool.map(lambda name: taken.pop(name).rechunk().gather(position), list(taken))
+        rows = {column.name: column for column in [*moved, moment]}
+    return pl.DataFrame([rows[name] for name in columns]), dropped
 
 
 def _in_order(events: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,7 @@ The day before is built beside it and is good. What was published of the bad day
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from growth_assets.engines.local import Day, Outcome, Received
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.durable import sha256_of
-from growth_assets.warehouse.partitions import Warehouse, WarehouseError
+from growth_assets.warehouse.partitions import Warehouse
 from growth_assets_tests.contracts.planted import (
     DS,
     MAY_BE_EMPTY,
@@ -260,6 +260,9 @@ BAD = [
 ]
 
 
+RECEIVED_AND_FACTS = ("raw.website_events", "core.fct_website_events")
+
+
 def raw_and_fct(warehouse: Warehouse, ds: str, received: pl.DataFrame) -> dict[str, Outcome]:
     path = warehouse.root.parent / f"landed-{ds}.parquet"
     path.unlink(missing_ok=True)
@@ -267,11 +270,13 @@ def raw_and_fct(warehouse: Warehouse, ds: str, received: pl.DataFrame) -> dict[s
     return built_from(warehouse, ds, path, received.height, sha256_of(path))
 
 
-def built_from(warehouse: Warehouse, ds: str, path: Path, rows: int, digest: str) -> dict[str, Outcome]:
+def built_from(
+    warehouse: Warehouse, ds: str, path: Path, rows: int, digest: str, names: Collection[str] = RECEIVED_AND_FACTS
+) -> dict[str, Outcome]:
     with warehouse.building(ds):
         day = Day(warehouse, site(hostnames=()), ds, DAILY)
         outcomes = day.build(
-            {"raw.website_events", "core.fct_website_events"},
+            names,
             lambda _: nullcontext(Received([path], {}, rows, digests={path: digest})),
         )
         return {outcome.table.name: outcome for outcome in outcomes}
@@ -289,16 +294,45 @@ def test_a_day_whose_received_rows_are_read_again_is_the_same_to_the_byte(tmp_pa
     }
 
 
-def test_a_large_file_whose_bytes_changed_since_it_landed_is_named(warehouse, monkeypatch):
+def test_a_large_day_whose_tables_are_built_ahead_is_the_same_to_the_byte(tmp_path, monkeypatch):
+    actions = ("page_view", "signup", "purchase")
+    day = raw_day([event(ip=f"8.8.8.{number}", action_type=actions[number % 3]) for number in range(12)])
+    records = []
+    for most, names in ((1_000_000, "alone"), (5, "ahead")):
+        warehouse = Warehouse(tmp_path / names / "warehouse")
+        warehouse.root.mkdir(parents=True)
+        day.write_parquet(path := tmp_path / names / "landed.parquet")
+        monkeypatch.setattr(local, "MOST_ROWS_HANDED_ON", most)
+        outcomes = built_from(warehouse, DS, path, day.height, sha256_of(path), [table.name for table in DAILY])
+        assert red(outcomes) == set()
+        records.append({name: outcome.record for name, outcome in outcomes.items()})
+    assert records[0] == records[1]
+    assert set(records[0]) == {table.name for table in DAILY}
+
+
+def test_a_table_that_is_built_ahead_and_fails_is_told_when_it_is_its_turn(tmp_path, monkeypatch):
     monkeypatch.setattr(local, "MOST_ROWS_HANDED_ON", 5)
-    path = warehouse.root.parent / "landed.parquet"
-    raw_day([event(ip=f"8.8.8.{number}") for number in range(9)]).write_parquet(path, compression="uncompressed")
-    landed = sha256_of(path)
-    # A text that no rule of what was received looks at.
-    path.write_bytes(path.read_bytes().replace(b"events.ndjson", b"events.ndjsoN"))
-    with pytest.raises(WarehouseError, match=rf"{path} is damaged \(its bytes are not those that landed\)"):
-        built_from(warehouse, DS, path, 9, landed)
-    assert not list(warehouse.root.glob("*/*/ds=*/*.parquet"))
+    warehouse = Warehouse(tmp_path / "warehouse")
+    warehouse.root.mkdir()
+    raw_day([event(ip=f"8.8.8.{number}") for number in range(9)]).write_parquet(path := tmp_path / "landed.parquet")
+
+    def fails(*_):
+        raise ZeroDivisionError
+
+    tables = [replace(table, build=fails) if table.name == "metrics.daily_visitors" else table for table in DAILY]
+    monkeypatch.setattr(local, "code_version", lambda *_: "1")
+    with warehouse.building(DS):
+        outcomes = Day(warehouse, site(hostnames=()), DS, tables).build(
+            [table.name for table in tables],
+            lambda _: nullcontext(Received([path], {}, 9, digests={path: sha256_of(path)})),
+        )
+        told = []
+        with pytest.raises(ZeroDivisionError):
+            told.extend(outcome.table.name for outcome in outcomes if outcome.record)
+    assert told == [
+        "raw.website_events", "raw.quarantined_events", "core.fct_website_events", "core.agg_website_events",
+        "core.agg_hostname_events",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("rule", "bad", "check"), BAD, ids=[rule for rule, *_ in BAD])
