@@ -82,7 +82,7 @@ soak: $(INSTALLED)
 
 # One process: its tests share a cluster, which has a core for each of two workers.
 spark-test: $(SPARK_INSTALLED)
-	@$(SPARK_BIN)/python -m growth_assets_tests.spark.cluster
+	@$(SPARK_BIN)/python -m benchmarks.spark_cluster
 	$(SPARK_BIN)/python -m pytest -p no:cacheprovider $(PYTEST) growth_assets_tests/spark
 
 lock: $(INSTALLED)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks day`, `year`, `backfill`, `late-day`, `compare`, `imports`, `ingest`, `memory` or `alarms`."""
+"""`python -m benchmarks COMMAND`: how fast it is, and how well it judges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmarks import alarm_tables, alarms, backfill, compare, day, imports, ingest, late_day, memory, worlds, year
+from benchmarks import (
+    alarm_tables,
+    alarms,
+    backfill,
+    compare,
+    day,
+    imports,
+    ingest,
+    late_day,
+    memory,
+    spark,
+    spark_sizes,
+    worlds,
+    year,
+)
 from growth_assets.simulate.files import Format
 
 
@@ -61,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     judged.add_argument("--runs", type=int, default=500)
     judged.add_argument("--seed", type=int, default=1)
     judged.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="they change no number")
+    beyond = commands.add_parser(
+        "spark", help="a day's tables on a cluster of two workers, and on this machine without one",
+        parents=[events, kept, told, rounds],
+    )  # fmt: skip
+    beyond.add_argument("--keep", action="store_true", help="show the numbers in docs/spark.md")
     bare = commands.add_parser(
         "build-without-dagster", help="all days of a data folder, in this process", parents=[site]
     )
@@ -147,9 +166,17 @@ def _ingest(given: argparse.Namespace) -> Told:
     return ingest.as_json(found), "\n".join([ingest.as_text(found), ingest.ratio_as_text(found)])
 
 
+def _spark(given: argparse.Namespace) -> Told:
+    numbers = spark.as_json(spark.measure(_folder(given), given.events, given.rounds))
+    if given.keep:
+        spark.keep(numbers)
+    return numbers, "\n\n".join([spark.as_text(numbers), spark_sizes.as_text(numbers)])
+
+
 _MEASURED: Mapping[str, Callable[[argparse.Namespace], Told]] = {
     "day": _day, "year": _year, "backfill": _backfill, "late-day": _late_day, "compare": _compare,
     "imports": _imports, "alarms": _alarms, "memory": _memory, "ingest": _ingest,
+    "spark": _spark,
 }  # fmt: skip
 
 

@@ -61,8 +61,15 @@ def plain() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("GROWTH_", "DAGSTER_"))}
 
 
-def ran(command: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[Cost, str]:
+def ran(
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    beside: Sequence[int] = (),
+    look_seconds: float = LOOK_SECONDS,
+) -> tuple[Cost, str]:
     """Run a command to its end: what it took, and what it printed.
+
+    What the processes `beside` it take meanwhile, with all that they start, is taken by the command, too.
 
     Raises:
         RuntimeError: it failed; the message is what it said.
@@ -70,7 +77,7 @@ def ran(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=said, stderr=complained, env=environment or plain(), cwd=ROOT)
-        with _Peak(process.pid) as peak:
+        with _Watch(process.pid, beside, look_seconds) as watch:
             # Not `wait`: this one tells what the process itself took, and what those took that it waited for.
             _, status, usage = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - started
@@ -81,41 +88,67 @@ def ran(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
             complained.seek(0)
             raise RuntimeError(f"{' '.join(command)} failed:\n{output}{complained.read().decode(errors='replace')}")
     # On Linux ru_maxrss is handed on to children, so it may be that of this process; elsewhere nothing else is told.
-    most = peak.bytes or usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, most), output
+    most = watch.bytes or usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime + watch.cpu_seconds, most), output
 
 
-class _Peak:
-    """Looks at a process and its descendants until the block ends."""
+class _Watch:
+    """Looks at a process and others beside it, each with its descendants, until the block ends."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid, self.bytes = pid, 0
+    def __init__(self, pid: int, beside: Sequence[int], look_seconds: float) -> None:
+        self.pid, self.beside, self.look_seconds = pid, beside, look_seconds
+        self.bytes = 0
+        """The most memory of all together."""
+        self._before = self._ticks()
+        self._last: dict[int, int] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
-    def __enter__(self) -> _Peak:
+    @property
+    def cpu_seconds(self) -> float:
+        """Of those beside, also of such as ended; what these took after the last look is not known."""
+        ticks = sum(taken - self._before.get(pid, 0) for pid, taken in self._last.items())
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def __enter__(self) -> _Watch:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+        self._last |= self._ticks()
 
     def _look(self) -> None:
-        while not self._over.wait(LOOK_SECONDS):
-            self.bytes = max(self.bytes, sum(_resident(pid) for pid in _family(self.pid)))
+        while not self._over.wait(self.look_seconds):
+            pids = [pid for own in (self.pid, *self.beside) for pid in family(own)]
+            self.bytes = max(self.bytes, sum(map(_resident, pids)))
+            self._last |= self._ticks()
+
+    def _ticks(self) -> dict[int, int]:
+        return {pid: _own_ticks(pid) for own in self.beside for pid in family(own)}
 
 
-def _family(pid: int) -> Iterator[int]:
+def family(pid: int) -> Iterator[int]:
+    """A process, and all that it started and that they did, as far as they are still there."""
     yield pid
     # A process or thread may end between two looks.
     with suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text(encoding="ascii").split():
-                yield from _family(int(child))
+                yield from family(int(child))
 
 
 def _resident(pid: int) -> int:
     with suppress(OSError):
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE
+    return 0
+
+
+def _own_ticks(pid: int) -> int:
+    """Of its own threads, not of its children."""
+    with suppress(OSError):
+        # The name before it, in brackets, may hold anything.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
     return 0

@@ -1,14 +1,16 @@
-"""The cluster of all tests here, and a session on it."""
+"""The cluster of all tests here, and the session that all builds on it share."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from growth_assets_tests.spark.cluster import HOST, QUICK, Cluster, absent, cluster
+from benchmarks import spark_events
+from benchmarks.spark_cluster import HOST, QUICK, Cluster, absent, cluster
+from growth_assets_tests.spark.sides import EVENTS_A_TASK, OnCluster
+from growth_assets_tests.tables.days import site
 
 
 @pytest.fixture(scope="session")
@@ -21,20 +23,20 @@ def spark_cluster(tmp_path_factory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def session(spark_cluster) -> Iterator[object]:
-    """A session of the kind that a user opens, on both workers."""
-    from pyspark.sql import SparkSession  # noqa: PLC0415 - is not in every environment
+def on_cluster(spark_cluster) -> Iterator[OnCluster]:
+    """The engine, with one session on both workers for all tests; slow tasks are begun once more beside themselves."""
+    from growth_assets.engines.cluster import at_hand  # noqa: PLC0415 - PySpark is not in every environment
 
-    os.environ["SPARK_LOCAL_IP"], os.environ["PYSPARK_PYTHON"] = HOST, sys.executable
-    builder = SparkSession.builder.master(spark_cluster.url).appName("growth_assets tests")
-    settings = {
-        "spark.driver.host": HOST, "spark.driver.bindAddress": HOST, "spark.ui.enabled": "true", "spark.ui.port": "0",
-        "spark.ui.showConsoleProgress": "false", "spark.executor.memory": "1g", "spark.driver.memory": "1g",
-        "spark.executor.extraJavaOptions": QUICK, "spark.driver.extraJavaOptions": QUICK,
-        "spark.sql.session.timeZone": "UTC", "spark.sql.shuffle.partitions": "4",
+    os.environ["SPARK_LOCAL_IP"] = HOST
+    log = spark_cluster.folder / "events"
+    log.mkdir()
+    conf = {
+        "spark.driver.host": HOST, "spark.driver.bindAddress": HOST, "spark.driver.memory": "1g",
+        "spark.executor.memory": "1g", "spark.ui.port": "0", "spark.executor.extraJavaOptions": QUICK,
+        "spark.driver.extraJavaOptions": QUICK, "spark.eventLog.dir": log.as_uri(), **spark_events.SETTINGS,
+        "spark.speculation": "true", "spark.speculation.interval": "100ms", "spark.speculation.multiplier": "2",
+        "spark.speculation.quantile": "0.5", "spark.speculation.minTaskRuntime": "2s",
     }  # fmt: skip
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    running = builder.getOrCreate()
-    yield running
-    running.stop()
+    chosen = {"engine": "spark", "spark": {"master": spark_cluster.url, "events_a_task": EVENTS_A_TASK, "conf": conf}}
+    with at_hand(site(**chosen)) as session:
+        yield OnCluster(spark_cluster, session, chosen, log)

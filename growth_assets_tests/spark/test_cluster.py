@@ -12,12 +12,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from growth_assets_tests.spark.cluster import absent, until
+from benchmarks.spark_cluster import absent, until
 
 STARTER = """
 import sys, time
 from pathlib import Path
-from growth_assets_tests.spark.cluster import cluster
+from benchmarks.spark_cluster import cluster
 with cluster(Path(sys.argv[1]), workers=1) as running:
     print(running.master.pid, running.workers[0].pid, flush=True)
     time.sleep(600)
@@ -25,7 +25,7 @@ with cluster(Path(sys.argv[1]), workers=1) as running:
 
 
 def doubled(batches):
-    """What a table's function is: Polars frames in and out. Whose child it ran in comes back, too."""
+    """What a step of the engine is: Polars frames in and out. Whose child it ran in comes back, too."""
     for batch in batches:
         frame = pl.DataFrame(pl.from_arrow(batch))
         parent = pl.lit(os.getppid(), dtype=pl.Int64).alias("parent")
@@ -33,15 +33,18 @@ def doubled(batches):
         yield from made.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
 
 
-def test_a_polars_function_runs_on_both_executors(session):
+def test_a_polars_function_runs_on_both_executors(on_cluster):
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - is not in every environment
+
     # With a barrier both parts run at once, and a worker has one core.
-    numbers = session.range(0, 1_000, numPartitions=2)
+    numbers = SparkSession.getActiveSession().range(0, 1_000, numPartitions=2)
+    on_cluster.jobs += 1
     rows = numbers.mapInArrow(doubled, "id bigint, twice bigint, parent bigint", barrier=True).collect()
     assert {row.id: row.twice for row in rows} == {number: 2 * number for number in range(1_000)}
     assert len({row.parent for row in rows}) == 2
 
 
-def test_nobody_else_can_reach_it(spark_cluster, session):
+def test_nobody_else_can_reach_it(spark_cluster, on_cluster):
     ours = {each.pid for each in (spark_cluster.master, *spark_cluster.workers)}
     assert {address for pid in ours for address in listening(pid)} == {"127.0.0.1"}
 

@@ -1,4 +1,7 @@
-"""A standalone Spark cluster on this machine: a master, and workers of one core each, as processes of their own."""
+"""A standalone Spark cluster on this machine: a master, and workers of one core each, as processes of their own.
+
+Of PySpark's package alone: the tests of the Spark engine and its benchmark run on it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -26,10 +28,19 @@ QUICK = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData"
 """For JVMs that live for a minute: what the last compiler would win it would not earn."""
 
 
-def absent() -> str:
-    """Why there can be no cluster here, or ""."""
-    if find_spec("pyspark") is None:
-        return "no PySpark in this environment: make spark-test has one that has it"
+def home(python: str) -> Path | None:
+    """The folder of Spark in an environment, named by its Python; None where it has none."""
+    asked = (
+        "from importlib.util import find_spec; print(*getattr(find_spec('pyspark'), 'submodule_search_locations', ()))"
+    )
+    said = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=False).stdout.strip()
+    return Path(said) if said else None
+
+
+def absent(python: str = sys.executable) -> str:
+    """Why there can be no cluster of this environment, or ""."""
+    if home(python) is None:
+        return f"no PySpark for {python}: `make spark-test` makes an environment that has it"
     if not shutil.which("java"):
         return "no Java: apt-get install openjdk-17-jre-headless"
     said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
@@ -49,6 +60,7 @@ class Process:
 
     @property
     def pid(self) -> int:
+        """Of the Java process itself."""
         return self.process.pid
 
     def kill(self) -> None:
@@ -74,6 +86,9 @@ class Cluster:
     """Started by `cluster`; no process of it outlives this one."""
 
     folder: Path
+    python: str
+    memory: str
+    """What each worker may give its executors."""
     workers: list[Process] = field(default_factory=list)
     master: Process = field(init=False)
     url: str = field(init=False)
@@ -92,7 +107,7 @@ class Cluster:
     def begin_worker(self) -> Process:
         """One more; `wait_for` waits until it has work."""
         name = f"worker-{len(self.workers)}"
-        given = ("--cores", "1", "--memory", "2g", "--port", "0", "--webui-port", "0")
+        given = ("--cores", "1", "--memory", self.memory, "--port", "0", "--webui-port", "0")
         self.workers.append(self._run(name, "worker.Worker", *given, "--work-dir", str(self.folder / name), self.url))
         return self.workers[-1]
 
@@ -106,24 +121,29 @@ class Cluster:
             told: dict[str, Any] = json.load(answer)
         return told
 
+    @property
+    def pids(self) -> list[int]:
+        """The master and the workers; executors are their children."""
+        return [self.master.pid, *(each.pid for each in self.workers)]
+
     def stop(self) -> None:
         """End all; their executors end when their worker is gone."""
         for each in (*self.workers, *([self.master] if hasattr(self, "master") else [])):
             each.kill()
 
     def _run(self, name: str, role: str, *arguments: str) -> Process:
-        import pyspark  # noqa: PLC0415 - is not in every environment
-
-        home = Path(pyspark.__file__).parent
+        at = home(self.python)
+        if at is None:
+            raise LookupError(absent(self.python))
         log = self.folder / f"{name}.log"
-        command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{role}", "--host", HOST, *arguments]
+        command = [str(at / "bin" / "spark-class"), f"org.apache.spark.deploy.{role}", "--host", HOST, *arguments]
         # Linux ends it when this process ends, in whatever way.
         bound = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         environment = {
             **os.environ,
-            "SPARK_HOME": str(home),
+            "SPARK_HOME": str(at),
             "SPARK_LOCAL_IP": HOST,
-            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_PYTHON": self.python,
             "SPARK_DAEMON_MEMORY": "256m",
             "SPARK_DAEMON_JAVA_OPTS": f"{QUICK} -Dspark.master.rest.enabled=false",
             "SPARK_LOCAL_DIRS": str(self.folder / "local"),
@@ -136,10 +156,10 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+def cluster(folder: Path, workers: int = 2, python: str = sys.executable, memory: str = "2g") -> Iterator[Cluster]:
     """A cluster whose files are in `folder`; it ends with the block, or with this process."""
     folder.mkdir(parents=True, exist_ok=True)
-    running = Cluster(folder)
+    running = Cluster(folder, python, memory)
     try:
         running.start(workers)
         yield running
