@@ -13,6 +13,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from growth_assets.sources.reasons import Reason
@@ -106,6 +108,8 @@ def _moment(numbers: list[int], micro: int, offset: str | None, *, subsecond: bo
 
 def iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
     """Times and subsecond flags of a column; null where only `iso` can tell."""
+    if (alike := _alike(texts)) is not None:
+        return alike
     frame = pl.DataFrame({"text": texts})
     text = pl.col("text")
     if utc_offset is not None and offset_minutes(utc_offset) is not None:
@@ -129,7 +133,45 @@ def iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.
         local = (local.cast(pl.Int64) + micro).cast(pl.Datetime("us"))
     offset = pl.lit("Z") if all_zulu else pl.when(zulu).then(pl.lit("Z")).otherwise(text.str.tail(6))
     frame = frame.select(local.alias("local"), fraction.alias("subsecond"), offset.alias("offset"))
-    return _within(frame) if all_zulu else _utc(frame)
+    return within(*frame["local", "subsecond"]) if all_zulu else _utc(frame)
+
+
+def _alike(texts: pl.Series) -> tuple[pl.Series, pl.Series] | None:
+    """Times and subsecond flags of texts of one day and one length, like 2026-05-17T10:05:03.123Z; None of others.
+
+    Most batches have only such times, and take a third of the time.
+    """
+    size = texts.str.len_bytes().min()
+    if not isinstance(size, int) or not 20 <= size <= 27 or texts.null_count() or texts.str.len_bytes().max() != size:
+        return None
+    _, _, data = texts.to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()
+    signs = np.frombuffer(data, np.uint8, len(texts) * size).reshape(-1, size).T.copy()
+    finer = size - len("2026-05-17T10:05:03.Z")
+    form = "0000-00-00T00:00:00" + (f".{'0' * finer}" if finer > 0 else "") + "Z"
+    if len(form) != size or (signs[:10] != signs[:10, :1]).any():
+        return None
+    digits = signs - np.uint8(ord("0"))
+    if not all((digits[at] <= 9 if sign == "0" else signs[at] == ord(sign)).all() for at, sign in enumerate(form)):
+        return None
+
+    def number(begin: int, end: int) -> npt.NDArray[np.int64]:
+        total: npt.NDArray[np.int64] = digits[begin].astype(np.int64)
+        for at in range(begin + 1, end):
+            total = total * 10 + digits[at]
+        return total
+
+    hours, minutes, seconds = number(11, 13), number(14, 16), number(17, 19)
+    try:
+        day = dt.datetime.fromisoformat(signs[:10, 0].tobytes().decode())
+    except ValueError:
+        return None
+    if hours.max() > 23 or minutes.max() > 59 or seconds.max() > 59 or not 3 < day.toordinal() < 3_650_000:
+        return None
+    micro = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
+    if finer > 0:
+        micro += number(20, 20 + finer) * 10 ** (6 - finer)
+    times = pl.Series("utc", micro + (day - _1970) // dt.timedelta(microseconds=1)).cast(pl.Datetime("us"))
+    return times, pl.Series("subsecond", np.full(len(texts), finer > 0))
 
 
 def written_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
@@ -178,14 +220,13 @@ def _utc(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
         shift = pl.col("offset").replace_strict(minutes, default=None, return_dtype=pl.Int64)
         local -= pl.duration(minutes=shift)
         frame = frame.with_columns(local)
-    return _within(frame)
+    return within(*frame["local", "subsecond"])
 
 
-def _within(frame: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    """`local` and `subsecond`, null where the time is not one that every offset leaves in the years 1 to 9999."""
-    sure = pl.col("local").is_between(_EARLIEST, _LATEST)
-    done = frame.select(
-        utc=pl.when(sure).then(pl.col("local")).cast(pl.Datetime("us")),
-        subsecond=pl.when(sure).then(pl.col("subsecond")),
+def within(utc: pl.Series, subsecond: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Times and flags, null where the time is not one that every offset leaves in the years 1 to 9999."""
+    sure = pl.col("utc").is_between(_EARLIEST, _LATEST)
+    done = pl.DataFrame({"utc": utc, "subsecond": subsecond}).select(
+        pl.when(sure).then(pl.col("utc")).cast(pl.Datetime("us")), pl.when(sure).then(pl.col("subsecond"))
     )
     return done["utc"], done["subsecond"]

@@ -105,19 +105,22 @@ def merged(parts: Sequence[pl.DataFrame], rejections: Sequence[Rejection]) -> Ba
     return Batch(events, rejected_frame(rejections), events.height + len(rejections))
 
 
-def fast_events(frame: pl.DataFrame, context: Context) -> tuple[pl.DataFrame, pl.Series]:
+def fast_events(
+    frame: pl.DataFrame, context: Context, times: tuple[pl.Series, pl.Series] | None = None
+) -> tuple[pl.DataFrame, pl.Series]:
     """Events of a frame of text columns, and a mask of the rows for which only `event` can tell.
 
     Args:
         frame: the columns KEYS and line_number, then unknown keys; all String but line_number (Int64) and
             properties (JSON text, or a map).
         context: of the file.
+        times: what `event_time` says, and whether finer than whole seconds, where it is no text to be read.
 
     Returns:
         Events of the rows that are sure, and for all rows whether they are not among them.
     """
     extra = sorted(set(frame.columns) - {*KEYS, "line_number"})
-    timestamp, subsecond = moments.iso_column(frame["event_time"], context.utc_offset)
+    timestamp, subsecond = times or moments.iso_column(frame["event_time"], context.utc_offset)
     odd, bags = timestamp.is_null(), frame["properties"]
     if bags.dtype == pl.String:
         bags, sure = decoded_maps(bags)

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from growth_assets.contracts.columns import MAP
 from growth_assets.places import Place, is_remote
-from growth_assets.sources import ga4, native
+from growth_assets.sources import ga4, moments, native
 from growth_assets.sources.batch import Batch, Rejection
 from growth_assets.sources.errors import SourceError
 from growth_assets.sources.format import Context
@@ -29,7 +30,8 @@ from growth_assets.sources.reasons import Reason
 from growth_assets.sources.records import Records
 from growth_assets.sources.row_digest import RowDigest
 
-BATCH_ROWS = 150_000
+BATCH_ROWS = 65_536
+"""Memory of larger batches is given back by the allocators and mapped anew for each."""
 
 
 def batches(path: Place, context: Context, rows: int = BATCH_ROWS, digest: RowDigest | None = None) -> Iterator[Batch]:
@@ -101,9 +103,9 @@ def _batch(frame: pl.DataFrame, context: Context, first: int, digest: RowDigest)
         events, odd = native.frame_of([]), list(range(frame.height))
     else:
         absent = {name: pl.Series(name, [None] * frame.height, dtype=pl.String) for name in KEYS if name not in texts}
-        numbers = pl.Series("line_number", range(first, first + frame.height), dtype=pl.Int64)
+        numbers = pl.Series("line_number", np.arange(first, first + frame.height), dtype=pl.Int64)
         columns = [column.alias(name) for name, column in (texts | absent).items()]
-        events, unsure = native.fast_events(pl.DataFrame([*columns, numbers]), context)
+        events, unsure = native.fast_events(pl.DataFrame([*columns, numbers]), context, _moments(frame["event_time"]))
         odd = unsure.arg_true().to_list()
     rows: list[Row] = []
     rejections: list[Rejection] = []
@@ -135,13 +137,18 @@ def _time(column: pl.Series) -> pl.Series:
         return _text(column)
     zone = "" if column.dtype.time_zone is None else "Z"
     utc = column if not zone else column.dt.convert_time_zone("UTC")
-    form = "%Y-%m-%dT%H:%M:%S"
-    whole = utc.dt.truncate("1s") == utc
-    return utc.to_frame("t").select(
-        pl.when(whole).then(pl.col("t").dt.to_string(form + zone)).otherwise(
-            pl.col("t").dt.to_string(form + "%.9f" + zone)
-        )
-    )["t"]  # fmt: skip
+    texts = utc.dt.to_string("%Y-%m-%dT%H:%M:%S%.9f")
+    if zone or (utc.dt.truncate("1s") == utc).any():
+        texts = texts.str.replace(r"\.000000000$", "") + zone
+    return texts
+
+
+def _moments(column: pl.Series) -> tuple[pl.Series, pl.Series] | None:
+    """Times and subsecond flags, as `moments.iso_column` gives them; None of times that have to be read as texts."""
+    if not isinstance(column.dtype, pl.Datetime) or column.dtype.time_zone is None or column.dtype.time_unit == "ns":
+        return None
+    local = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return moments.within(local.cast(pl.Datetime("us")), local.dt.truncate("1s") != local)
 
 
 def _text(column: pl.Series) -> pl.Series:
