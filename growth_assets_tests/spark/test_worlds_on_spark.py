@@ -141,8 +141,7 @@ def test_what_the_comparison_must_not_miss(tmp_path):
     assert digest_of(rows.reverse()) == known
     assert digest_of(rows[1:]) != known
     assert digest_of(rows.with_columns(pl.col("is_bot").xor(pl.int_range(pl.len()) == 7))) != known
-    with pytest.raises(AssertionError):
-        digest_of(pl.concat([rows, rows[:1]]))
+    assert digest_of(pl.concat([rows, rows[:1]])) != known
     for name, told in side.items():
         assert len(differences(side, {**side, name: replace(told, verdicts="")})) == 1
         assert len(differences(side, {other: each for other, each in side.items() if other != name})) == 1
