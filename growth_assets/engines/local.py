@@ -128,7 +128,25 @@ class Day:
                 elif table.build is None:
                     yield from self._receive(table, receiving)
                 else:
-                    yield from self._make(table)
+                    try:
+                        yield from self._make(table)
+                    except DAMAGE as error:
+                        raise self._with_damaged_days(table, error) from error
+
+    def _with_damaged_days(self, table: Table, error: BaseException) -> BaseException:
+        """The error of published days that cannot be read, by the names of those that are damaged."""
+        read = [(name, self.ds) for name in table.upstream if name in self.by_name]
+        read += [(table.history.table, ds) for ds in table.history.days(self.ds)] if table.history else []
+        wrong = {
+            (ds, path): why
+            for name, ds in read
+            if (path := self.warehouse.path(self.by_name[name], ds)).exists() and (why := unreadable(path))
+        }
+        if not wrong:
+            return error
+        told = "; ".join(f"{path} is damaged ({why})" for (_, path), why in wrong.items())
+        first, last = min(wrong)[0], max([self.ds, *(ds for ds, _ in wrong)])
+        return WarehouseError(f"{told}. Delete it, then run `growth-assets build --from {first} --to {last}`")
 
     def judge(self, wanted: Collection[str], *, over: bool) -> Iterator[tuple[Watch, Judgement]]:
         """Compare what was published with the days before; call it when all of the day is built.

@@ -204,6 +204,21 @@ def test_a_damaged_segment_is_named_and_read_again_when_its_entry_is_deleted(lan
     assert path.read_bytes() == whole
 
 
+def test_a_damaged_published_day_is_named_and_built_again_when_it_is_deleted(landed):
+    """By a table that is made from it: whoever builds all of a day does not read it."""
+    landed.land()
+    landed.outcomes(D1)
+    whole = landed.hashes(tuple(BY_NAME))
+    table = BY_NAME["core.fct_website_events"]
+    path = Warehouse.of(landed.settings).path(table, D1)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(WarehouseError, match=f"{path} is damaged .*Delete it, then run .*--from {D1} --to {D1}"):
+        landed.outcomes(D1, {"core.agg_website_events"})
+    path.unlink()
+    landed.outcomes(D1)
+    assert landed.hashes(tuple(BY_NAME)) == whole
+
+
 @pytest.mark.parametrize(("first", "last"), [(100, 0), (0, 0), (-40, 8)], ids=["cut", "empty", "wrong_footer"])
 def test_a_segment_that_cannot_be_read_at_all_is_named_by_the_doctor_and_the_check_of_lines(landed, first, last):
     read = landed.land().read
