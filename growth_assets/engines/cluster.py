@@ -148,7 +148,7 @@ TAG = "growth_assets"
 REPORTS_AT_ONCE = 64
 """Where there are more parts of a day than this, what so many tasks made is added up by one more."""
 
-_ASKED = 32
+_ASKED = 8
 """So many tasks are asked which code they have: every process of a small cluster gets some."""
 
 

@@ -1,0 +1,170 @@
+"""Runs on a cluster: what they tell meanwhile, how they are stopped, and what stands in the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks.spark_cluster import HOST, QUICK, absent, home, until
+from growth_assets import settings as site
+from growth_assets.engines import cluster
+from growth_assets.orchestration import daily, doctor, run
+from growth_assets.orchestration.instance import open_instance
+from growth_assets.settings import Settings
+from growth_assets.tables import BY_NAME, DAILY
+from growth_assets.warehouse.catalogue import query
+from growth_assets.warehouse.partitions import Warehouse
+
+pytestmark = pytest.mark.slow
+
+DAYS = ["2026-03-01", "2026-03-02"]
+
+
+@pytest.fixture
+def settings(on_cluster, tmp_path, monkeypatch) -> Settings:
+    """A site with three small days that wait in landing, to be built on the cluster by settings alone."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    loaded(tmp_path / "local", "")
+    chosen = on_cluster.chosen["spark"]
+    return loaded(tmp_path / "spark", f'engine = "spark"\n[spark]\nmaster = "{chosen["master"]}"\nevents_a_task = 50\n')
+
+
+def loaded(folder: Path, more: str, days: Sequence[str] = DAYS) -> Settings:
+    (folder / "landing").mkdir(parents=True)
+    (folder / "site.toml").write_text(f'hostnames = ["www.xx.com"]\n{more}')
+    (folder / "landing" / "events.ndjson").write_text("".join(event(ds, each) for ds in days for each in range(150)))
+    return site.load(folder)
+
+
+def event(ds: str, number: int) -> str:
+    said = {
+        "event_time": f"{ds}T{number % 24:02}:00:00.5Z", "hostname": "www.xx.com" if number % 50 else "localhost",
+        "ip": f"198.51.100.{number % 40}", "action_type": "signup" if number % 9 == 0 else "page_view",
+        "user_agent": "Mozilla/5.0 (Windows NT 10.0) Chrome/124.0",
+    }  # fmt: skip
+    return json.dumps(said) + "\n"
+
+
+def told(settings: Settings) -> tuple[list[str], dict[str, str]]:
+    """What the newest run says in its log, and its tags."""
+    with open_instance(settings) as instance:
+        newest = instance.get_run_records(limit=1)[0].dagster_run
+        return [each.user_message for each in instance.all_logs(newest.run_id)], dict(newest.tags)
+
+
+def test_one_setting_builds_a_site_on_the_cluster_to_the_same_tables(settings, on_cluster, tmp_path):
+    here = site.load(tmp_path / "local")
+    expected, found = run.build(here), run.build(settings)
+    assert found.days == expected.days == DAYS
+    assert [vars(each) for each in found.failures] == [vars(each) for each in expected.failures]
+    same_tables(settings, here)
+    assert len(Warehouse.of(settings).files(BY_NAME["core.fct_website_events"], DAYS[0])) > 1
+    says, tags = told(settings)
+    assert tags[daily.SPARK_UI] == on_cluster.ui
+    assert f"Spark shows what it does at {on_cluster.ui}" in says
+    # The doctor asks the machines, too.
+    (asked,) = (each for each in doctor.examine(settings) if each.what == "spark")
+    assert asked.well
+    assert asked.says.startswith(f"{settings.spark.master}: Spark 4.")
+    # All is up to date, whichever engine asks.
+    assert run.build(settings.model_copy(update={"engine": "local"})).days == []
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[str]:
+    """The address of a Spark Connect server, which has a core of its own."""
+    if why := absent():
+        pytest.skip(why)
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    conf = {
+        "spark.connect.grpc.binding.address": HOST, "spark.connect.grpc.binding.port": port, "spark.driver.host": HOST,
+        "spark.driver.bindAddress": HOST, "spark.driver.memory": "1g", "spark.driver.extraJavaOptions": QUICK,
+        "spark.ui.enabled": "false",
+    }  # fmt: skip
+    spark = home(sys.executable)
+    command = [
+        *(["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []), str(spark / "bin" / "spark-submit"),
+        "--master", "local[1]", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer",
+        *(part for name, value in conf.items() for part in ("--conf", f"{name}={value}")), "spark-internal",
+    ]  # fmt: skip
+    environment = {**os.environ, "SPARK_HOME": str(spark), "SPARK_LOCAL_IP": HOST, "PYSPARK_PYTHON": sys.executable}
+    with (tmp_path / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        until(lambda: process.poll() is not None or answers(port), "the server does not answer")
+        assert process.poll() is None, (tmp_path / "server.log").read_text()
+        yield f"sc://{HOST}:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def test_a_connect_server_builds_the_same_tables(server, tmp_path):
+    here = loaded(tmp_path / "local", "", DAYS[:1])
+    more = f'engine = "spark"\n[spark]\nremote = "{server}"\nevents_a_task = 50\n'
+    there = loaded(tmp_path / "there", more, DAYS[:1])
+    run.build(here)
+    # In a process of its own: in one there are sessions of one kind alone.
+    command = [sys.executable, "-m", "growth_assets", "build", "--data", str(there.data)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert "Built 1 of 1 days" in built.stdout, built.stdout + built.stderr
+    assert "Warning" not in built.stderr
+    same_tables(there, here)
+
+
+def same_tables(settings: Settings, here: Settings) -> None:
+    """Both sites' views have the same rows, and there are some in each."""
+    for table in DAILY:
+        statement = f"SELECT * FROM {table.name} ORDER BY ALL"  # noqa: S608 - our own names
+        mine = query(settings.catalogue, statement)
+        assert mine.height > 0
+        assert mine.equals(query(here.catalogue, statement)), table.name
+
+
+def test_a_run_that_is_stopped_ends_its_work_on_the_cluster(settings, on_cluster, monkeypatch):
+    def sleeps(batches):
+        for batch in batches:
+            time.sleep(600)
+            yield batch
+
+    def slow(self, *_):
+        return self._collected(self._spark.range(0, 2, 1, 2).mapInArrow(sleeps, "id bigint"), "a long day")
+
+    info = daily.dg.DagsterLogManager.info
+
+    def hears(self, message, *given, **named):
+        info(self, message, *given, **named)
+        if "of 2 tasks done" in str(message):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cluster.Cluster, "run", slow)
+        patched.setattr(daily, "PROGRESS_SECONDS", 0.1)
+        patched.setattr(daily.dg.DagsterLogManager, "info", hears)
+        begun = time.monotonic()
+        with pytest.raises(run.StoppedError):
+            run.build(settings)
+    assert time.monotonic() - begun < 300
+    assert on_cluster.session.progress() == ""
+    says, _ = told(settings)
+    assert any(each.startswith(f"{DAYS[0]}: 0 of 2 tasks done, ") for each in says), says
+    assert any(each.startswith("Stopped: ") for each in says)
+    assert {table.name: Warehouse.of(settings).days(table) for table in DAILY} == {table.name: [] for table in DAILY}
+    assert run.build(settings).days == DAYS
