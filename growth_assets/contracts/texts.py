@@ -6,11 +6,12 @@ the texts themselves.
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 _NARROW, _WIDE = 200, 60_000
 """So many texts are numbered in one byte, and in two: a few less than fit, as `fill_null` may add some."""
-_MANY = 50_000
+_MANY = 10_000
 """Rows from which on it is faster to look each text up than to have Polars do it."""
 
 
@@ -34,7 +35,7 @@ def dictionary(column: pl.Series) -> pl.Series:
     """The texts that a numbered column can have; each is in the place of its number."""
     numbers = column.to_physical()
     last = numbers.max()
-    places = pl.int_range(last + 1 if isinstance(last, int) else 0, eager=True).cast(numbers.dtype)
+    places = pl.Series(np.arange(last + 1 if isinstance(last, int) else 0)).cast(numbers.dtype)
     known: pl.Series = places.cat.to(column.dtype).cast(pl.String)
     return known.alias(column.name)
 
