@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -35,3 +37,19 @@ def test_what_nobody_foresaw_keeps_its_traceback_and_is_a_fault_too():
     fault = Fault()
     assert fault.filter(record("no space left"))
     assert fault.told == "no space left"
+
+
+ASKS = """
+import signal, subprocess, sys
+from growth_assets.orchestration import dagster_dev
+child = [sys.executable, "-c", "import signal; print(signal.getsignal(signal.SIGINT) is not signal.SIG_IGN)"]
+dagster_dev.dev_command.main = lambda *arguments, **named: subprocess.run(child, check=True)
+dagster_dev.main([])
+"""
+
+
+def test_processes_started_from_a_shell_that_has_them_ignore_the_signal_to_end_heed_it():
+    """As `nohup growth-assets ui &` does."""
+    program = f"trap '' INT; exec {sys.executable} -c \"$1\""
+    asked = subprocess.run(["sh", "-c", program, "sh", ASKS], capture_output=True, text=True, check=True)
+    assert asked.stdout.strip() == "True"
