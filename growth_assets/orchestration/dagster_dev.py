@@ -47,8 +47,8 @@ def _told(process: str, code: int) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Run `dagster dev` until it is stopped; 3 where it stopped by itself."""
-    # By this signal Dagster ends its two processes, which would ignore it as well where a shell has us ignore it: in the
-    # background, or under nohup.
+    # By this signal Dagster ends its two processes. Where a shell has us ignore it, in the background or under nohup,
+    # they would as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     fault = Fault()
     logging.getLogger("dagster").addFilter(fault)
