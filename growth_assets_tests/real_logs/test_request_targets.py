@@ -7,6 +7,7 @@ import pytest
 
 from growth_assets.contracts.columns import RECEIVED
 from growth_assets.fct.enrichment import enrich
+from growth_assets.fct.received import Received
 from growth_assets.settings import Settings
 
 
@@ -27,5 +28,8 @@ def test_path_of_a_request_target(tmp_path, url, status, path, action):
     said = {name: [None] for name in RECEIVED} | {
         "url": [url], "status": [status], "method": ["GET" if status else None], "line_number": [1],
     }  # fmt: skip
-    found = enrich(pl.DataFrame(said, schema=RECEIVED), Settings(data=tmp_path))
+    rows = pl.DataFrame(said, schema=RECEIVED).with_columns(
+        file_started_at=pl.lit(None, pl.Datetime("us")), in_the_future=False, ds=pl.lit("2026-03-01")
+    )
+    found = enrich(Received(rows.lazy()), Settings(data=tmp_path))
     assert found.select("dim_url_path", "dim_action_type").rows() == [(path, action)]
