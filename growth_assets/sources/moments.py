@@ -108,8 +108,18 @@ def _moment(numbers: list[int], micro: int, offset: str | None, *, subsecond: bo
 
 def iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
     """Times and subsecond flags of a column; null where only `iso` can tell."""
-    if (alike := _alike(texts)) is not None:
-        return alike
+    usual, times = _usual(texts)
+    if not len(times):
+        return _iso_column(texts, utc_offset)
+    finer = pl.Series("subsecond", np.full(len(times), len(texts[0]) > len("2026-05-17T10:05:03Z")))
+    if len(times) == len(texts):
+        return times, finer
+    others, finer_of_others = _iso_column(texts.filter(~pl.Series(usual)), utc_offset)
+    place = np.where(usual, np.cumsum(usual) - 1, len(times) - 1 + np.cumsum(~usual))
+    return times.extend(others).gather(place), finer.extend(finer_of_others).gather(place)
+
+
+def _iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
     frame = pl.DataFrame({"text": texts})
     text = pl.col("text")
     if utc_offset is not None and offset_minutes(utc_offset) is not None:
@@ -136,23 +146,28 @@ def iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.
     return within(*frame["local", "subsecond"]) if all_zulu else _utc(frame)
 
 
-def _alike(texts: pl.Series) -> tuple[pl.Series, pl.Series] | None:
-    """Times and subsecond flags of texts of one day and one length, like 2026-05-17T10:05:03.123Z; None of others.
+def _usual(texts: pl.Series) -> tuple[npt.NDArray[np.bool_], pl.Series]:
+    """Which texts are of the day of the first, and as long, like 2026-05-17T10:05:03.123Z; and their times.
 
-    Most batches have only such times, and take a third of the time.
+    In most batches nearly all are, and take a third of the time.
     """
-    size = texts.str.len_bytes().min()
-    if not isinstance(size, int) or not 20 <= size <= 27 or texts.null_count() or texts.str.len_bytes().max() != size:
-        return None
-    _, _, data = texts.to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()
-    signs = np.frombuffer(data, np.uint8, len(texts) * size).reshape(-1, size).T.copy()
-    finer = size - len("2026-05-17T10:05:03.Z")
+    nothing = np.zeros(len(texts), np.bool_), pl.Series("utc", dtype=pl.Datetime("us"))
+    first = texts[0] if len(texts) else None
+    if first is None or not first.isascii() or not 20 <= len(first) <= 27:
+        return nothing
+    finer = len(first) - len("2026-05-17T10:05:03.Z")
     form = "0000-00-00T00:00:00" + (f".{'0' * finer}" if finer > 0 else "") + "Z"
-    if len(form) != size or (signs[:10] != signs[:10, :1]).any():
-        return None
+    try:
+        day = dt.datetime.strptime(first[:10], "%Y-%m-%d")  # noqa: DTZ007 - naive UTC
+    except ValueError:
+        return nothing
+    if len(form) != len(first) or not 3 < day.toordinal() < 3_650_000:
+        return nothing
+    usual = (texts.str.len_bytes() == len(first)).fill_null(value=False).to_numpy().copy()
+    some = texts if usual.all() else texts.filter(pl.Series(usual))
+    _, _, data = some.to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()
+    signs = np.frombuffer(data, np.uint8, len(some) * len(form)).reshape(-1, len(form)).T.copy()
     digits = signs - np.uint8(ord("0"))
-    if not all((digits[at] <= 9 if sign == "0" else signs[at] == ord(sign)).all() for at, sign in enumerate(form)):
-        return None
 
     def number(begin: int, end: int) -> npt.NDArray[np.int64]:
         total: npt.NDArray[np.int64] = digits[begin].astype(np.int64)
@@ -161,17 +176,17 @@ def _alike(texts: pl.Series) -> tuple[pl.Series, pl.Series] | None:
         return total
 
     hours, minutes, seconds = number(11, 13), number(14, 16), number(17, 19)
-    try:
-        day = dt.datetime.fromisoformat(signs[:10, 0].tobytes().decode())
-    except ValueError:
-        return None
-    if hours.max() > 23 or minutes.max() > 59 or seconds.max() > 59 or not 3 < day.toordinal() < 3_650_000:
-        return None
+    sure = (hours <= 23) & (minutes <= 59) & (seconds <= 59)
+    for at, sign in enumerate(first[:10]):
+        sure &= signs[at] == ord(sign)
+    for at, sign in enumerate(form[10:], start=10):
+        sure &= digits[at] <= 9 if sign == "0" else signs[at] == ord(sign)
     micro = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
     if finer > 0:
         micro += number(20, 20 + finer) * 10 ** (6 - finer)
-    times = pl.Series("utc", micro + (day - _1970) // dt.timedelta(microseconds=1)).cast(pl.Datetime("us"))
-    return times, pl.Series("subsecond", np.full(len(texts), finer > 0))
+    micro += (day - _1970) // dt.timedelta(microseconds=1)
+    usual[usual] = sure
+    return usual, pl.Series("utc", micro if sure.all() else micro[sure]).cast(pl.Datetime("us"))
 
 
 def written_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:

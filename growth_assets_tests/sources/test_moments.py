@@ -33,6 +33,8 @@ def alike(draw):
         which, sign = draw(st.integers(0, len(texts) - 1)), draw(st.sampled_from("0369:.-TZ é"))
         at = draw(st.integers(0, len(texts[which]) - 1))
         texts[which] = texts[which][:at] + sign + texts[which][at + 1 :]
+    if draw(st.booleans()):
+        texts.insert(draw(st.integers(0, len(texts))), None)
     return texts
 
 
