@@ -69,8 +69,13 @@ def _in_order(events: pl.DataFrame) -> pl.DataFrame:
     # What decides first, the time, and as much of the visitor as there is room for beside it, in one number; events
     # mostly come in the order of their times, so that there is little to sort.
     room = 64 - (end - begin).bit_length()
-    key = (time - begin).astype(np.uint64) << np.uint64(room)
-    key |= (visitor.view(np.uint64) ^ np.uint64(1 << 63)) >> np.uint64(64 - room)
+    # In place: of a large day each such array takes as much as a column.
+    key = (time - begin).view(np.uint64)
+    key <<= np.uint64(room)
+    some = visitor.view(np.uint64) ^ np.uint64(1 << 63)
+    some >>= np.uint64(64 - room)
+    key |= some
+    del some
     position = np.argsort(key, kind="stable").astype(np.uint32)
     key = key[position]
     again = key[1:] == key[:-1]
@@ -79,6 +84,7 @@ def _in_order(events: pl.DataFrame) -> pl.DataFrame:
         alike[1:] |= again
         alike[:-1] |= again
         position[alike] = _sorted(events, position[alike])
+    del key, again
     return pl.DataFrame(
         {
             VISITOR: visitor[position],
@@ -107,10 +113,11 @@ def _as_before(*names: str) -> pl.Expr:
 def _repeated_ids(ordered: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
     """True where the visitor's event of this event_id was delivered before."""
     # Ids are compared by hash first: most days repeat few of them or none.
-    ids = events["event_id"].rechunk()
+    ids = events["event_id"]
     hashes = ids.hash()
     in_order = hashes.sort()
     twice = in_order.filter(in_order == in_order.shift(1)).unique()
+    del in_order
     suspect = (ids.is_not_null() & hashes.is_in(twice.implode())).gather(ordered["position"])
     rows = ordered.filter(suspect)
     rows = rows.select(VISITOR, ids.gather(rows["position"]))
