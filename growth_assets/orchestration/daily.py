@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -229,16 +229,14 @@ class _Building:
         under_way: deque[tuple[str, Future[_Built]]] = deque()
         clock, done = _Clock(len(days)), 0
         with (
-            ExitStack() as held,
+            # Before signals are kept: a session takes them for itself when it is opened.
+            self._cluster_at_hand(),
             capture_interrupts(),
             workers.at_hand() as self.workers,
             ThreadPoolExecutor(workers.AT_ONCE) as pool,
             pl.Config() as polars,
         ):
-            if self.settings.engine == "spark":
-                self.cluster = held.enter_context(cluster.at_hand(self.settings))
-                self._tell_cluster(self.cluster)
-            elif len(days) >= workers.WORTH_IT and not is_remote(self.settings.warehouse):
+            if not self.cluster and len(days) >= workers.WORTH_IT and not is_remote(self.settings.warehouse):
                 self.workers.start(one_day.__name__)
             try:
                 while coming or under_way:
@@ -269,6 +267,15 @@ class _Building:
             raise dg.DagsterExecutionInterruptedError
         return bad
 
+    @contextmanager
+    def _cluster_at_hand(self) -> Iterator[None]:
+        if self.settings.engine != "spark":
+            yield
+            return
+        with cluster.at_hand(self.settings) as self.cluster:
+            self._tell_cluster(self.cluster)
+            yield
+
     def _tell_cluster(self, at_hand: Cluster) -> None:
         if at_hand.ui:
             self.context.log.info(f"Spark shows what it does at {at_hand.ui}")
@@ -276,12 +283,12 @@ class _Building:
 
     def _wait(self, ds: str, building: Future[_Built]) -> None:
         """Until the day is built. What a cluster does is told meanwhile, and ended when somebody stops the run."""
-        told, stopped = time.monotonic(), False
+        told = time.monotonic()
         while self.cluster and not building.done():
             wait([building], timeout=LOOK_SECONDS)
-            if check_captured_interrupt() and not stopped:
+            if check_captured_interrupt():
+                # Again and again: a day may just have been at the point of asking for something.
                 self.cluster.cancel()
-                stopped = True
             if time.monotonic() - told >= PROGRESS_SECONDS and (progress := self.cluster.progress()):
                 self.context.log.info(f"{ds}: {progress}")
                 told = time.monotonic()

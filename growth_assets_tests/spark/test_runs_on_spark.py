@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import spark_events
 from benchmarks.spark_cluster import HOST, QUICK, absent, home, until
 from growth_assets import settings as site
 from growth_assets.engines import cluster
@@ -34,6 +35,13 @@ DAYS = ["2026-03-01", "2026-03-02"]
 def settings(on_cluster, tmp_path, monkeypatch) -> Settings:
     """A site with three small days that wait in landing, to be built on the cluster by settings alone."""
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    collected = cluster.Cluster._collected
+
+    def counted(self, *given):
+        on_cluster.jobs += not self._canceled
+        return collected(self, *given)
+
+    monkeypatch.setattr(cluster.Cluster, "_collected", counted)
     loaded(tmp_path / "local", "")
     chosen = on_cluster.chosen["spark"]
     return loaded(tmp_path / "spark", f'engine = "spark"\n[spark]\nmaster = "{chosen["master"]}"\nevents_a_task = 50\n')
@@ -168,3 +176,5 @@ def test_a_run_that_is_stopped_ends_its_work_on_the_cluster(settings, on_cluster
     assert any(each.startswith("Stopped: ") for each in says)
     assert {table.name: Warehouse.of(settings).days(table) for table in DAILY} == {table.name: [] for table in DAILY}
     assert run.build(settings).days == DAYS
+    # Whoever looks at what Spark did has to know how many jobs that were.
+    until(lambda: spark_events.read(on_cluster.log).jobs == on_cluster.jobs, "jobs that nobody counted")
