@@ -96,6 +96,7 @@ def measure(folder: Path, events: int, rounds: int) -> Compared:
     python = spark_python()
     if why := absent(python):
         raise RuntimeError(why)
+    os.environ[SPARK_PYTHON] = python
     landing, load = worlds.day(folder, events), os.getloadavg()[0]
     scratch = Path(tempfile.mkdtemp(prefix=".run-", dir=folder))
     try:

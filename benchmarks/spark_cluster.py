@@ -90,6 +90,8 @@ class Cluster:
     memory: str
     """What each worker may give its executors."""
     workers: list[Process] = field(default_factory=list)
+    begun: int = 0
+    """Workers, those that are gone among them."""
     master: Process = field(init=False)
     url: str = field(init=False)
     """For `spark.master`."""
@@ -97,7 +99,7 @@ class Cluster:
 
     def start(self, workers: int) -> None:
         """The master, and workers that it knows."""
-        self.master = self._run("master", "master.Master", "--port", "0", "--webui-port", "0")
+        self.master = self._run("master", HOST, "master.Master", "--port", "0", "--webui-port", "0")
         self.url = self.master.says(r"Starting Spark master at (spark://\S+)")
         self.ui = self.master.says(r"MasterWebUI.* at (http://\S+)")
         for _ in range(workers):
@@ -106,9 +108,13 @@ class Cluster:
 
     def begin_worker(self) -> Process:
         """One more; `wait_for` waits until it has work."""
-        name = f"worker-{len(self.workers)}"
+        self.begun += 1
+        name = f"worker-{self.begun}"
+        # An address of its own: Spark never begins a task once more on the host that it hangs on.
+        host = f"127.0.0.{1 + self.begun}" if sys.platform == "linux" else HOST
         given = ("--cores", "1", "--memory", self.memory, "--port", "0", "--webui-port", "0")
-        self.workers.append(self._run(name, "worker.Worker", *given, "--work-dir", str(self.folder / name), self.url))
+        folder = ("--work-dir", str(self.folder / name))
+        self.workers.append(self._run(name, host, "worker.Worker", *given, *folder, self.url))
         return self.workers[-1]
 
     def wait_for(self, workers: int) -> None:
@@ -131,18 +137,18 @@ class Cluster:
         for each in (*self.workers, *([self.master] if hasattr(self, "master") else [])):
             each.kill()
 
-    def _run(self, name: str, role: str, *arguments: str) -> Process:
+    def _run(self, name: str, host: str, role: str, *arguments: str) -> Process:
         at = home(self.python)
         if at is None:
             raise LookupError(absent(self.python))
         log = self.folder / f"{name}.log"
-        command = [str(at / "bin" / "spark-class"), f"org.apache.spark.deploy.{role}", "--host", HOST, *arguments]
+        command = [str(at / "bin" / "spark-class"), f"org.apache.spark.deploy.{role}", "--host", host, *arguments]
         # Linux ends it when this process ends, in whatever way.
         bound = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         environment = {
             **os.environ,
             "SPARK_HOME": str(at),
-            "SPARK_LOCAL_IP": HOST,
+            "SPARK_LOCAL_IP": host,
             "PYSPARK_PYTHON": self.python,
             "SPARK_DAEMON_MEMORY": "256m",
             "SPARK_DAEMON_JAVA_OPTS": f"{QUICK} -Dspark.master.rest.enabled=false",

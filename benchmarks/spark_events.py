@@ -73,7 +73,8 @@ def read(folder: Path) -> Application:
     Raises:
         LookupError: there is none.
     """
-    logs = sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_mtime_ns)
+    # Beside it may be a hidden file with its checksum.
+    logs = sorted(folder.glob("[!.]*"), key=lambda path: path.stat().st_mtime_ns)
     if not logs:
         raise LookupError(f"Spark wrote no log of events to {folder}")
     # The last line may not be whole yet.

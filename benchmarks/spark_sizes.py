@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from growth_assets.engines.cluster import REPORTS_AT_ONCE
+
 EVENTS_A_DAY = (1_000_000_000, 10_000_000_000, 100_000_000_000)
 HOURS = 2.0
 """In which a day is to be built."""
@@ -39,20 +41,21 @@ class Costs:
     landing_core_seconds: float
     """NDJSON, on the one machine that lands."""
     result_bytes: float
-    """Of each task of the second step, for the driver."""
+    """Of each task of the second step: its part of each small table, and what it found."""
 
     @classmethod
     def of(cls, numbers: Mapping[str, Any]) -> Costs:
         """From what `python -m benchmarks spark --json` gives."""
         events, spark = numbers["events"], numbers["engines"]["spark"]
-        last = numbers["stages"][-1]
+        # The second step hands it to the driver, or to a third one that adds it up.
+        made = numbers["stages"][1]
         speed = json.loads(SPEED.read_text(encoding="utf-8"))
         landing = next(day for day in speed["days"] if day["format"] == "ndjson")["steps"]["landing"]["cpu_seconds"]
         return cls(
             (spark["cpu_seconds"] - spark["nothing_to_do"]["cpu_seconds"]) / events,
             numbers["shuffled_bytes"] / events,
             landing / speed["events"],
-            last["result_bytes"] / max(last["tasks"], 1),
+            (made["result_bytes"] + made["shuffled_bytes"]) / max(made["tasks"], 1),
         )
 
 
@@ -102,8 +105,9 @@ class Size:
 
     @property
     def driver_bytes(self) -> float:
-        """All parts of the small tables, on one machine."""
-        return self.tasks * self.costs.result_bytes
+        """The parts of the small tables, added up by a third step where there are many."""
+        reports = self.tasks if self.tasks <= REPORTS_AT_ONCE else math.ceil(self.tasks / REPORTS_AT_ONCE)
+        return reports * self.costs.result_bytes
 
     @property
     def landing_core_hours(self) -> float:
@@ -117,12 +121,12 @@ def as_text(numbers: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             f"{costs.core_seconds * 1e6:.1f} core seconds a million events beyond the start, "
-            f"{costs.shuffled_bytes:.0f} bytes shuffled an event, {costs.result_bytes / 1e6:.2f} MB from each task to "
-            f"the driver; landing of NDJSON takes {costs.landing_core_seconds * 1e6:.1f} core seconds a million. Of "
-            f"nodes with {Node().cores} cores and 10 Gbit/s, {BUSY:.0%} busy, for a day in {HOURS:g} hours:",
+            f"{costs.shuffled_bytes:.0f} bytes shuffled an event, {costs.result_bytes / 1e6:.2f} MB of small tables "
+            f"from each task; landing of NDJSON takes {costs.landing_core_seconds * 1e6:.1f} core seconds a million. "
+            f"Of nodes with {Node().cores} cores and 10 Gbit/s, {BUSY:.0%} busy, for a day in {HOURS:g} hours:",
             "",
             "| events a day | nodes | hours | `events_a_task` | tasks a step | TB shuffled | minutes of network | "
-            "GB to the driver | core hours of landing |",
+            "MB to the driver | core hours of landing |",
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
             *_rows(costs),
         ]
@@ -134,6 +138,6 @@ def _rows(costs: Costs) -> Iterator[str]:
         size = Size(events, costs)
         yield (
             f"| {events:,} | {size.nodes:,} | {size.hours:.1f} | {size.events_a_task:,} | {size.tasks:,} | "
-            f"{size.shuffled_bytes / 1e12:.2f} | {size.network_minutes:.1f} | {size.driver_bytes / 1e9:.1f} | "
+            f"{size.shuffled_bytes / 1e12:.2f} | {size.network_minutes:.1f} | {size.driver_bytes / 1e6:,.0f} | "
             f"{size.landing_core_hours:,.1f} |"
         )

@@ -15,6 +15,9 @@ from growth_assets.settings import load
 KEPT = json.loads(spark.KEPT.read_text(encoding="utf-8"))
 
 
+ENCRYPTED = ("spark.authenticate", "spark.network.crypto.enabled", "spark.io.encryption.enabled")
+
+
 def test_the_page_shows_what_is_kept():
     page = spark.PAGE.read_text(encoding="utf-8")
     assert spark.as_text(KEPT) in page
@@ -55,7 +58,7 @@ def test_sizes_are_multiplied():
     assert (size.events_a_task, size.tasks) == (3_200_000, 3_125)
     assert size.events_a_task * 50 / size.tasks >= 50_000
     assert size.network_minutes == pytest.approx(500e9 / 5 / 1.25e9 / 60)
-    assert size.driver_bytes == 3_125e6
+    assert size.driver_bytes == 49e6
     assert spark_sizes.Size(1_000, costs).nodes == 2
 
 
@@ -67,7 +70,11 @@ def test_both_engines_are_compared_by_the_same_events():
     assert (found["spark_to_local"], found["spark_to_local_cpu"]) == (3, 4)
     assert found["engines"]["spark"]["events_per_second_and_core"] == round(1_000_000 / 30 / spark.WORKERS)
     assert "Spark takes 3.0 times as long, and 4.0 times the CPU seconds" in spark.as_text(found)
-    assert spark_sizes.Costs.of(found).core_seconds == pytest.approx(55e-6)
+    costs = spark_sizes.Costs.of(found)
+    assert costs.core_seconds == pytest.approx(55e-6)
+    # The same where a third step adds up what the second one made.
+    third = [*found["stages"][:1], {**found["stages"][1], "shuffled_bytes": 8, "result_bytes": 1}, found["stages"][1]]
+    assert spark_sizes.Costs.of({**found, "stages": third}).result_bytes == costs.result_bytes
 
 
 def test_the_log_of_spark_is_read_attempt_by_attempt(tmp_path):
@@ -120,5 +127,8 @@ def test_an_example_is_a_part_of_a_site(name, tmp_path):
     (tmp_path / "site.toml").write_text('hostnames = ["www.xx.com"]\n' + example, encoding="utf-8")
     settings = load(tmp_path)
     assert settings.engine == "spark"
-    assert dict(settings.spark.conf)["spark.pyspark.python"] == "/opt/growth/bin/python"
+    conf = dict(settings.spark.conf)
+    assert conf["spark.pyspark.python"] == "/opt/growth/bin/python"
+    # Addresses and user agents are in what is shuffled.
+    assert {conf[each] for each in ENCRYPTED} == {"true"}
     assert f"deploy/{name}" in spark.PAGE.read_text(encoding="utf-8")

@@ -39,4 +39,6 @@ def on_cluster(spark_cluster) -> Iterator[OnCluster]:
     }  # fmt: skip
     chosen = {"engine": "spark", "spark": {"master": spark_cluster.url, "events_a_task": EVENTS_A_TASK, "conf": conf}}
     with at_hand(site(**chosen)) as session:
+        # It is opened when something is asked of it.
+        assert session.version
         yield OnCluster(spark_cluster, session, chosen, log)

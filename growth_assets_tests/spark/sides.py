@@ -147,10 +147,15 @@ class OnCluster:
     @contextmanager
     def happening(self) -> Iterator[Happened]:
         """What happens in the block."""
-        before, found = spark_events.read(self.log), Happened()
+        before, given, found = self._until_now(), self.jobs, Happened()
         yield found
-        until(lambda: spark_events.read(self.log).jobs == self.jobs, "Spark does not write its log")
-        found.application = spark_events.read(self.log).since(before)
+        jobs = before.jobs + self.jobs - given
+        until(lambda: self._until_now().jobs >= jobs, "Spark does not write its log")
+        found.application = self._until_now().since(before)
+
+    def _until_now(self) -> Application:
+        # Nothing is written before the first job.
+        return spark_events.read(self.log) if any(self.log.iterdir()) else Application([], 0, 0, 0)
 
     def active(self) -> list[Mapping[str, Any]]:
         """The stages that have tasks to do now."""

@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks.processes import family
 from benchmarks.spark import one_of_size
+from growth_assets.engines.cluster import REPORTS_AT_ONCE
 from growth_assets.engines.local import Day, Received
 from growth_assets_tests.spark.sides import ASIDE, EVENTS_A_TASK, FACTS, Side, build, differences, when
 from growth_assets_tests.tables.days import DS, event, raw_day, site
@@ -74,8 +75,9 @@ def undisturbed(received, tmp_path_factory) -> Side:
 def by_cluster(on_cluster, tmp_path):
     """Builds the day of some files by the cluster, and tells what Spark did."""
 
-    def built(*paths: Path):
-        settings = site(data=tmp_path / "spark", max_quarantined_share=1, **on_cluster.chosen)
+    def built(*paths: Path, events_a_task: int = EVENTS_A_TASK):
+        chosen = {**on_cluster.chosen, "spark": {**on_cluster.chosen["spark"], "events_a_task": events_a_task}}
+        settings = site(data=tmp_path / "spark", max_quarantined_share=1, **chosen)
         with on_cluster.happening() as happened:
             side = build(settings, on_cluster.day, [DS], landed(*paths))
         return side, happened
@@ -92,20 +94,25 @@ def test_a_visitor_with_a_tenth_of_all_events_is_in_one_part(by_cluster, receive
     assert sum(each.tasks for each in happened.stages) >= 2 * EVENTS // EVENTS_A_TASK
 
 
-def test_a_day_of_thousands_of_files_is_the_same(by_cluster, received, undisturbed, tmp_path):
+def test_a_day_of_thousands_of_files_and_many_tasks_is_the_same(by_cluster, received, undisturbed, tmp_path):
     rows = pl.read_parquet(received)
     paths = [tmp_path / f"{number}.parquet" for number in range(FILES)]
     for number, path in enumerate(paths):
         rows[number * rows.height // FILES : (number + 1) * rows.height // FILES].write_parquet(path)
-    side, _ = by_cluster(*paths)
+    side, happened = by_cluster(*paths, events_a_task=EVENTS // (REPORTS_AT_ONCE + 6))
     assert differences(undisturbed, side) == []
+    # What is small of each task is added up before it goes to the driver, in a step of its own.
+    tasks = [each.tasks for each in happened.stages]
+    assert len(tasks) == 3
+    assert tasks[1] > REPORTS_AT_ONCE > tasks[2] > 1
+    assert happened.stages[0].shuffled_bytes == max(each.shuffled_bytes for each in happened.stages)
 
 
 def test_a_lost_machine_changes_no_row(on_cluster, by_cluster, received, undisturbed):
     cluster = on_cluster.cluster
 
     def in_the_middle() -> bool:
-        return any(stage["stageId"] % 2 and stage["numCompleteTasks"] > 1 for stage in on_cluster.active())
+        return any(stage["shuffleReadBytes"] and stage["numCompleteTasks"] > 1 for stage in on_cluster.active())
 
     def power_cut() -> None:
         send(signal.SIGKILL, list(family(cluster.workers[0].pid)))
@@ -138,6 +145,24 @@ def test_a_task_that_dies_is_done_once_more(on_cluster, by_cluster, received, un
     assert differences(undisturbed, side) == []
     assert sum(each.failed for each in happened.stages) > 0
     assert happened.application.lost == 0
+
+
+def test_a_task_that_hangs_is_done_beside_itself(on_cluster, by_cluster, received, undisturbed):
+    stopped: list[int] = []
+
+    def hang() -> None:
+        stopped.extend(on_cluster.pythons(0))
+        send(signal.SIGSTOP, stopped)
+
+    hung = when(lambda: bool(on_cluster.active() and on_cluster.pythons(0)), hang)
+    try:
+        side, happened = by_cluster(received)
+    finally:
+        was_hung = hung()
+        send(signal.SIGCONT, stopped)
+    assert was_hung
+    assert differences(undisturbed, side) == []
+    assert sum(each.speculative for each in happened.stages) > 0
 
 
 def send(what: signal.Signals, pids: Iterable[int]) -> None:
