@@ -302,8 +302,11 @@ class Warehouse:
             _put_parts(several, final, record.sha256)
             durable.write_json(final.with_name(RECORD), record.__dict__)
             return record
-        if not is_remote(final) and final.with_name(PARTS).is_symlink():
+        if not is_remote(final) and final.exists():
+            _forget_parts(final, None)  # a builder died that left them; beside the file they hold nothing
+        elif not is_remote(final) and final.with_name(PARTS).is_symlink():
             # The old folder's place takes one with the new file alone; from inside it that goes beside it, at once.
+            durable.sync_file(one)
             folder = _new_folder(final, record.sha256)
             one = one.rename(folder / one.name)
             _point(final.with_name(PARTS), folder)
@@ -364,6 +367,8 @@ def _gathered(parts: Sequence[Part], name: str) -> Path:
 
 def _put_parts(parts: Sequence[Part], final: Path, digest: str) -> None:
     """Publish several files in place of what is published as `final`, or in other files."""
+    if final.exists():
+        _forget_parts(final, None)  # a builder died that left them; beside the file they hold nothing
     folder, link = _new_folder(final, digest), final.with_name(PARTS)
     _gathered(parts, "whole").rename(folder)
     if final.exists():

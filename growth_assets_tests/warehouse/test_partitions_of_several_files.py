@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -94,7 +95,7 @@ class Dies(BaseException):
     pass
 
 
-BEFORE, AFTER = {"one": 4, "several": 5}, {"one": 7, "several": 9}
+BEFORE, AFTER, LAST = {"one": 4, "several": 5}, {"one": 7, "several": 9}, {"one": 11, "several": 13}
 
 
 @pytest.mark.parametrize("old", BEFORE)
@@ -126,6 +127,17 @@ def test_at_every_moment_the_old_day_can_be_read_or_the_new_one(shop, monkeypatc
         record = shop.warehouse.record(VISITS_TABLE, DAY)
         assert record is None or record.rows == rows
         seen.add(rows)
+        died = shop.root.with_name("died")
+        shutil.copytree(shop.root, died, symlinks=True)
+        for again in ("one", "several"):
+            # And so it is while the next one publishes the day, wherever that one dies.
+            with watched(monkeypatch, shop.warehouse.folder(VISITS_TABLE)) as moments:
+                put(again, LAST[again])
+            assert set(moments) <= {rows, LAST[again]}
+            assert matched(shop.warehouse.folder(VISITS_TABLE)) == LAST[again]
+            shutil.rmtree(shop.root)
+            shutil.copytree(died, shop.root, symlinks=True)
+        shutil.rmtree(died)
         put(new, AFTER[new])
         assert counted(shop) == [(DAY, AFTER[new])]
         if finished:
@@ -141,21 +153,47 @@ def dying_at(monkeypatch, after: int, folder: Path):
     """Let so many changes below a folder happen and die at the next; the number of those that happened."""
     count = 0
 
-    def wrapped(method, what):
+    def counts():
+        nonlocal count
+        if count == after:
+            raise Dies
+        count += 1
+
+    before_changes(monkeypatch, folder, counts)
+    return after
+
+
+@contextmanager
+def watched(monkeypatch, folder: Path):
+    """How many rows there are for a view before each change below a folder."""
+    moments = []
+    with monkeypatch.context() as patched:
+        before_changes(patched, folder, lambda: moments.append(matched(folder)))
+        yield moments
+    assert len(moments) > 1
+
+
+def matched(folder: Path) -> int:
+    """Rows of all files that a view names."""
+    return sum(
+        pl.read_parquet(path).height for form in (PART, f"{PARTS}/*.parquet") for path in folder.glob(f"*/{form}")
+    )
+
+
+def before_changes(monkeypatch, folder: Path, do):
+    """Call `do` before each change below a folder."""
+
+    def wrapped(method):
         def change(path, *given, **named):
-            nonlocal count
             touched = [Path(each) for each in (path, *given) if isinstance(each, str | os.PathLike)]
             if any(each.is_relative_to(folder) for each in touched):
-                if count == after:
-                    raise Dies
-                count += 1
+                do()
             return method(path, *given, **named)
 
         return change
 
     for name in ("rename", "replace", "unlink", "mkdir", "symlink_to"):
-        monkeypatch.setattr(Path, name, wrapped(getattr(Path, name), name))
-    return after
+        monkeypatch.setattr(Path, name, wrapped(getattr(Path, name)))
 
 
 def test_links_are_taken_where_there_are_links(shop, tmp_path, monkeypatch):
