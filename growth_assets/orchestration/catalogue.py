@@ -43,4 +43,5 @@ def refresh_catalogue(settings: Settings) -> bool:
     """Bring the views up to date; True where the catalogue was made anew."""
     tables = (*TABLES, alerts.TABLE)
     contracts = {table.name: table.contract(settings) for table in tables}
-    return refresh(settings.catalogue, Warehouse.of(settings), tables, contracts)
+    both_forms = settings.engine == "spark"
+    return refresh(settings.catalogue, Warehouse.of(settings), tables, contracts, both_forms=both_forms)

@@ -108,6 +108,10 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
         days = sorted(context.partition_keys)
         building = _Building(context, settings, days)
         building.tell_versions(days)
+        if settings.engine == "spark":
+            # Before a day takes another form, so that views see it in either.
+            with suppress(OSError, CatalogueError):
+                refresh_catalogue(settings)
 
         def told(ds: str, done: int) -> None:
             progress(ds, done, len(days))

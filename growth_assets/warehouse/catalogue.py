@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -86,14 +86,16 @@ def view_sql(warehouse: Warehouse, table: Table, contract: Contract) -> str:
 def refresh(
     path: Path,
     warehouse: Warehouse,
-    tables: Iterable[Table],
+    tables: Collection[Table],
     contracts: Mapping[str, Contract],
+    *,
+    both_forms: bool = False,
 ) -> bool:
     """Bring the catalogue at `path` up to date with the tables; True where it was made anew.
 
-    A damaged or deleted catalogue is made anew as well.
+    A damaged or deleted catalogue is made anew as well. With `both_forms`, and then for good, a view goes on seeing
+    every day while days of one file become days of several, or the other way.
     """
-    wanted = [view_sql(warehouse, table, contracts[table.name]) for table in tables]
     made_from = path.with_name(f"_{path.name}.json")
     # What a shell open for writing has not yet written into the file; beside another file nobody can open that.
     log = path.with_name(f"{path.name}.wal")
@@ -101,6 +103,10 @@ def refresh(
         # Whatever is half made was left by a process that died: nobody else holds the lock.
         for leftover in (*path.parent.glob(f".{path.name}.*"), *path.parent.glob(f".{made_from.name}.*")):
             leftover.unlink(missing_ok=True)
+        for table in tables:
+            if table.partitioned and (both_forms or warehouse.keeps_both_forms(table)):
+                warehouse.keep_both_forms(table, pl.DataFrame(schema=contracts[table.name].dtypes))
+        wanted = [view_sql(warehouse, table, contracts[table.name]) for table in tables]
         recorded = durable.read_json(made_from)
         if path.exists() and not log.exists() and recorded == {"views": wanted, "sha256": durable.sha256_of(path)}:
             return False

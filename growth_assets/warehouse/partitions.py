@@ -40,6 +40,8 @@ DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PART = "part.parquet"
 PARTS = "parts"
 RECORD = "_built.json"
+NO_DAY = "ds=none"
+"""Beside the days of a table, and none of them: its files, one of each form that a day may have, have no rows."""
 
 
 class Packing(TypedDict):
@@ -163,6 +165,29 @@ class Warehouse:
             return []
         days = (entry[3:] for entry in entries if entry.startswith("ds=") and DAY.fullmatch(entry[3:]))
         return sorted(ds for ds in days if self.is_published(table, ds))
+
+    def keeps_both_forms(self, table: Table) -> bool:
+        """True where days of one file and of several may take each other's place, and `keep_both_forms` was called."""
+        folder = self.folder(table)
+        return not is_remote(folder) and (folder / NO_DAY).exists()
+
+    def keep_both_forms(self, table: Table, nothing: pl.DataFrame) -> None:
+        """Have a file without rows in each form that a day may have, so that a view may name both, whatever changes.
+
+        Hold the catalogue's lock. `nothing` has the table's columns.
+        """
+        folder = self.folder(table)
+        if is_remote(folder):
+            return
+        folder = folder / NO_DAY
+        folder.mkdir(parents=True, exist_ok=True)
+        for final in (folder / PART, folder / PARTS / PART):
+            staged = folder / f".{PART}.new"
+            write(nothing, staged)
+            if final.exists() and final.read_bytes() == staged.read_bytes():
+                staged.unlink()
+            else:
+                durable.put_in_place(staged, final)
 
     def scan(self, table: Table, ds: str) -> pl.LazyFrame:
         """The rows of one published day."""

@@ -69,8 +69,8 @@ class Shop:
         folder.mkdir(parents=True, exist_ok=True)
         pl.DataFrame({"reason": ["broken"] * rows, "line": list(range(rows))}).write_parquet(folder / name)
 
-    def refresh(self) -> bool:
-        return catalogue.refresh(self.catalogue, self.warehouse, TABLES, CONTRACTS)
+    def refresh(self, **named: bool) -> bool:
+        return catalogue.refresh(self.catalogue, self.warehouse, TABLES, CONTRACTS, **named)
 
     def query(self, sql: str, *parameters: object) -> list[tuple]:
         return catalogue.query(self.catalogue, sql, parameters).rows()

@@ -12,7 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from growth_assets.warehouse import durable
-from growth_assets.warehouse.partitions import PART, PARTS, RECORD, Part
+from growth_assets.warehouse.partitions import NO_DAY, PART, PARTS, RECORD, Part
 
 from .conftest import VISITS_TABLE, Shop, visits_frame
 
@@ -54,6 +54,50 @@ def test_the_view_reads_days_of_several_files_alone(shop):
     publish_parts(shop, DAY, 2, 3)
     assert counted(shop) == [(DAY, 5)]
     assert not shop.refresh()
+
+
+@pytest.mark.parametrize("days", [[DAY], [DAY, NEXT]])
+def test_a_view_made_before_sees_each_day_in_either_form(shop, days):
+    for ds in days:
+        shop.publish(ds, 4)
+    assert shop.refresh(both_forms=True)
+    seen = dict.fromkeys(days, 4)
+    for rows in (5, 6):
+        for ds in days:
+            if rows == 5:
+                publish_parts(shop, ds, 3, 2)
+            else:
+                shop.publish(ds, rows)
+            seen[ds] = rows
+            assert dict(shop.query("SELECT ds, count(*) FROM core.visits GROUP BY ds")) == seen
+            assert shop.query("SELECT min(ds), max(ds), count(DISTINCT ds), count(*) FROM core.visits") == [
+                (days[0], days[-1], len(days), sum(seen.values()))
+            ]
+    # For good, and it is a day nowhere.
+    assert not shop.refresh()
+    assert shop.warehouse.days(VISITS_TABLE) == days
+
+
+def test_a_view_of_a_table_without_a_day_sees_the_first_of_either_form(shop):
+    assert shop.refresh(both_forms=True)
+    assert shop.query("SELECT count(*), max(ds) FROM core.visits") == [(0, None)]
+    assert shop.warehouse.days(VISITS_TABLE) == []
+    publish_parts(shop, DAY, 2, 3)
+    assert shop.query("SELECT ds, count(*) FROM core.visits GROUP BY ds") == [(DAY, 5)]
+
+
+def test_files_without_rows_follow_the_columns_and_are_made_anew(shop):
+    shop.publish(DAY, 4)
+    shop.refresh(both_forms=True)
+    (sentinel, other) = sorted(shop.warehouse.folder(VISITS_TABLE).glob(f"{NO_DAY}/**/*.parquet"))
+    for harmed in (sentinel, other):
+        good = harmed.read_bytes()
+        harmed.write_bytes(b"")
+        shop.refresh()
+        assert harmed.read_bytes() == good
+        harmed.unlink()
+        shop.refresh()
+        assert harmed.read_bytes() == good
 
 
 def test_one_takes_the_place_of_the_other_and_leaves_nothing_behind(shop):
