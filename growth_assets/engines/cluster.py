@@ -80,17 +80,17 @@ class Cluster:
         """
         from pyspark import cloudpickle  # noqa: PLC0415 - absent where no cluster is used
 
-        content = cloudpickle.dumps(work)
+        content, code = cloudpickle.dumps(work), tasks.this_code()
         frame = (
             self._spark.range(0, len(shares), 1, len(shares))
-            .mapInArrow(_cutting(content, [list(share) for share in shares]), PIECES)
+            .mapInArrow(_cutting(content, code, [list(share) for share in shares]), PIECES)
             .repartitionById(work.pieces, "number")
-            .mapInArrow(_making(content), PIECES)
+            .mapInArrow(_making(content, code), PIECES)
         )
         if work.pieces > REPORTS_AT_ONCE:
             # What is small of one task is not of ten thousand: it is added up before it comes here.
             groups = -(-work.pieces // REPORTS_AT_ONCE)
-            frame = frame.repartitionById(groups, frame["number"] % groups).mapInArrow(_merging(content), PIECES)
+            frame = frame.repartitionById(groups, frame["number"] % groups).mapInArrow(_merging(content, code), PIECES)
         rows = self._collected(frame, what)
         return [pickle.loads(row["content"]) for row in rows]  # noqa: S301 - our own
 
@@ -159,11 +159,11 @@ def _said(stages: Sequence[tuple[int, int, int]]) -> str:
 _Step = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
-def _cutting(content: bytes, shares: list[list[Range]]) -> _Step:
+def _cutting(content: bytes, code: str, shares: list[list[Range]]) -> _Step:
     def step(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column(0).to_pylist():
-                for piece in tasks.cut(tasks.work_of(content), shares[number], number):
+                for piece in tasks.cut(tasks.work_of(content, code), shares[number], number):
                     yield as_batch(piece)
 
     return step
@@ -177,18 +177,18 @@ def _telling() -> _Step:
     return step
 
 
-def _merging(content: bytes) -> _Step:
+def _merging(content: bytes, code: str) -> _Step:
     def step(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         contents = [each for batch in batches for each in batch.column(2).to_pylist()]
-        reports = [pickle.loads(each) for each in contents]  # noqa: S301 - our own
-        if reports:
-            report = tasks.merged(tasks.work_of(content), reports)
+        if contents:
+            work = tasks.work_of(content, code)
+            report = tasks.merged(work, [pickle.loads(each) for each in contents])  # noqa: S301 - our own
             yield as_batch(Piece(report.number, tasks.REPORT, pickle.dumps(report)))
 
     return step
 
 
-def _making(content: bytes) -> _Step:
+def _making(content: bytes, code: str) -> _Step:
     def step(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         pieces = (
             Piece(**row)
@@ -196,7 +196,7 @@ def _making(content: bytes) -> _Step:
             for start in range(batch.num_rows)
             for row in batch.slice(start, 1).to_pylist()
         )
-        report = tasks.make(tasks.work_of(content), pieces)
+        report = tasks.make(tasks.work_of(content, code), pieces)
         if report is not None:
             yield as_batch(Piece(report.number, tasks.REPORT, pickle.dumps(report)))
 

@@ -141,7 +141,6 @@ class ClusterDay(Day):
             before = versions
             work = Work(
                 self._for_machines(),
-                tasks.this_code(),
                 pieces=max(1, -(-sum(rows for _, rows in files) // step)),
                 visitor=events.parts.visitor,
                 received=received,

@@ -32,6 +32,12 @@ from growth_assets.warehouse.partitions import DAMAGE, PACKING, Part
 
 ROWS, ASIDE, RECEIVED, DAMAGED, REPORT = "rows", "aside", "received", "damaged", "report"
 
+PACKAGES = (
+    "crawler-user-agents", "maxminddb", "mmh3", "numpy", "polars", "publicsuffixlist", "ua-parser",
+    "ua-parser-builtins", "ua-parser-rs", "user-agents",
+)  # fmt: skip
+"""By which rows are made: all that the tables name, and what reads and computes for those."""
+
 ROWS_OF_ASIDE = 5_000
 """Rows put aside are whole and may be many: so many are in one piece."""
 
@@ -64,8 +70,6 @@ class Work:
     """What is to be made of a day, for all machines alike."""
 
     settings: Settings
-    code: str
-    """`this_code` of whoever asks."""
     pieces: int
     visitor: str
     received: Table | None = None
@@ -101,8 +105,14 @@ class Report:
 
 
 @lru_cache(maxsize=4)
-def work_of(content: bytes) -> Work:
-    """The work that was sent: one object for all tasks of a day in a process, so that what it knows of it is kept."""
+def work_of(content: bytes, code: str) -> Work:
+    """The work that was sent: one object for all tasks of a day in a process, so that what it knows of it is kept.
+
+    Raises:
+        OtherCodeError: `this_code` is not the `code` of whoever sends it, by which alone it can be understood.
+    """
+    if code != this_code():
+        raise OtherCodeError(f"a machine of the cluster has {this_code()}, and this one {code}")
     work = pickle.loads(content)  # noqa: S301 - our own
     if not isinstance(work, Work):
         raise TypeError(f"expected work, got {type(work).__name__}")
@@ -116,13 +126,8 @@ def this_code() -> str:
     for path in sorted(path for path in root.rglob("*") if path.suffix in {".py", ".toml", ".mmdb", ".csv"}):
         digest.update(f"{path.relative_to(root)}\0".encode())
         digest.update(path.read_bytes())
-    used = " ".join(f"{name} {version(name)}" for name in ("polars", "mmh3", "ua-parser-builtins", "user-agents"))
+    used = " ".join(f"{name} {version(name)}" for name in PACKAGES)
     return f"growth_assets {digest.hexdigest()[:12]}, {used}, Python {sys.version_info[0]}.{sys.version_info[1]}"
-
-
-def _require_same_code(work: Work) -> None:
-    if work.code != this_code():
-        raise OtherCodeError(f"a machine of the cluster has {this_code()}, and this one {work.code}")
 
 
 def in_shares(files: Iterable[tuple[Path, int]], rows: int) -> list[list[Range]]:
@@ -143,7 +148,6 @@ def in_shares(files: Iterable[tuple[Path, int]], rows: int) -> list[list[Range]]
 
 def cut(work: Work, share: Sequence[Range], number: int) -> Iterator[Piece]:
     """The first step: some rows of files; `number` tells the task from the others."""
-    _require_same_code(work)
     parts = []
     for chosen in share:
         try:
@@ -192,7 +196,6 @@ def _pieces(rows: pl.DataFrame, work: Work) -> Iterator[tuple[int, pl.DataFrame]
 
 def make(work: Work, pieces: Iterable[Piece]) -> Report | None:
     """The second step: all pieces of one number; None where there is none."""
-    _require_same_code(work)
     report, rows, aside = None, list[pl.DataFrame](), list[pl.DataFrame]()
     for piece in pieces:
         report = report or Report(piece.number)

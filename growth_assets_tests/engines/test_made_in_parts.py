@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from contextlib import nullcontext
-from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from random import Random
 
@@ -197,13 +198,18 @@ def test_a_damaged_file_is_named_with_the_remedy(tmp_path, damage):
     assert not warehouse.is_published(RAW, DS)
 
 
-def test_other_code_on_a_machine_builds_nothing(tmp_path, monkeypatch):
-    class Older(ByHand):
-        def run(self, work, shares, what):
-            return super().run(replace(work, code="growth_assets of last year"), shares, what)
+def test_a_machine_of_other_code_does_not_even_read_what_is_to_be_done():
+    with pytest.raises(tasks.OtherCodeError, match=r"has growth_assets .*, and this one growth_assets of last year"):
+        tasks.work_of(b"what only last year's code can read", "growth_assets of last year")
+    # Nor does it do what the same code did not send.
+    with pytest.raises(TypeError, match="expected work, got dict"):
+        tasks.work_of(pickle.dumps({}), tasks.this_code())
 
-    with pytest.raises(tasks.OtherCodeError, match="last year"):
-        outcomes(tmp_path, "site", parts(cluster=Older(Random(1))))
+
+def test_every_package_that_decides_rows_is_part_of_the_code():
+    named = {name for table in DAILY for name in table.packages}
+    assert named | {"polars", "numpy", "maxminddb", "ua-parser", "ua-parser-rs"} == set(tasks.PACKAGES)
+    assert all(f"{name} {version(name)}" in tasks.this_code() for name in tasks.PACKAGES)
 
 
 def test_the_machines_are_told_no_secret_but_the_salt_and_read_a_country_database_that_they_reach(tmp_path):

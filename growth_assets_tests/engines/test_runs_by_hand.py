@@ -20,7 +20,7 @@ from growth_assets_tests.engines.by_hand import ByHand
 
 DAYS = ["2026-03-01", "2026-03-02"]
 CHANGING = ("raw.website_events", "core.fct_website_events")
-"""Tables that are one file by one machine and several by a cluster."""
+"""Tables of which a cluster may make several files."""
 
 
 class Session(ByHand):
@@ -86,7 +86,7 @@ def test_views_see_every_row_while_days_change_their_form(here, there, monkeypat
 
     monkeypatch.setattr(Warehouse, "publish", looks)
     first, last = (dt.date.fromisoformat(ds) for ds in DAYS)
-    for settings, files in ((there, 5), (here, 1)):
+    for settings, several in ((there, True), (here, False)):
         assert run.build(settings, first, last).bad_days == {}
-        assert len(Warehouse.of(here).files(BY_NAME[CHANGING[1]], DAYS[0])) == files
+        assert (len(Warehouse.of(here).files(BY_NAME[CHANGING[1]], DAYS[0])) > 1) == several
     assert seen == [(48,)] * 2 * len(DAYS) * len(CHANGING)
