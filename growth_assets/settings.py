@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 import pydantic_settings
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -252,17 +253,28 @@ class Alerts(_Strict):
     """Where Dagster's pages are, for links in messages; `growth-assets ui` puts its own address where none is named."""
 
 
+def _server(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"sc://\S+", value.get_secret_value()):
+        raise ValueError("must be an address like sc://host:15002")
+    return value
+
+
 class Spark(_Strict):
     """The cluster that builds the tables where `engine` is "spark"."""
 
     master: Annotated[str, Field(pattern=r"^(?:spark://[^\s/]+|k8s://\S+|yarn|local(?:\[[^\]\s]+\])?)$")] | None = None
     """The cluster's master, such as spark://host:7077, k8s://https://host:443 or yarn."""
-    remote: Annotated[str, Field(pattern=r"^sc://\S+$")] | None = None
-    """A Spark Connect server instead, such as sc://host:15002."""
+    remote: Annotated[SecretStr, AfterValidator(_server)] | None = None
+    """A Spark Connect server instead, such as sc://host:15002; behind a semicolon it may hold a token."""
     events_a_task: Annotated[int, Field(ge=1)] = 500_000
     """About so many events a task takes, of those received and then of those of some visitors."""
-    conf: tuple[tuple[str, str], ...] = ()
-    """Settings of Spark's own, by their names: a table."""
+    conf: tuple[tuple[str, str], ...] = Field(default=(), repr=False)
+    """Settings of Spark's own, by their names: a table. Some are passwords."""
+
+    @property
+    def where(self) -> str:
+        """The cluster's address, as it may be shown: nothing of what may follow that of a server."""
+        return self.master or (self.remote.get_secret_value().partition(";")[0] if self.remote else "")
 
     @field_validator("conf", mode="before")
     @classmethod

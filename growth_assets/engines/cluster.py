@@ -221,20 +221,24 @@ def _session(settings: Settings) -> Any:  # noqa: ANN401 - PySpark's own, which 
     enter_spark(settings)
     chosen = settings.spark
     builder = SparkSession.builder
-    builder = builder.remote(chosen.remote) if chosen.remote else builder.master(str(chosen.master))
+    remote = chosen.remote.get_secret_value() if chosen.remote else ""
+    builder = builder.remote(remote) if remote else builder.master(str(chosen.master))
     # Of a server that is there already only what belongs to a session can be set.
-    defaults = {name: value for name, value in DEFAULTS.items() if not chosen.remote or name.startswith("spark.sql.")}
+    defaults = {name: value for name, value in DEFAULTS.items() if not remote or name.startswith("spark.sql.")}
     for name, value in {**defaults, **dict(chosen.conf)}.items():
         builder = builder.config(name, value)
     try:
         spark = builder.getOrCreate()
     except Exception as error:
-        where = chosen.remote or chosen.master
+        said, more = _last_line(error), remote.partition(";")[2]
+        for secret in filter(None, (more, *(each.partition("=")[2] for each in more.split(";")))):
+            said = said.replace(secret, "...")
+        # What was raised may hold the token.
         raise ClusterError(
-            f"no session on {where} ({_last_line(error)}). Check spark.{'remote' if chosen.remote else 'master'}, "
+            f"no session on {chosen.where} ({said}). Check spark.{'remote' if remote else 'master'}, "
             "that the cluster is up, and that Java is installed here."
-        ) from error
-    if not chosen.remote:
+        ) from (None if remote else error)
+    if not remote:
         spark.sparkContext.setLogLevel("ERROR")
     return spark
 

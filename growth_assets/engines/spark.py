@@ -26,7 +26,7 @@ from growth_assets.engines.cluster import Cluster
 from growth_assets.engines.local import ATTEMPTS, Audited, Day, Outcome, Received, Receiving, damage_explained
 from growth_assets.engines.past import Past
 from growth_assets.engines.tasks import Report, Work, contract_of
-from growth_assets.settings import Settings
+from growth_assets.settings import Settings, Spark
 from growth_assets.warehouse import durable
 from growth_assets.warehouse.partitions import Part, Warehouse, WarehouseError, rows_of, scan
 from growth_assets.warehouse.versions import code_version
@@ -160,7 +160,8 @@ class ClusterDay(Day):
 
     def _for_machines(self) -> Settings:
         """The settings as the machines are told them: no secret that they need not know, and files that they reach."""
-        told = self.settings.model_copy(update={"alert_urls": SecretStr("")})
+        nothing_of_it = Spark(events_a_task=self.settings.spark.events_a_task)
+        told = self.settings.model_copy(update={"alert_urls": SecretStr(""), "spark": nothing_of_it})
         if told.country_database is None:
             return told
         # By its content: a process of a machine opens it once, and one that is replaced meanwhile is another file.

@@ -214,7 +214,7 @@ def _spark(settings: Settings) -> Finding:
     try:
         with cluster.at_hand(settings) as session:
             found = session.codes()
-            says = f"{settings.spark.master or settings.spark.remote}: Spark {session.version}"
+            says = f"{settings.spark.where}: Spark {session.version}"
     except ClusterError as error:
         return Finding("spark", False, str(error))
     others = sorted(code for code in found if code != this_code())

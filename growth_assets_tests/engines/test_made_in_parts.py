@@ -223,10 +223,15 @@ def test_the_machines_are_told_no_secret_but_the_salt_and_read_a_country_databas
     mine = tmp_path / "mine.mmdb"
     mine.write_bytes(reference.COUNTRY_DATABASE.read_bytes())
     chosen = {"alert_urls": "json://user:secret@host", "salt": "s", "country_database": mine}
-    warehouse, found = outcomes(tmp_path, "site", parts(cluster=Listens(Random(1)), **chosen))
+    spark = Spark(remote="sc://host;token=t", events_a_task=20, conf={"spark.ssl.keyPassword": "p"})
+    settings = site(spark=spark, **chosen)
+    warehouse, found = outcomes(
+        tmp_path, "site", lambda warehouse: ClusterDay(warehouse, settings, DS, DAILY, Listens(Random(1)))
+    )
     assert found[FACTS.name].status == "published"
     (settings,) = told
     assert settings.alert_urls.get_secret_value() == ""
+    assert settings.spark == Spark(events_a_task=20)
     assert settings.salt.get_secret_value() == "s"
     assert settings.country_database.is_relative_to(warehouse.root)
     assert settings.country_database.read_bytes() == mine.read_bytes()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import traceback
+import types
 
 import dagster as dg
 import pytest
 
 from growth_assets.engines import cluster
 from growth_assets.engines.cluster import ClusterError
+from growth_assets.orchestration import doctor
 from growth_assets.orchestration.daily import daily_tables
 from growth_assets_tests.tables.days import site
 
@@ -19,6 +22,36 @@ def test_without_pyspark_the_package_to_install_is_named(monkeypatch):
     missing = r'PySpark is not installed: pip install "growth-assets\[spark\]"'
     with cluster.at_hand(chosen) as nobody, pytest.raises(ClusterError, match=missing):
         nobody.codes()
+
+
+def test_a_server_that_cannot_be_reached_is_named_without_its_token(tmp_path, monkeypatch):
+    address = "sc://host:15002/;use_ssl=true;token=t0ken"
+    asked = []
+
+    class Builder:
+        def remote(self, where):
+            asked.append(where)
+            return self
+
+        def config(self, *_):
+            return self
+
+        def getOrCreate(self):  # noqa: N802 - Spark's name
+            raise RuntimeError(f"StatusCode.UNAVAILABLE at {asked[-1]}: header Bearer t0ken")
+
+    named = types.SimpleNamespace(SparkSession=types.SimpleNamespace(builder=Builder()))
+    monkeypatch.setitem(sys.modules, "pyspark", types.SimpleNamespace(sql=named))
+    monkeypatch.setitem(sys.modules, "pyspark.sql", named)
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    chosen = site(data=tmp_path, engine="spark", spark={"remote": address})
+    missing = r"no session on sc://host:15002/ \(.*UNAVAILABLE.*\)\. Check spark\.remote"
+    with cluster.at_hand(chosen) as nobody, pytest.raises(ClusterError, match=missing) as error:
+        nobody.codes()
+    assert asked == [address]
+    assert "t0ken" not in "".join(traceback.format_exception(error.value))
+    found = next(each for each in doctor.examine(chosen) if each.what == "spark")
+    assert not found.well
+    assert "t0ken" not in found.says
 
 
 def test_runs_on_a_cluster_wait_in_a_pool_and_others_in_none():

@@ -60,8 +60,22 @@ def test_a_cluster_is_named_by_its_master_or_by_a_server(site):
         "spark.executor.cores": "4", "spark.speculation": "true", "spark.executor.memory": "4g"
     }  # fmt: skip
     assert hash(found) == hash(site((found.data / "site.toml").read_text()))
-    assert site('engine = "spark"\n[spark]\nremote = "sc://host:15002"\n').spark.remote == "sc://host:15002"
+    assert found.spark.where == "spark://host:7077"
+    assert site('engine = "spark"\n[spark]\nremote = "sc://host:15002"\n').spark.where == "sc://host:15002"
     assert site().engine == "local"
+
+
+def test_what_is_secret_of_a_cluster_is_not_shown(site):
+    found = site(
+        'engine = "spark"\n[spark]\nremote = "sc://host:15002/;use_ssl=true;token=t0ken"\n'
+        '[spark.conf]\n"spark.ssl.keyPassword" = "passw0rd"\n'
+    )
+    assert found.spark.remote.get_secret_value().endswith("token=t0ken")
+    assert found.spark.where == "sc://host:15002/"
+    for shown in (repr(found), str(found), repr(found.spark), found.model_dump_json(exclude={"spark": {"conf"}})):
+        assert "t0ken" not in shown
+        assert "passw0rd" not in shown
+    assert dict(found.spark.conf) == {"spark.ssl.keyPassword": "passw0rd"}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +86,7 @@ def test_a_cluster_is_named_by_its_master_or_by_a_server(site):
         ('engine = "spark"\nwarehouse = "s3://b/w"\n[spark]\nmaster = "yarn"', "file system that the cluster shares"),
         ('[spark]\nmaster = "spark://a:1"\nremote = "sc://b:2"', "master and remote are both set"),
         ('[spark]\nmaster = "host:7077"', "spark.master: String should match"),
-        ('[spark]\nremote = "host:15002"', "spark.remote: String should match"),
+        ('[spark]\nremote = "host:15002"', "spark.remote: must be an address like sc://host:15002"),
         ("[spark]\nevents_a_task = 0", "spark.events_a_task: Input should be greater"),
         ('[spark.conf]\n"executor.memory" = "1g"', "executor.memory is no setting of Spark"),
         ('[spark.conf]\nspark.executor.memory = "1g"', "write them in quotes"),
