@@ -291,6 +291,7 @@ class Warehouse:
                 link.hardlink_to(path)
             except OSError:  # a file system without links
                 shutil.copyfile(path, link)
+                durable.sync_file(link)
             parts.append(Part(link, rows_of(link), link.stat().st_size, durable.digest_of([version, number])))
         return parts
 
@@ -469,16 +470,19 @@ def _recorded(path: Place) -> Record | None:
     try:
         content = durable.read_json(path.with_name(RECORD))
         if content and not is_remote(path) and not path.exists():
-            folder = path.with_name(PARTS).readlink().name
-            known = _record(content, content.get("size", 0))
-            return known if known and folder.startswith(f"_{PARTS}-{known.sha256[:_TOLD]}") else None
+            link = path.with_name(PARTS)
+            if not link.is_symlink():
+                return None  # a copy that followed links: what of is not known
+            folder = link.parent / link.readlink()
+            known = _record(content, sum(each.stat().st_size for each in folder.glob("*.parquet")))
+            return known if known and folder.name.startswith(f"_{PARTS}-{known.sha256[:_TOLD]}") else None
         return _record(content, path.stat().st_size) if content else None
     except FileNotFoundError:
         return None
 
 
 def _record(content: Mapping[str, Any], size: int) -> Record | None:
-    """The record as it was written; None where it speaks of another file than the one of `size` beside it."""
+    """The record as it was written; None where it speaks of other files than those of `size` beside it."""
     try:
         return Record(**content) if content["size"] == size else None
     except (KeyError, TypeError):

@@ -126,6 +126,21 @@ def test_the_same_files_are_the_same_version_and_mend_damaged_ones(shop):
     assert shop.warehouse.scan(VISITS_TABLE, DAY).collect().height == 5
 
 
+@pytest.mark.parametrize("harm", ["lost", "cut", "all lost"])
+def test_a_day_of_which_a_file_is_lost_or_cut_is_not_up_to_date(shop, harm):
+    record = publish_parts(shop, DAY, 2, 3)
+    assert shop.warehouse.record(VISITS_TABLE, DAY) == record
+    files = shop.warehouse.files(VISITS_TABLE, DAY)
+    if harm == "cut":
+        files[1].write_bytes(files[1].read_bytes()[:-1])
+    else:
+        for path in files[1:] if harm == "lost" else files:
+            path.unlink()
+    assert shop.warehouse.record(VISITS_TABLE, DAY) is None
+    assert publish_parts(shop, DAY, 2, 3) == record
+    assert shop.warehouse.record(VISITS_TABLE, DAY) == record
+
+
 def test_a_name_in_the_folder_stands_for_one_content(shop):
     publish_parts(shop, DAY, 2, 3)
     before = {path.name: path.read_bytes() for path in shop.warehouse.files(VISITS_TABLE, DAY)}
@@ -254,7 +269,10 @@ def test_links_are_taken_where_there_are_links(shop, tmp_path, monkeypatch):
             raise OSError
 
         monkeypatch.setattr(Path, "hardlink_to", refuses)
+        synced, sync = [], durable.sync_file
+        monkeypatch.setattr(durable, "sync_file", lambda path: (synced.append(path), sync(path)))
         copied = shop.warehouse.link_parts(VISITS_TABLE, DAY, files, "v1")
+        assert synced == [part.path for part in copied]
         assert not any(part.path.samefile(path) for part, path in zip(copied, files, strict=True))
         assert [part.sha256 for part in copied] == [part.sha256 for part in linked]
         other = shop.warehouse.link_parts(VISITS_TABLE, DAY, files, "v2")
