@@ -322,6 +322,7 @@ class Warehouse:
         if not is_remote(final):
             for old in final.parent.glob(f".{RECORD}.*"):
                 old.unlink(missing_ok=True)
+            _lead_again(final)
         if one is None:
             if is_remote(final):
                 raise WarehouseError(f"{self.root}: a partition on a store is one object, and {table.name} is several")
@@ -345,6 +346,8 @@ class Warehouse:
         """Take a published partition back: there is nothing to be in it any more."""
         final = self.path(table, ds)
         durable.remove_file(final.with_name(RECORD))
+        if not is_remote(final):
+            _lead_again(final)
         durable.remove_file(final)
         if not is_remote(final):
             _forget_parts(final, None)
@@ -430,6 +433,15 @@ def _point(link: Path, folder: Path) -> None:
     durable.sync_folder(link.parent)
 
 
+def _lead_again(final: Path) -> None:
+    """Have a link in its place again where a copy of the warehouse that followed links has what it led to."""
+    link = final.with_name(PARTS)
+    if link.is_dir() and not link.is_symlink():
+        folder = _new_folder(final, "copied")
+        link.rename(folder)
+        _point(link, folder)
+
+
 def _forget_parts(final: Path, kept: Path | None) -> None:
     """Remove folders of files in place of `final`, but for the one that is `kept`, and links to them."""
     if kept is None:
@@ -472,7 +484,7 @@ def _recorded(path: Place) -> Record | None:
         if content and not is_remote(path) and not path.exists():
             link = path.with_name(PARTS)
             if not link.is_symlink():
-                return None  # a copy that followed links: what of is not known
+                return None  # a copy of the warehouse that followed links
             folder = link.parent / link.readlink()
             known = _record(content, sum(each.stat().st_size for each in folder.glob("*.parquet")))
             return known if known and folder.name.startswith(f"_{PARTS}-{known.sha256[:_TOLD]}") else None

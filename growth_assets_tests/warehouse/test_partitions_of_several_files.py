@@ -12,7 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from growth_assets.warehouse import durable
-from growth_assets.warehouse.partitions import NO_DAY, PART, PARTS, RECORD, Part
+from growth_assets.warehouse.partitions import NO_DAY, PART, PARTS, RECORD, Part, Record
 
 from .conftest import VISITS_TABLE, Shop, visits_frame
 
@@ -28,6 +28,15 @@ def publish_parts(shop: Shop, ds: str, *heights: int):
             visits_frame(ds, height).write_parquet(path)
             parts.append(Part(path, height, path.stat().st_size, durable.sha256_of(path)))
         return shop.warehouse.publish(VISITS_TABLE, ds, parts, rows=sum(heights), inputs={}, code_version="1")
+
+
+BEFORE, AFTER, LAST = {"one": 4, "several": 5}, {"one": 7, "several": 9}, {"one": 11, "several": 13}
+"""Rows by form."""
+
+
+def publish(shop: Shop, form: str, rows: int) -> Record:
+    """Publish a day of so many rows in this form."""
+    return shop.publish(DAY, rows) if form == "one" else publish_parts(shop, DAY, rows - 2, 2)
 
 
 def counted(shop: Shop) -> list[tuple[str, int]]:
@@ -141,6 +150,26 @@ def test_a_day_of_which_a_file_is_lost_or_cut_is_not_up_to_date(shop, harm):
     assert shop.warehouse.record(VISITS_TABLE, DAY) == record
 
 
+@pytest.mark.parametrize("new", [*AFTER, None])
+def test_a_copy_that_followed_links_is_read_and_built_again(shop, new):
+    shop.publish(NEXT, 6)
+    publish_parts(shop, DAY, 2, 3)
+    copied = shop.root.with_name("copied")
+    shutil.copytree(shop.root, copied, symlinks=False)
+    there = Shop(copied)
+    assert not (there.warehouse.folder(VISITS_TABLE) / f"ds={DAY}" / PARTS).is_symlink()
+    assert there.warehouse.record(VISITS_TABLE, DAY) is None
+    assert counted(there) == [(DAY, 5), (NEXT, 6)]
+    if new is None:
+        there.warehouse.withdraw(VISITS_TABLE, DAY)
+        assert counted(there) == [(NEXT, 6)]
+        return
+    record = publish(there, new, AFTER[new])
+    assert there.warehouse.record(VISITS_TABLE, DAY) == record
+    assert counted(there) == [(DAY, AFTER[new]), (NEXT, 6)]
+    assert len(list((there.warehouse.folder(VISITS_TABLE) / f"ds={DAY}").iterdir())) == (2 if new == "one" else 3)
+
+
 def test_a_name_in_the_folder_stands_for_one_content(shop):
     publish_parts(shop, DAY, 2, 3)
     before = {path.name: path.read_bytes() for path in shop.warehouse.files(VISITS_TABLE, DAY)}
@@ -154,19 +183,10 @@ class Dies(BaseException):
     pass
 
 
-BEFORE, AFTER, LAST = {"one": 4, "several": 5}, {"one": 7, "several": 9}, {"one": 11, "several": 13}
-
-
 @pytest.mark.parametrize("old", BEFORE)
 @pytest.mark.parametrize("new", AFTER)
 def test_at_every_moment_the_old_day_can_be_read_or_the_new_one(shop, monkeypatch, old, new):
-    def put(kind: str, rows: int) -> None:
-        if kind == "one":
-            shop.publish(DAY, rows)
-        else:
-            publish_parts(shop, DAY, rows - 2, 2)
-
-    put(old, BEFORE[old])
+    publish(shop, old, BEFORE[old])
     pristine = shop.root.with_name("pristine")
     shutil.copytree(shop.root, pristine, symlinks=True)
     seen, after = set(), 0
@@ -174,7 +194,7 @@ def test_at_every_moment_the_old_day_can_be_read_or_the_new_one(shop, monkeypatc
         # It dies before its first change to the folder of the day, before its second, and so on.
         changes = dying_at(monkeypatch, after, shop.warehouse.folder(VISITS_TABLE))
         try:
-            put(new, AFTER[new])
+            publish(shop, new, AFTER[new])
         except Dies:
             finished = False
         else:
@@ -191,13 +211,13 @@ def test_at_every_moment_the_old_day_can_be_read_or_the_new_one(shop, monkeypatc
         for again in ("one", "several"):
             # And so it is while the next one publishes the day, wherever that one dies.
             with watched(monkeypatch, shop.warehouse.folder(VISITS_TABLE)) as moments:
-                put(again, LAST[again])
+                publish(shop, again, LAST[again])
             assert set(moments) <= {rows, LAST[again]}
             assert matched(shop.warehouse.folder(VISITS_TABLE)) == LAST[again]
             shutil.rmtree(shop.root)
             shutil.copytree(died, shop.root, symlinks=True)
         shutil.rmtree(died)
-        put(new, AFTER[new])
+        publish(shop, new, AFTER[new])
         assert counted(shop) == [(DAY, AFTER[new])]
         if finished:
             break
