@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import tomllib
 import traceback
 import types
+from pathlib import Path
 
 import dagster as dg
 import pytest
+from packaging.requirements import Requirement
 
 from growth_assets.engines import cluster
 from growth_assets.engines.cluster import ClusterError
 from growth_assets.orchestration import doctor
 from growth_assets.orchestration.daily import daily_tables
 from growth_assets_tests.tables.days import site
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_without_pyspark_the_package_to_install_is_named(monkeypatch):
@@ -52,6 +58,15 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_token(tmp_path, mo
     found = next(each for each in doctor.examine(chosen) if each.what == "spark")
     assert not found.well
     assert "t0ken" not in found.says
+
+
+def test_the_extra_asks_for_a_pyspark_that_sends_pieces_by_their_number():
+    """`DataFrame.repartitionById` is of 4.1."""
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["spark"]
+    (asked,) = (found for found in map(Requirement, extra) if found.name == "pyspark")
+    locked = re.search(r"^pyspark==(\S+)", (ROOT / "requirements.spark.lock").read_text(), re.MULTILINE)[1]
+    assert [each in asked.specifier for each in ("4.0.2", "4.1.0", locked, "5.0.0")] == [False, True, True, False]
+    assert "(PySpark 4.1 or newer, Java 17)" in (ROOT / "README.md").read_text()
 
 
 def test_runs_on_a_cluster_wait_in_a_pool_and_others_in_none():
