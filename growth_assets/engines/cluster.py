@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
@@ -116,13 +116,26 @@ class Cluster:
             self._spark.sparkContext.cancelAllJobs()
 
     def begin_anew(self) -> None:
-        """Whoever uses the session from now on was not told to stop."""
+        """Whoever uses the session from now on was not told to stop, and gets another one where it has ended."""
         self._canceled, self._told = False, ""
+        if "_spark" in self.__dict__ and self._ended():
+            self.close()
 
     def close(self) -> None:
         """End the session, where it was opened."""
-        if "_spark" in self.__dict__:
-            self._spark.stop()
+        opened = self.__dict__.pop("_spark", None)
+        if opened is not None:
+            # Whatever is wrong with it, it is not used again.
+            with suppress(Exception):
+                opened.stop()
+
+    def _ended(self) -> bool:
+        try:
+            if self._connect:
+                return bool(self._spark.is_stopped)
+            return bool(self._spark.sparkContext._jsc.sc().isStopped())
+        except Exception:  # no process to ask
+            return True
 
     def _collected(self, frame: Any, what: str) -> list[Any]:  # noqa: ANN401 - PySpark's own
         if self._connect:

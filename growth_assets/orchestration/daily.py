@@ -290,10 +290,15 @@ class _Building:
         told = time.monotonic()
         while self.cluster and not building.done():
             wait([building], timeout=LOOK_SECONDS)
-            if check_captured_interrupt():
-                # Again and again: a day may just have been at the point of asking for something.
-                self.cluster.cancel()
-            if time.monotonic() - told >= PROGRESS_SECONDS and (progress := self.cluster.progress()):
+            progress = ""
+            # A session may be lost, in as many ways as its clients know: the day says so, and is logged as any other.
+            with suppress(Exception):
+                if check_captured_interrupt():
+                    # Again and again: a day may just have been at the point of asking for something.
+                    self.cluster.cancel()
+                if time.monotonic() - told >= PROGRESS_SECONDS:
+                    progress = self.cluster.progress()
+            if progress:
                 self.context.log.info(f"{ds}: {progress}")
                 told = time.monotonic()
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import json
 import threading
+import types
 from random import Random
 
 import pytest
 
 from growth_assets import settings as site
 from growth_assets.engines import cluster
-from growth_assets.orchestration import run
+from growth_assets.orchestration import daily, run
 from growth_assets.settings import Settings, Spark
-from growth_assets.tables import BY_NAME
+from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.catalogue import query
 from growth_assets.warehouse.partitions import NO_DAY, Warehouse
 from growth_assets_tests.engines.by_hand import ByHand
+from growth_assets_tests.tables.days import site as a_site
 
 DAYS = ["2026-03-01", "2026-03-02"]
 CHANGING = ("raw.website_events", "core.fct_website_events")
@@ -70,6 +72,58 @@ def there(here, session) -> Settings:
     """The same site, built by a cluster."""
     few = Spark(master="spark://nobody:7077", events_a_task=5)
     return here.model_copy(update={"engine": "spark", "spark": few})
+
+
+def test_a_session_that_is_lost_ends_no_run_and_holds_no_day(there, session, monkeypatch):
+    monkeypatch.setattr(daily, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(daily, "PROGRESS_SECONDS", 0)
+    asked = []
+
+    def lost() -> str:
+        asked.append("")
+        raise ConnectionError("no answer")
+
+    session.progress = lost
+    found = run.build(there)
+    assert asked
+    assert (found.days, found.bad_days) == (DAYS, {})
+    assert Warehouse.of(there).days(DAILY[-1]) == DAYS
+
+
+class Lost:
+    """A session whose other end is gone, or was stopped."""
+
+    def __init__(self, stopped: bool | None) -> None:
+        self.stopped = stopped
+        self.ended = 0
+
+    @property
+    def is_stopped(self) -> bool:
+        if self.stopped is None:
+            raise ConnectionError("no answer")
+        return self.stopped
+
+    def stop(self) -> None:
+        self.ended += 1
+        if self.stopped is None:
+            raise ConnectionError("no answer")
+
+
+@pytest.mark.parametrize("remote", [True, False])
+@pytest.mark.parametrize("stopped", [False, True, None])
+def test_a_session_that_has_ended_is_not_used_again(stopped, remote):
+    at = {"remote": "sc://host"} if remote else {"master": "spark://host:7077"}
+    opened = Lost(stopped)
+    with cluster.at_hand(a_site(engine="spark", spark=at)) as outer:
+        outer.__dict__["_spark"] = opened
+        # As a classic session is asked.
+        context = types.SimpleNamespace(isStopped=lambda: opened.is_stopped)
+        opened.sparkContext = types.SimpleNamespace(_jsc=types.SimpleNamespace(sc=lambda: context))
+        with cluster.at_hand(a_site()) as inner:
+            assert inner is outer
+            assert ("_spark" in inner.__dict__) == (stopped is False)
+    assert opened.ended == 1
+    assert "_spark" not in outer.__dict__
 
 
 def test_views_see_every_row_while_days_change_their_form(here, there, monkeypatch):
