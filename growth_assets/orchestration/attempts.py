@@ -113,6 +113,14 @@ def end(settings: Settings, ds: str, attempt: Attempts, *, refused: bool, early:
         _path(settings, ds).unlink(missing_ok=True)
 
 
+def take_back(settings: Settings, ds: str, before: Attempts | None) -> None:
+    """Count an attempt that somebody stopped as none: remember those at a day as they were `before`."""
+    if before:
+        _write(settings, ds, before)
+    else:
+        _path(settings, ds).unlink(missing_ok=True)
+
+
 def _write(settings: Settings, ds: str, attempts: Attempts) -> Attempts:
     # Not synced to disk, unlike what is published: if it is lost, a day is tried once more.
     path = _path(settings, ds)

@@ -157,6 +157,8 @@ class _Built:
     day: Day
     outcomes: Sequence[Outcome]
     attempt: attempts.Attempts | None
+    before: attempts.Attempts | None
+    """The attempts at the day until then."""
     over: bool
     """The day was past when its build began."""
     error: BaseException | None
@@ -326,17 +328,19 @@ class _Building:
         day = self._day(ds)
         outcomes: list[Outcome] = []
         attempt: attempts.Attempts | None = None
+        before: attempts.Attempts | None = None
         over = clock.is_over(ds, clock.now())
         held = ExitStack()
         try:
             lock = held.enter_context(self.warehouse.building(ds))
-            attempt = self._begin(ds)
+            before = attempts.read(self.settings, ds)
+            attempt = self._begin(ds, before)
             try:
                 with self.workers.one() as worker:
                     # A worker has its own memory and no more cores: of a day for which both count, it would be no help.
                     if worker and self._small(ds):
                         outcomes.extend(one_day.build_by(worker, lock, self.name, day, self.wanted))
-                        return _Built(day, outcomes, attempt, over, None, held)
+                        return _Built(day, outcomes, attempt, before, over, None, held)
             except workers.WorkerEndedError:
                 # What it published is published again.
                 day = self._day(ds)
@@ -344,8 +348,8 @@ class _Building:
         except BaseException as error:
             # Also of a day that ends with an error: what was published of it is published. No interrupt comes to a
             # thread, and a panic of Polars is no Exception.
-            return _Built(day, outcomes, attempt, over, error, held)
-        return _Built(day, outcomes, attempt, over, None, held)
+            return _Built(day, outcomes, attempt, before, over, error, held)
+        return _Built(day, outcomes, attempt, before, over, None, held)
 
     def _day(self, ds: str) -> Day:
         if self.cluster:
@@ -372,6 +376,8 @@ class _Building:
                     attempts.end(
                         self.settings, ds, built.attempt, refused=self.whole and bool(refused), early=not built.over
                     )  # fmt: skip
+                elif built.attempt and isinstance(error, CanceledError):
+                    attempts.take_back(self.settings, ds, built.before)
             except Exception as wrong:
                 error = error or wrong
         if isinstance(error, CanceledError):
@@ -381,8 +387,8 @@ class _Building:
             return with_remedy(f"{type(error).__name__}: {error}")
         return refused
 
-    def _begin(self, ds: str) -> attempts.Attempts | None:
-        if not self.whole and attempts.read(self.settings, ds):
+    def _begin(self, ds: str, before: attempts.Attempts | None) -> attempts.Attempts | None:
+        if not self.whole and before:
             return None  # what is remembered of the whole day stays
         with self.landed(ds) as received:
             return attempts.begin(self.settings, ds, attempts.version_of(received.inputs, self.code))

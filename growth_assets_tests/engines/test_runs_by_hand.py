@@ -12,7 +12,8 @@ import pytest
 
 from growth_assets import settings as site
 from growth_assets.engines import cluster
-from growth_assets.orchestration import daily, run
+from growth_assets.engines.cluster import CanceledError
+from growth_assets.orchestration import attempts, daily, run
 from growth_assets.settings import Settings, Spark
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.catalogue import query
@@ -88,6 +89,19 @@ def test_a_session_that_is_lost_ends_no_run_and_holds_no_day(there, session, mon
     assert asked
     assert (found.days, found.bad_days) == (DAYS, {})
     assert Warehouse.of(there).days(DAILY[-1]) == DAYS
+
+
+@pytest.mark.parametrize("before", [None, attempts.Attempts("other events", 2), attempts.Attempts("v", 0, early=True)])
+def test_a_day_that_somebody_stopped_was_not_tried_in_vain(there, session, monkeypatch, before):
+    def stopped(*_):
+        raise CanceledError("canceled")
+
+    monkeypatch.setattr(session, "run", stopped)
+    if before:
+        attempts.take_back(there, DAYS[0], before)
+    found = run.build(there)
+    assert found.bad_days == dict.fromkeys(DAYS, "canceled; what was published before stays")
+    assert [attempts.read(there, ds) for ds in DAYS] == [before, None]
 
 
 class Lost:
