@@ -106,11 +106,17 @@ def test_the_day_says_the_same_of_itself_and_its_small_tables_are_the_same_to_th
 
 
 def test_a_day_of_one_part_is_the_same_to_the_byte(tmp_path):
-    one, _ = outcomes(tmp_path, "one", local())
-    other, _ = outcomes(tmp_path, "other", parts(1_000))
-    assert [path.read_bytes() for path in one.files(FACTS, DS)] == [
-        path.read_bytes() for path in other.files(FACTS, DS)
-    ]
+    one, here = outcomes(tmp_path, "one", local())
+    other, there = outcomes(tmp_path, "other", parts(1_000))
+    for name in here.keys() - {RAW.name}:
+        (mine,), (theirs,) = one.files(BY_NAME[name], DS), other.files(BY_NAME[name], DS)
+        assert mine.read_bytes() == theirs.read_bytes()
+        assert here[name].record.sha256 == there[name].record.sha256
+    # These are the files that landed.
+    assert [path.samefile(tmp_path / f"{number}.parquet") for number, path in enumerate(other.files(RAW, DS))] == [
+        True
+    ] * 3
+    assert pl.concat(pl.read_parquet(path) for path in other.files(RAW, DS)).equals(pl.read_parquet(one.files(RAW, DS)))
 
 
 def test_the_same_day_is_the_same_files_whatever_the_order_of_its_tasks(tmp_path):
