@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import signal
 import threading
+import time
 import types
 from random import Random
 
@@ -102,6 +105,26 @@ def test_a_day_that_somebody_stopped_was_not_tried_in_vain(there, session, monke
     found = run.build(there)
     assert found.bad_days == dict.fromkeys(DAYS, "canceled; what was published before stays")
     assert [attempts.read(there, ds) for ds in DAYS] == [before, None]
+
+
+def test_a_stop_that_the_cluster_missed_is_asked_for_again(there, session, monkeypatch):
+    monkeypatch.setattr(daily, "LOOK_SECONDS", 0.01)
+    begun, asked = threading.Event(), []
+
+    def busy(*_):
+        if not begun.is_set():
+            begun.set()
+            os.kill(os.getpid(), signal.SIGINT)
+        until = time.monotonic() + 60
+        while len(asked) < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        raise CanceledError("canceled")
+
+    session.run, session.cancel = busy, lambda: asked.append("")
+    with pytest.raises(run.StoppedError):
+        run.build(there)
+    assert len(asked) >= 3
+    assert [attempts.read(there, ds) for ds in DAYS] == [None, None]
 
 
 class Lost:
