@@ -14,6 +14,8 @@ import pytest
 
 from benchmarks.processes import family
 from benchmarks.spark_cluster import absent, until
+from growth_assets.engines import tasks
+from growth_assets_tests.tables.days import site
 
 STARTER = """
 import sys, time
@@ -44,6 +46,16 @@ def test_a_polars_function_runs_on_both_executors(on_cluster):
     rows = numbers.mapInArrow(doubled, "id bigint, twice bigint, parent bigint", barrier=True).collect()
     assert {row.id: row.twice for row in rows} == {number: 2 * number for number in range(1_000)}
     assert len({row.parent for row in rows}) == 2
+
+
+def test_machines_of_other_code_are_told_apart_before_they_do_anything(on_cluster, monkeypatch):
+    from growth_assets.engines.cluster import ClusterError  # noqa: PLC0415 - beside PySpark alone
+
+    monkeypatch.setattr(tasks, "this_code", lambda: "growth_assets of last year")
+    work = tasks.Work(site(), pieces=1, visitor="no such column")
+    says = r"a machine of the cluster has growth_assets .*, and this one growth_assets of last year\. Install the same"
+    with pytest.raises(ClusterError, match=says):
+        on_cluster.run(work, [[tasks.Range("/no/such/file", 0, 1)]], "what only last year's code can do")
 
 
 def test_nobody_else_can_reach_it(spark_cluster, on_cluster):
