@@ -264,9 +264,9 @@ def explained(error: Exception) -> ClusterError:
             "the Python of the executors has no growth_assets: install the same version there, or name a Python that "
             'has it by "spark.pyspark.python" in [spark.conf]'
         )
-    if tasks.OtherCodeError.__name__ in said:
-        line = next(line for line in said.splitlines() if tasks.OtherCodeError.__name__ in line)
-        return ClusterError(f"{line.partition(': ')[2]}. Install the same there; nothing was built")
+    _, _, other = said.partition(f"{tasks.OtherCodeError.__name__}: ")
+    if other:
+        return ClusterError(f"{other.splitlines()[0]}. Install the same there; nothing was built")
     return ClusterError(f"the cluster failed: {_last_line(error)}")
 
 

@@ -80,7 +80,8 @@ def test_runs_on_a_cluster_wait_in_a_pool_and_others_in_none():
     [
         ("Traceback\nModuleNotFoundError: No module named 'growth_assets'\n", 'spark.pyspark.python" in'),
         (
-            "Traceback\n  File x\ngrowth_assets.engines.tasks.OtherCodeError: a machine of the cluster has a, and this "
+            'Traceback\n  File x\n    raise OtherCodeError(f"a machine {x}")\n'
+            "growth_assets.engines.tasks.OtherCodeError: a machine of the cluster has a, and this "
             "one b\n\tat org.apache.spark",
             "a machine of the cluster has a, and this one b. Install the same there",
         ),
