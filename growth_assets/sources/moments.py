@@ -39,7 +39,7 @@ _ISO_HEAD = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
 _SLASHED_COLUMN = "([0-9]{4})/([0-9]{2})/([0-9]{2}) "
 _EPOCH = re.compile(r"([0-9]{1,12})(?:\.([0-9]+))?")
 _1970 = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC
-_EARLIEST, _LATEST = pl.lit(dt.datetime(1, 1, 3)), pl.lit(dt.datetime(9999, 12, 29))  # noqa: DTZ001 - naive UTC
+_EARLIEST, _LATEST = dt.datetime(1, 1, 3), dt.datetime(9999, 12, 29)  # noqa: DTZ001 - naive UTC
 """Between these no offset leads out of the years 1 to 9999."""
 
 
