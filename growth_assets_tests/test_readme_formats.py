@@ -128,7 +128,9 @@ def test_no_address_and_no_user_agent_of_a_sample_gets_past_the_raw_layer(name):
 
 def test_the_settings_that_readme_shows_are_settings(tmp_path):
     shown = [
-        block for block in re.findall(r"(?:^    .*\n)+", README, re.M) if re.search(r"^    (\[\[|\w+ = [\[\"'])", block)
+        block
+        for block in re.findall(r"(?:^    .*\n(?:\n(?=    ))?)+", README, re.M)
+        if re.search(r"^    (\[\[|\w+ = [\[\"'])", block)
     ]
     assert len(shown) >= 3
     for block in shown:
