@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -228,3 +229,9 @@ class Table:
     def short_name(self) -> str:
         """The name within its schema."""
         return self.name.partition(".")[2]
+
+
+@lru_cache(maxsize=64)
+def contract_of(table: Table, settings: Any) -> Contract:  # noqa: ANN401 - what they are is not known here
+    """The contract of a table, made once: its Pandera schema serves all days."""
+    return table.contract(settings)

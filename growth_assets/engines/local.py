@@ -11,16 +11,15 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from growth_assets.checks.verdict import Verdict, agreement, conservation, verdicts
-from growth_assets.contracts.contract import Contract
 from growth_assets.contracts.sample import Sample, put_aside
-from growth_assets.contracts.table import Built, History, Judgement, Table, Watch
+from growth_assets.contracts.table import Built, History, Judgement, Table, Watch, contract_of
 from growth_assets.engines.past import Past, version_on_disk
 from growth_assets.places import Place
 from growth_assets.settings import Settings
@@ -179,7 +178,7 @@ class Day:
                 if there:
                     staged = self.warehouse.stage_files(table, self.ds, there)
                 elif received.files:
-                    nothing = pl.DataFrame(schema=_contract(table, self.settings).dtypes)
+                    nothing = pl.DataFrame(schema=contract_of(table, self.settings).dtypes)
                     staged = self.warehouse.stage(table, self.ds, nothing)
             except DAMAGE as error:
                 raise damage_explained(received, self.ds, error) from error
@@ -267,7 +266,7 @@ class Day:
         self, table: Table, path: Path, frame: pl.DataFrame | pl.LazyFrame, numbers: Mapping[str, int],
         aside: Mapping[str, Sample] | None = None,
     ) -> Audited:  # fmt: skip
-        findings = _contract(table, self.settings).audit(frame)
+        findings = contract_of(table, self.settings).audit(frame)
         judged = verdicts(table, findings, numbers, self.settings.max_quarantined_share, aside)
         return Audited(table, path, frame.lazy(), rows_of(path), judged)
 
@@ -347,12 +346,6 @@ def _damaged(received: Received, ds: str, wrong: Mapping[Place, str]) -> Warehou
         for path, why in wrong.items()
     )
     return WarehouseError(f"{told}. Then run `growth-assets build --from {ds} --to {ds}`")
-
-
-@lru_cache(maxsize=32)
-def _contract(table: Table, settings: Settings) -> Contract:
-    """The contract of a table, made once: its Pandera schema serves all days."""
-    return table.contract(settings)
 
 
 def stale_tables(

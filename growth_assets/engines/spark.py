@@ -20,12 +20,12 @@ from pydantic import SecretStr
 
 from growth_assets.checks.verdict import Verdict, agreement, verdicts
 from growth_assets.contracts.sample import Sample, put_aside
-from growth_assets.contracts.table import Built, ByVisitor, Sums, Table
+from growth_assets.contracts.table import Built, ByVisitor, Sums, Table, contract_of
 from growth_assets.engines import tasks
 from growth_assets.engines.cluster import Cluster
 from growth_assets.engines.local import ATTEMPTS, Audited, Day, Outcome, Received, Receiving, damage_explained
 from growth_assets.engines.past import Past
-from growth_assets.engines.tasks import Report, Work, contract_of
+from growth_assets.engines.tasks import Report, Work
 from growth_assets.settings import Settings, Spark
 from growth_assets.warehouse import durable
 from growth_assets.warehouse.partitions import Part, Warehouse, WarehouseError, rows_of, scan

@@ -23,12 +23,12 @@ from pathlib import Path
 
 import polars as pl
 
-from growth_assets.contracts.contract import Contract, Finding
+from growth_assets.contracts.contract import Finding
 from growth_assets.contracts.sample import ROWS_SHOWN
-from growth_assets.contracts.table import ByVisitor, Sums, Table
+from growth_assets.contracts.table import ByVisitor, Sums, Table, contract_of
 from growth_assets.settings import Settings
 from growth_assets.warehouse import durable
-from growth_assets.warehouse.partitions import DAMAGE, PACKING, Part
+from growth_assets.warehouse.partitions import DAMAGE, Part, reason_of, write
 
 ROWS, ASIDE, RECEIVED, DAMAGED, REPORT = "rows", "aside", "received", "damaged", "report"
 
@@ -157,8 +157,7 @@ def cut(work: Work, share: Sequence[Range], number: int) -> Iterator[Piece]:
             parts.append(source.slice(chosen.first, chosen.rows).collect())
         except DAMAGE as error:
             # To try again would not help.
-            why = (str(error).splitlines() or [type(error).__name__])[0]
-            yield Piece(number % work.pieces, DAMAGED, pickle.dumps((chosen.path, why)))
+            yield Piece(number % work.pieces, DAMAGED, pickle.dumps((chosen.path, reason_of(error))))
             return
     rows = pl.concat(parts)
     del parts
@@ -246,7 +245,7 @@ def _make(work: Work, report: Report, rows: list[pl.DataFrame], aside: list[pl.D
 def _written(work: Work, table: Table, frame: pl.DataFrame, number: int) -> Part:
     """The rows as a file of their own: of two attempts at the same part each has one, and one of them is reported."""
     path = Path(work.folder) / f"{table.name}-{number:05}-{os.getpid()}-{secrets.token_hex(8)}.parquet"
-    frame.write_parquet(path, **PACKING, row_group_size=1_000_000)
+    write(frame, path)
     durable.sync_file(path)
     return Part(path, frame.height, path.stat().st_size, durable.sha256_of(path))
 
@@ -305,9 +304,3 @@ def packed(frame: pl.DataFrame) -> bytes:
 def unpacked(content: bytes) -> pl.DataFrame:
     """The frame of these bytes."""
     return pl.read_ipc(io.BytesIO(content))
-
-
-@lru_cache(maxsize=32)
-def contract_of(table: Table, settings: Settings) -> Contract:
-    """The contract of a table, made once: its Pandera schema serves all days."""
-    return table.contract(settings)

@@ -522,8 +522,13 @@ def unreadable(path: Place) -> str:
     try:
         scan(path).collect()
     except DAMAGE as error:
-        return (str(error).splitlines() or [type(error).__name__])[0]
+        return reason_of(error)
     return ""
+
+
+def reason_of(damage: BaseException) -> str:
+    """What of Polars' error is told of a damaged file: its first line."""
+    return (str(damage).splitlines() or [type(damage).__name__])[0]
 
 
 def rows_of(path: Place) -> int:
