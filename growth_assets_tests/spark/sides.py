@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -159,8 +160,11 @@ class OnCluster:
 
     def active(self) -> list[Mapping[str, Any]]:
         """The stages that have tasks to do now."""
-        (application,) = self._asked("applications")
-        return self._asked(f"applications/{application['id']}/stages?status=active")
+        return self._asked("stages?status=active")
+
+    def running(self) -> list[Mapping[str, Any]]:
+        """The jobs that have not ended."""
+        return self._asked("jobs?status=running")
 
     def pythons(self, worker: int) -> list[int]:
         """The processes that run functions for the executors of a worker."""
@@ -168,7 +172,15 @@ class OnCluster:
         # The first of them only starts the others.
         return [pid for pid, parent in ours.items() if parent in ours]
 
+    @cached_property
+    def _application(self) -> str:
+        (application,) = self._fetched("applications")
+        return f"applications/{application['id']}"
+
     def _asked(self, what: str) -> Any:
+        return self._fetched(f"{self._application}/{what}")
+
+    def _fetched(self, what: str) -> Any:
         with urlopen(f"{self.ui}/api/v1/{what}", timeout=30) as answer:  # noqa: S310 - of our own driver
             return json.load(answer)
 
