@@ -94,6 +94,19 @@ class Cluster:
         rows = self._collected(frame, what)
         return [pickle.loads(row["content"]) for row in rows]  # noqa: S301 - our own
 
+    def each(self, function: Callable[[Any], bytes], shares: Sequence[Any], what: str) -> list[bytes]:
+        """What a function that machines know by its name gives for each share, in any order; one task does one.
+
+        Raises:
+            CanceledError: `cancel` was called meanwhile.
+            ClusterError: a task failed, as often as Spark tries.
+        """
+        from pyspark import cloudpickle  # noqa: PLC0415 - absent where no cluster is used
+
+        content, code = cloudpickle.dumps((function, list(shares))), tasks.this_code()
+        frame = self._spark.range(0, len(shares), 1, len(shares)).mapInArrow(_doing(content, code), PIECES)
+        return [bytes(row["content"]) for row in self._collected(frame, what)]
+
     def codes(self) -> Mapping[str, int]:
         """The code of the machines' processes, as far as these can be reached, to how many have it."""
         frame = self._spark.range(0, _ASKED, 1, _ASKED).mapInArrow(_telling(), PIECES)
@@ -178,6 +191,16 @@ def _cutting(content: bytes, code: str, shares: list[list[Range]]) -> _Step:
             for number in batch.column(0).to_pylist():
                 for piece in tasks.cut(tasks.work_of(content, code), shares[number], number):
                     yield as_batch(piece)
+
+    return step
+
+
+def _doing(content: bytes, code: str) -> _Step:
+    def step(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                function, shares = tasks.sent(content, code)
+                yield as_batch(Piece(number, tasks.REPORT, function(shares[number])))
 
     return step
 

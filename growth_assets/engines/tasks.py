@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -105,15 +106,24 @@ class Report:
 
 
 @lru_cache(maxsize=4)
-def work_of(content: bytes, code: str) -> Work:
-    """The work that was sent: one object for all tasks of a day in a process, so that what it knows of it is kept.
+def sent(content: bytes, code: str) -> Any:  # noqa: ANN401 - whatever the driver sends
+    """What was sent: one object for all tasks of a day in a process, so that what it knows of it is kept.
 
     Raises:
         OtherCodeError: `this_code` is not the `code` of whoever sends it, by which alone it can be understood.
     """
     if code != this_code():
         raise OtherCodeError(f"a machine of the cluster has {this_code()}, and this one {code}")
-    work = pickle.loads(content)  # noqa: S301 - our own
+    return pickle.loads(content)  # noqa: S301 - our own
+
+
+def work_of(content: bytes, code: str) -> Work:
+    """The work that was sent.
+
+    Raises:
+        OtherCodeError: as `sent`.
+    """
+    work = sent(content, code)
     if not isinstance(work, Work):
         raise TypeError(f"expected work, got {type(work).__name__}")
     return work

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import TypeGuard, get_args
 
 from growth_assets import workers
-from growth_assets.ingest import beginning, clock, ledger, one_file, placing, unfinished
+from growth_assets.ingest import beginning, clock, ledger, many_files, one_file, placing, unfinished
 from growth_assets.ingest.beginning import ReadFiles
 from growth_assets.ingest.fan_out import fan_out, staging_folder
 from growth_assets.ingest.files import LandingFile, Stat, Unreadable, landing_files, shown
 from growth_assets.ingest.ledger import Entry, Lacks, Ledger
+from growth_assets.ingest.many_files import Machines, ReadByMachines
 from growth_assets.ingest.one_file import Ahead, ReadFile, ToRead, read_file
 from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings, Source
@@ -77,12 +78,14 @@ class Landed:
     """Files whose last line waits for its end: it has no newline, and the file was changed a moment ago."""
     touched: list[str] = field(default_factory=list)
     """Days that changed."""
+    not_there: dict[str, str] = field(default_factory=dict)
+    """Files that were read here, since no machine of the cluster could read them, and what it said."""
 
 
-def land(settings: Settings, progress: Progress | None = None) -> Landed:
+def land(settings: Settings, progress: Progress | None = None, machines: Machines | None = None) -> Landed:
     """Read what is new in landing. Of two at once, the second waits and finds nothing new.
 
-    A file that cannot be read is told and holds up no other.
+    A file that cannot be read is told and holds up no other. Where much is new, `machines` read it.
     """
     settings.require_stores()
     folder = settings.warehouse / "landing"
@@ -93,7 +96,7 @@ def land(settings: Settings, progress: Progress | None = None) -> Landed:
         placing.tidy(settings, before)
         look = _Look(settings, folder, before)
         files = list(landing_files(settings))
-        with closing(_read_ahead(look, files)) as coming:
+        with closing(_read_ahead(look, files, machines)) as coming:
             for done, file in enumerate(coming):
                 if progress:
                     progress(file.name, done, len(files))
@@ -106,8 +109,14 @@ def land(settings: Settings, progress: Progress | None = None) -> Landed:
         return look.landed
 
 
-def _read_ahead(look: _Look, files: list[LandingFile | Unreadable]) -> Generator[LandingFile | Unreadable, None, None]:
-    """The files one by one; where many are new, workers read the next ones meanwhile."""
+Files = Generator[LandingFile | Unreadable, None, None]
+
+
+def _read_ahead(look: _Look, files: list[LandingFile | Unreadable], machines: Machines | None) -> Files:
+    """The files one by one; where many are new, others read the next ones meanwhile."""
+    if machines and many_files.worth_it(filter(look.is_new, files)):
+        yield from _read_by_machines(look, files, machines)
+        return
     new = sum(map(look.may_read_ahead, files))
     if new < workers.WORTH_IT:
         yield from files
@@ -124,6 +133,25 @@ def _read_ahead(look: _Look, files: list[LandingFile | Unreadable]) -> Generator
                 yield file
         finally:
             ahead.drop()
+
+
+def _read_by_machines(look: _Look, files: list[LandingFile | Unreadable], machines: Machines) -> Files:
+    """The files one by one, those of many tasks after the other, which machines read before."""
+    ahead = look.ahead = ReadByMachines(machines, look.settings.workplace / "landing")
+    coming: list[LandingFile | Unreadable] = []
+    try:
+        for number, file in enumerate(files, 1):
+            coming.append(file)
+            if look.is_new(file) and (to_read := look.read_as_new(file)):
+                ahead.plan(file, to_read)
+            if number == len(files) or ahead.tasks > many_files.TASKS_AT_ONCE:
+                ahead.read()
+                yield from coming
+                coming.clear()
+        read_here = ahead.not_read.keys() - {each.name for each in look.landed.unreadable}
+        look.landed.not_there = {name: ahead.not_read[name] for name in sorted(read_here)}
+    finally:
+        ahead.drop()
 
 
 def _why(file: LandingFile, error: Exception) -> str:
@@ -162,7 +190,7 @@ class _Look:
         self.landed = Landed()
         self.newest = max((entry.read_at for entry in self.entries.values()), default="")
         """When the newest of all contents was read."""
-        self.ahead: Ahead | None = None
+        self.ahead: Ahead | ReadByMachines | None = None
 
     def take_or_tell(self, file: LandingFile | Unreadable) -> None:
         """Bring what the file holds into the ledger; where it cannot be read, that is told."""
@@ -384,20 +412,31 @@ class _Look:
             clock.latest(moment, self.settings), growing, sound,
         )  # fmt: skip
 
-    def may_read_ahead(self, file: LandingFile | Unreadable) -> TypeGuard[LandingFile]:
-        """True where the file is small and, as far as its path tells, new."""
+    def is_new(self, file: LandingFile | Unreadable) -> TypeGuard[LandingFile]:
+        """True where the file is new as far as its path tells."""
         seen = self.cache.get(file.name)
         known = isinstance(seen, dict) and seen.get("stat") == list(file.stat)
-        return isinstance(file, LandingFile) and not known and file.stat[0] <= MOST_AHEAD and not is_remote(file.path)
+        return isinstance(file, LandingFile) and not known
+
+    def may_read_ahead(self, file: LandingFile | Unreadable) -> TypeGuard[LandingFile]:
+        """True where the file is new, small and on this machine."""
+        return self.is_new(file) and file.stat[0] <= MOST_AHEAD and not is_remote(file.path)
 
     def begin(self, file: LandingFile, ahead: Ahead) -> None:
         """Have a file read that is new as far as its first bytes tell; at its turn it is looked at again."""
+        if to_read := self.read_as_new(file):
+            ahead.begin(to_read, staging_folder(self.settings.workplace / "landing"))
+            self.ahead = ahead
+
+    def read_as_new(self, file: LandingFile) -> ToRead | None:
+        """How the file is read as far as its first bytes tell that it is new; None where they do not."""
         with suppress(SourceError, OSError):
             if not self._alike(first_bytes(file.path, HEAD)):
                 growing = file.may_grow(clock.now(), self.settings.settle_seconds)
-                staged = staging_folder(self.settings.workplace / "landing")
-                ahead.begin(self._to_read(file, self._free_name(file.name), None, growing=growing), staged)
-                self.ahead = ahead
+                to_read = self._to_read(file, self._free_name(file.name), None, growing=growing)
+                # No content that is known can be its beginning, so that none is looked for.
+                return dataclasses.replace(to_read, prefix_lengths=frozenset({*beginning.LENGTHS, HEAD}))
+        return None
 
     def _read_ahead(self, file: LandingFile, name: str, *, growing: bool) -> ReadFile | None:
         """What was read of it before its turn, where that is what would be read now of a content that is new."""

@@ -43,6 +43,7 @@ from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.charts import last_weeks
 from growth_assets.orchestration.event_log import Materialized, together
 from growth_assets.orchestration.instance import keep_connections
+from growth_assets.orchestration.on_cluster import LOOK_SECONDS, PROGRESS_SECONDS, tell_ui
 from growth_assets.orchestration.rule_tables import rule_tables
 from growth_assets.orchestration.specs import BY_DAY, ROWS, asset_key, asset_spec, check_specs, table_name
 from growth_assets.places import is_remote
@@ -70,15 +71,6 @@ UNVIEWED = "catalogue"
 
 MOST_COMPARED = 20
 """How many hosts or levels a check's metadata shows: those that are breached come first."""
-
-LOOK_SECONDS = 0.5
-"""How often it is looked whether somebody stops a run that waits for a cluster."""
-
-SPARK_UI = "growth_assets/spark_ui"
-"""The tag of a run that says where Spark shows what it does."""
-
-PROGRESS_SECONDS = 5.0
-"""How often a line of progress goes into the run's log; each is an event in Dagster's storage."""
 
 
 def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -279,13 +271,8 @@ class _Building:
             yield
             return
         with cluster.at_hand(self.settings) as self.cluster:
-            self._tell_cluster(self.cluster)
+            tell_ui(self.context, self.cluster)
             yield
-
-    def _tell_cluster(self, at_hand: Cluster) -> None:
-        if at_hand.ui:
-            self.context.log.info(f"Spark shows what it does at {at_hand.ui}")
-            self.context.instance.add_run_tags(self.context.run.run_id, {SPARK_UI: at_hand.ui})
 
     def _wait(self, ds: str, building: Future[_Built]) -> None:
         """Until the day is built. What a cluster does is told meanwhile, and ended when somebody stops the run."""

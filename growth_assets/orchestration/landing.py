@@ -13,10 +13,11 @@ from growth_assets.contracts.sample import Sample
 from growth_assets.ingest import ledger
 from growth_assets.ingest.conservation import accounts
 from growth_assets.ingest.files import Unreadable
-from growth_assets.ingest.landing import Landed, land
+from growth_assets.ingest.landing import Landed
 from growth_assets.ingest.ledger import Entry
 from growth_assets.ingest.out_of_range import Survey, first_day, put_aside
 from growth_assets.ingest.replay import Replayed, replay
+from growth_assets.orchestration import on_cluster
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.code_server import reload_definitions
 from growth_assets.orchestration.rule_tables import rule_tables
@@ -100,7 +101,7 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: LandingConfig, landing_progress: dg.ResourceParam[FileProgress]
     ) -> Iterator[Any]:
         first_before = first_day(settings)
-        landed = land(settings, landing_progress)
+        landed = on_cluster.land(context, settings, landing_progress)
         replayed = replay(settings) if config.replay else Replayed()
         landed.unreadable += replayed.unreadable
         read = [*landed.read, *replayed.entries]

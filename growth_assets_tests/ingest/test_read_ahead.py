@@ -16,6 +16,7 @@ from growth_assets import settings as site
 from growth_assets import workers
 from growth_assets.ingest import ledger
 from growth_assets.ingest.landing import Landed, land
+from growth_assets.ingest.many_files import Machines
 
 
 class Here:
@@ -65,9 +66,11 @@ def files(landing: Path) -> None:
     (landing / "i.ndjson").write_text(lines("i", 3))
 
 
-def landed(folder: Path) -> tuple[Landed, list[ledger.Entry], list[str], dict[str, bytes]]:
+def landed(
+    folder: Path, machines: Machines | None = None
+) -> tuple[Landed, list[ledger.Entry], list[str], dict[str, bytes]]:
     settings = site.load(folder)
-    result = land(settings)
+    result = land(settings, machines=machines)
     entries = [
         dataclasses.replace(entry, read_at="", latest="", first="") for entry in ledger.read(settings.warehouse).entries
     ]

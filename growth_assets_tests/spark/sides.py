@@ -22,9 +22,11 @@ from benchmarks.spark_events import Application, Stage
 from growth_assets.contracts.table import Table
 from growth_assets.engines.local import Day, Outcome, Receiving
 from growth_assets.engines.past import Past
+from growth_assets.ingest import ledger
 from growth_assets.orchestration.one_day import receiving
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
+from growth_assets.warehouse import durable
 from growth_assets.warehouse.partitions import Warehouse
 from growth_assets.watches import WATCHES
 
@@ -95,6 +97,16 @@ def digest_of(frame: pl.DataFrame) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def in_the_ledger(settings: Settings) -> dict[str, Any]:
+    """All that landed: what the ledger says, but for when it was; and each file beside it, by its bytes."""
+    entries = {
+        each.id: {**each.to_json(), "read_at": "", "latest": ""} for each in ledger.read(settings.warehouse).entries
+    }
+    files = [path for folder in ("landing", "raw") for path in (settings.warehouse / folder).rglob("*.parquet")]
+    digests = {str(path.relative_to(settings.warehouse)): durable.sha256_of(path) for path in files}
+    return {"entries": entries, **digests}
+
+
 def differences(one: Side, other: Side) -> list[str]:
     """What differs, each in a line; empty where both are the same."""
     found = [f"{name}: only one of them has it" for name in sorted(one.keys() ^ other.keys())]
@@ -138,6 +150,12 @@ class OnCluster:
         """One job, as the session runs it."""
         self.jobs += 1
         return self.session.run(*given)
+
+    def each(self, function: Callable[[Any], bytes], shares: Sequence[Any]) -> list[bytes]:
+        """One job, as the session has files read."""
+        self.jobs += 1
+        found: list[bytes] = self.session.each(function, shares, "landing")
+        return found
 
     def day(self, *given: Any, **named: Any) -> Day:
         """The build of a day, as `Day` of one machine."""

@@ -19,8 +19,10 @@ from benchmarks import spark_events
 from benchmarks.spark_cluster import HOST, QUICK, absent, home, until
 from growth_assets import settings as site
 from growth_assets.engines import cluster
+from growth_assets.ingest import many_files
 from growth_assets.orchestration import daily, doctor, run
 from growth_assets.orchestration.instance import open_instance
+from growth_assets.orchestration.on_cluster import SPARK_UI
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.catalogue import query
@@ -42,6 +44,7 @@ def settings(on_cluster, tmp_path, monkeypatch) -> Settings:
         return collected(self, *given)
 
     monkeypatch.setattr(cluster.Cluster, "_collected", counted)
+    monkeypatch.setattr(many_files, "WORTH_IT", 1)
     loaded(tmp_path / "local", "")
     chosen = on_cluster.chosen["spark"]
     return loaded(tmp_path / "spark", f'engine = "spark"\n[spark]\nmaster = "{chosen["master"]}"\nevents_a_task = 50\n')
@@ -63,10 +66,10 @@ def event(ds: str, number: int) -> str:
     return json.dumps(said) + "\n"
 
 
-def told(settings: Settings) -> tuple[list[str], dict[str, str]]:
-    """What the newest run says in its log, and its tags."""
+def told(settings: Settings, newest: int = 0) -> tuple[list[str], dict[str, str]]:
+    """What the newest run says in its log, or an older one, and its tags."""
     with open_instance(settings) as instance:
-        newest = instance.get_run_records(limit=1)[0].dagster_run
+        newest = instance.get_run_records(limit=newest + 1)[newest].dagster_run
         return [each.user_message for each in instance.all_logs(newest.run_id)], dict(newest.tags)
 
 
@@ -78,8 +81,11 @@ def test_one_setting_builds_a_site_on_the_cluster_to_the_same_tables(settings, o
     same_tables(settings, here)
     assert len(Warehouse.of(settings).files(BY_NAME["core.fct_website_events"], DAYS[0])) > 1
     says, tags = told(settings)
-    assert tags[daily.SPARK_UI] == on_cluster.ui
+    assert tags[SPARK_UI] == on_cluster.ui
     assert f"Spark shows what it does at {on_cluster.ui}" in says
+    says, tags = told(settings, 1)
+    assert tags[SPARK_UI] == on_cluster.ui
+    assert "landing: 1 files are read by the cluster, in 1 tasks" in says
     # The doctor asks the machines, too.
     (asked,) = (each for each in doctor.examine(settings) if each.what == "spark")
     assert asked.well

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,14 +14,14 @@ import polars as pl
 import pytest
 
 from growth_assets.engines.local import Day, Received
-from growth_assets.ingest import ledger
+from growth_assets.ingest import ledger, many_files
 from growth_assets.ingest.landing import land
 from growth_assets.ingest.out_of_range import first_day, last_day
 from growth_assets.settings import Settings
 from growth_assets.simulate import simulate
 from growth_assets.tables import BY_NAME
 from growth_assets.warehouse.partitions import Warehouse
-from growth_assets_tests.spark.sides import ASIDE, FACTS, OnCluster, Side, build, differences, digest_of
+from growth_assets_tests.spark.sides import ASIDE, FACTS, OnCluster, Side, build, differences, digest_of, in_the_ledger
 from growth_assets_tests.tables.days import DS, raw_day, site
 from growth_assets_tests.tables.scenarios import BROKEN, IDENTITIES
 from growth_assets_tests.worlds.known import HOSTNAMES
@@ -29,14 +30,23 @@ from growth_assets_tests.worlds.streams import KINDS, streams
 pytestmark = [pytest.mark.slow]
 
 
+@pytest.fixture(autouse=True)
+def _all_is_worth_it(monkeypatch) -> None:
+    """However few bytes a world has, its files are read by the cluster, and by several tasks."""
+    monkeypatch.setattr(many_files, "WORTH_IT", 1)
+    monkeypatch.setattr(many_files, "FILES_A_TASK", 25)
+
+
 @dataclass
 class Both:
-    """A world that landed once and was built twice."""
+    """A world that landed and was built twice."""
 
     local: Side
     spark: Side
     warehouse: Warehouse = field(repr=False)
     """Of the cluster."""
+    read: Sequence[str] = ()
+    """The files that the cluster read."""
 
     def total(self, table: str, number: str | None = None) -> int:
         """Rows of a table, or one of its numbers, over all days."""
@@ -44,14 +54,24 @@ class Both:
         return sum(each.numbers.get(number, 0) if number else each.rows for each in told)
 
 
-def both(on_cluster: OnCluster, landed: Settings, folder: Path) -> Both:
-    """Build what landed by one machine, and a copy of it by the cluster."""
-    shutil.copytree(landed.data, folder / "spark", symlinks=True)
-    days = [ds for ds in ledger.read(landed.warehouse).days if first_day(landed).isoformat() <= ds <= _today()]
-    here = {name: getattr(landed, name) for name in landed.model_fields_set}
-    local = build(Settings(**here), Day, days)
+def both(on_cluster: OnCluster, waiting: Settings, folder: Path) -> Both:
+    """Land and build what waits by one machine, and a copy of it by the cluster; both have the same ledger."""
+    shutil.copytree(waiting.data, folder / "spark", symlinks=True)
+    here = {name: getattr(waiting, name) for name in waiting.model_fields_set}
     there = Settings(**{**here, **on_cluster.chosen, "data": folder / "spark"})
-    return Both(local, build(there, on_cluster.day, days), Warehouse.of(there))
+    read: list[str] = []
+
+    def machines(function, shares):
+        read.extend(file.name for share in shares for file in share.files)
+        return on_cluster.each(function, shares)
+
+    found = land(waiting), land(there, machines=machines)
+    assert found[1].not_there == {}
+    assert [each.touched for each in found] == [found[0].touched] * 2
+    assert in_the_ledger(there) == in_the_ledger(waiting)
+    days = [ds for ds in ledger.read(there.warehouse).days if first_day(there).isoformat() <= ds <= _today()]
+    local = build(Settings(**here), Day, days)
+    return Both(local, build(there, on_cluster.day, days), Warehouse.of(there), read)
 
 
 def _today() -> str:
@@ -68,22 +88,20 @@ def histories(folder: Path, count: int = 40) -> Settings:
             (settings.landing / f"{stream.kind}-{seed}-{number}").write_bytes(stream.content)
             kinds.add(stream.kind)
     assert kinds == set(KINDS)
-    land(settings)
     return settings
 
 
 def simulated(folder: Path, days: int = 2, events: int = 2_500, **chosen: Any) -> Settings:
     """Days of two sites, with all that goes wrong there."""
     simulate(folder, days=days, events_per_day=events, seed=3)
-    settings = site(data=folder, **chosen)
-    land(settings)
-    return settings
+    return site(data=folder, **chosen)
 
 
 def test_small_worlds_of_all_formats_are_the_same(on_cluster, tmp_path):
     found = both(on_cluster, histories(tmp_path / "local"), tmp_path)
     assert differences(found.local, found.spark) == []
     assert min(found.total(FACTS), found.total(ASIDE), found.total(FACTS, "duplicates")) > 10
+    assert len(found.read) > 100
 
 
 def test_a_simulated_site_is_the_same(on_cluster, tmp_path):
@@ -100,7 +118,6 @@ def test_a_real_log_is_the_same(on_cluster, tmp_path, shared):
     (folder / "landing").mkdir(parents=True)
     shutil.copy(shared / "real" / "apache_combined" / "access.log", folder / "landing")
     settings = site(data=folder, hostnames=("www.semicomplete.com",))
-    land(settings)
     found = both(on_cluster, settings, tmp_path)
     assert differences(found.local, found.spark) == []
     assert found.total(FACTS) == 9_999
@@ -134,6 +151,7 @@ def test_each_named_case_is_the_same(on_cluster, tmp_path, share, status):
 
 def test_what_the_comparison_must_not_miss(tmp_path):
     settings = simulated(tmp_path / "site", days=1, events=300)
+    land(settings)
     ds = ledger.read(settings.warehouse).days[0]
     side = build(settings, Day, [ds])
     rows = Warehouse.of(settings).scan(BY_NAME[FACTS], ds).collect()
