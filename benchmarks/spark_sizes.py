@@ -39,7 +39,7 @@ class Costs:
     """Of driver and executors together."""
     shuffled_bytes: float
     landing_core_seconds: float
-    """NDJSON, on the one machine that lands."""
+    """NDJSON, as one machine reads it; those of a cluster read by the same function."""
     result_bytes: float
     """Of each task of the second step: its part of each small table, and what it found."""
 
@@ -69,8 +69,8 @@ class Size:
 
     @property
     def core_hours(self) -> float:
-        """Of work."""
-        return self.events * self.costs.core_seconds / 3600
+        """Of work, landing included."""
+        return self.events * (self.costs.core_seconds + self.costs.landing_core_seconds) / 3600
 
     @property
     def nodes(self) -> int:
@@ -111,7 +111,7 @@ class Size:
 
     @property
     def landing_core_hours(self) -> float:
-        """On one machine."""
+        """Of these, those of landing."""
         return self.events * self.costs.landing_core_seconds / 3600
 
 

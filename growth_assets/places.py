@@ -43,6 +43,9 @@ STORES: dict[str, Store] = {
 }
 """Scheme of a URL to its store."""
 
+_OF_A_CLUSTER = frozenset({"hdfs", "viewfs", "webhdfs", "swebhdfs"})
+"""Schemes of Hadoop: pyarrow reads its files by a library of Hadoop's own, which no package brings."""
+
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PREFIX = re.compile(r"[^\x00-\x1f*?\[\]#%\\]*")
 
@@ -66,6 +69,11 @@ def place(text: str, folder: Path) -> Place:
     if "@" in address.netloc:
         variables = store.variables if store else "the environment"
         raise ValueError(f"a URL must hold no user and password: credentials come from {variables}")
+    if address.scheme in _OF_A_CLUSTER:
+        raise ValueError(
+            f"{address.scheme}:// is not read: mount it on every machine at one path (HDFS has an NFS gateway and "
+            "a FUSE client for that) and name the folder, or copy it to a store, as by `hadoop distcp`"
+        )
     if store is None:
         known = ", ".join(f"{scheme}://" for scheme in STORES)
         raise ValueError(f"{address.scheme}:// is no store that is known; use {known} or a folder")

@@ -49,8 +49,9 @@ def test_a_second_shuffle_would_be_seen():
 
 
 def test_sizes_are_multiplied():
-    # 36 core seconds a million events; a node of 16 cores that are busy for 0.7 of two hours has 22.4 core hours.
-    costs = spark_sizes.Costs(36e-6, 50.0, 6e-6, 1e6)
+    # 36 core seconds a million events, 6 of them to land; a node of 16 cores that are busy for 0.7 of two hours has
+    # 22.4 core hours.
+    costs = spark_sizes.Costs(30e-6, 50.0, 6e-6, 1e6)
     size = spark_sizes.Size(10_000_000_000, costs)
     assert size.core_hours == pytest.approx(100_000 / 1_000)
     assert (size.nodes, size.hours) == (5, pytest.approx(100 / (5 * 11.2)))

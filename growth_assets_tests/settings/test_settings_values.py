@@ -84,6 +84,7 @@ def test_what_is_secret_of_a_cluster_is_not_shown(site):
         ('engine = "flink"', "engine: Input should be 'local' or 'spark'"),
         ('engine = "spark"', 'engine is "spark": name the cluster by spark.master or spark.remote'),
         ('engine = "spark"\nwarehouse = "s3://b/w"\n[spark]\nmaster = "yarn"', "file system that the cluster shares"),
+        ('landing = "hdfs://namenode:8020/logs"', "mount it on every machine at one path"),
         ('[spark]\nmaster = "spark://a:1"\nremote = "sc://b:2"', "master and remote are both set"),
         ('[spark]\nmaster = "host:7077"', "spark.master: String should match"),
         ('[spark]\nremote = "host:15002"', "spark.remote: must be an address like sc://host:15002"),

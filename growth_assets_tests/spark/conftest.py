@@ -23,8 +23,11 @@ def spark_cluster(tmp_path_factory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def on_cluster(spark_cluster) -> Iterator[OnCluster]:
-    """The engine, with one session on both workers for all tests; slow tasks are begun once more beside themselves."""
+def on_cluster(spark_cluster, s3_server) -> Iterator[OnCluster]:
+    """The engine, with one session on both workers for all tests; slow tasks are begun once more beside themselves.
+
+    Its machines know the credentials of a store.
+    """
     from growth_assets.engines.cluster import at_hand  # noqa: PLC0415 - PySpark is not in every environment
 
     os.environ["SPARK_LOCAL_IP"] = HOST
@@ -36,6 +39,7 @@ def on_cluster(spark_cluster) -> Iterator[OnCluster]:
         "spark.driver.extraJavaOptions": QUICK, "spark.eventLog.dir": log.as_uri(), **spark_events.SETTINGS,
         "spark.speculation": "true", "spark.speculation.interval": "100ms", "spark.speculation.multiplier": "2",
         "spark.speculation.quantile": "0.5", "spark.speculation.minTaskRuntime": "2s",
+        **{f"spark.executorEnv.{name}": value for name, value in s3_server.variables.items()},
     }  # fmt: skip
     chosen = {"engine": "spark", "spark": {"master": spark_cluster.url, "events_a_task": EVENTS_A_TASK, "conf": conf}}
     with at_hand(site(**chosen)) as session:

@@ -17,9 +17,11 @@ from growth_assets.engines.local import Day, Received
 from growth_assets.ingest import ledger, many_files
 from growth_assets.ingest.landing import land
 from growth_assets.ingest.out_of_range import first_day, last_day
+from growth_assets.places import place
 from growth_assets.settings import Settings
 from growth_assets.simulate import simulate
 from growth_assets.tables import BY_NAME
+from growth_assets.warehouse import objects
 from growth_assets.warehouse.partitions import Warehouse
 from growth_assets_tests.spark.sides import ASIDE, FACTS, OnCluster, Side, build, differences, digest_of, in_the_ledger
 from growth_assets_tests.tables.days import DS, raw_day, site
@@ -101,7 +103,7 @@ def test_small_worlds_of_all_formats_are_the_same(on_cluster, tmp_path):
     found = both(on_cluster, histories(tmp_path / "local"), tmp_path)
     assert differences(found.local, found.spark) == []
     assert min(found.total(FACTS), found.total(ASIDE), found.total(FACTS, "duplicates")) > 10
-    assert len(found.read) > 100
+    assert len(found.read) > 60
 
 
 def test_a_simulated_site_is_the_same(on_cluster, tmp_path):
@@ -121,6 +123,26 @@ def test_a_real_log_is_the_same(on_cluster, tmp_path, shared):
     found = both(on_cluster, settings, tmp_path)
     assert differences(found.local, found.spark) == []
     assert found.total(FACTS) == 9_999
+
+
+def test_files_on_a_store_land_as_those_on_disk(on_cluster, s3, tmp_path):
+    waiting = simulated(tmp_path / "local", days=1, events=700)
+    bucket = s3.bucket("landed-by-many")
+    there = waiting.model_copy(
+        update={
+            "data": tmp_path / "spark",
+            "landing": place(f"s3://{bucket}/logs", tmp_path),
+            "warehouse": tmp_path / "w",
+        }
+    )
+    for path in sorted(waiting.landing.rglob("*.*")):
+        objects.put_bytes(path.read_bytes(), there.landing / path.relative_to(waiting.landing).as_posix())
+    land(waiting)
+    before, found = on_cluster.jobs, land(there, machines=on_cluster.each)
+    assert on_cluster.jobs == before + 1
+    assert found.not_there == {}
+    assert in_the_ledger(there) == in_the_ledger(waiting)
+    assert sum(entry.events for entry in found.read) > 500
 
 
 @pytest.mark.parametrize(("share", "status"), [(1, "published"), (0.1, "refused")])
