@@ -49,22 +49,21 @@ _HOUR = pl.col("event_timestamp").dt.hour().cast(pl.Int32)
 VISITORS = {"m_unique_visitors": pl.lit(value=True)}
 
 
-def _overall_has_most(frame: pl.LazyFrame) -> pl.LazyFrame:
+def _overall_has_most() -> FrameRule:
     overall = pl.col("m_total_events").filter(pl.col("aggregation_level") == OVERALL)
     # A frame without exactly one overall row breaks the rule as well, the empty frame among them.
-    return frame.select(
+    broken = (
         pl.when(overall.len() == 1)
         .then((pl.col("m_total_events") > overall.max()).sum())
         .otherwise(pl.len() + 1)
         .cast(pl.Int64)
     )
+    return FrameRule("overall_rollup_has_most", broken, "no row counts more events than the overall row")
 
 
 def _overall_reaches(minimum: int) -> FrameRule:
-    def broken(frame: pl.LazyFrame) -> pl.LazyFrame:
-        overall = pl.col("m_total_events").filter(pl.col("aggregation_level") == OVERALL)
-        return frame.select((overall.max().fill_null(-1) < minimum).cast(pl.Int64))
-
+    overall = pl.col("m_total_events").filter(pl.col("aggregation_level") == OVERALL)
+    broken = (overall.max().fill_null(-1) < minimum).cast(pl.Int64)
     return FrameRule("m_total_events_above_minimum", broken, f"the day has at least {minimum} events")
 
 
@@ -101,7 +100,7 @@ def contract(settings: Settings) -> Contract:
         ),
         frame_rules=(
             unique_key("aggregation_level", *DIMENSIONS),
-            FrameRule("overall_rollup_has_most", _overall_has_most, "no row counts more events than the overall row"),
+            _overall_has_most(),
             _overall_reaches(settings.min_total_events),
         ),
     )

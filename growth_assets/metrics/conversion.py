@@ -142,22 +142,17 @@ def rate_contract(rate: dict[str, pa.Column]) -> Contract:
 
 def one_overall_row() -> FrameRule:
     """The table has its overall row, once; an empty table has not."""
-
-    def broken(frame: pl.LazyFrame) -> pl.LazyFrame:
-        return frame.select(((pl.col("aggregation_level") == OVERALL).sum() != 1).cast(pl.Int64))
-
+    broken = ((pl.col("aggregation_level") == OVERALL).sum() != 1).cast(pl.Int64)
     return FrameRule("one_overall_row", broken, "there is exactly one overall row")
 
 
 def hosts_add_up(measure: str) -> FrameRule:
     """The hosts' counts of events make the overall one."""
-
-    def broken(frame: pl.LazyFrame) -> pl.LazyFrame:
-        per_host = pl.col(measure).filter(pl.col("aggregation_level") == level_name(HOST)).sum()
-        overall = pl.col(measure).filter(pl.col("aggregation_level") == OVERALL).sum()
-        return frame.select((per_host != overall).cast(pl.Int64))
-
-    return FrameRule("hosts_add_up", broken, f"{measure} of all hosts add up to the overall one")
+    per_host = pl.col(measure).filter(pl.col("aggregation_level") == level_name(HOST)).sum()
+    overall = pl.col(measure).filter(pl.col("aggregation_level") == OVERALL).sum()
+    return FrameRule(
+        "hosts_add_up", (per_host != overall).cast(pl.Int64), f"{measure} of all hosts add up to the overall one"
+    )
 
 
 KEY = ("aggregation_level", *HOST, "ds")
