@@ -9,19 +9,16 @@ have been in two countries in one day: on such a day every level counts for itse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from growth_assets.contracts.columns import VISITOR_NUMBER
-from growth_assets.contracts.texts import as_texts
-from growth_assets.enrich.distinct import Distinct, Numbers, ordered_numbers, together, without_gaps
-
-Counts: TypeAlias = npt.NDArray[np.int64]
+from growth_assets.contracts.texts import dictionary, is_numbered
+from growth_assets.contracts.whole_numbers import Counts, Flags, Numbers, distinct, true_in, with_nulls_as
+from growth_assets.enrich.distinct import together, without_gaps
 
 VISITOR = "logged_out_user_id"
 
@@ -52,24 +49,29 @@ def roll_up(
     """One row for each group of each level.
 
     Args:
-        events: rows with `dimensions` and `logged_out_user_id`.
+        events: rows of one day with `dimensions`, `logged_out_user_id` and `ds`.
         dimensions: the columns that are grouped by; NULL where they are rolled up.
         levels: the grouping sets.
         counts: name to a Boolean expression; the column counts its true rows (BIGINT).
         visitors: name to a Boolean expression; the column counts distinct visitors with a true row (BIGINT).
 
     Returns:
-        `dimensions`, the counts, the visitors and `aggregation_level`, sorted by level and dimensions.
+        `dimensions`, the counts, the visitors, `aggregation_level` and `ds`, sorted by level and dimensions.
     """
     flags = {**counts, **visitors}
-    who = VISITOR_NUMBER if VISITOR_NUMBER in events.collect_schema() else VISITOR
-    narrow = events.select(who, *dimensions, *(flag.alias(name) for name, flag in flags.items())).collect()
+    schema = events.collect_schema()
+    who = VISITOR_NUMBER if VISITOR_NUMBER in schema else VISITOR
+    numbered = {name: f"{name}#" for name in dimensions if isinstance(schema[name], pl.Categorical)}
+    numbers = (pl.col(name).to_physical().alias(number) for name, number in numbered.items())
+    marks = (flag.alias(name) for name, flag in flags.items())
+    narrow = events.select(who, "ds", *dimensions, *numbers, *marks).collect()
     # From here on an event has two numbers, of its cell and of its visitor: what is grouped are integers.
-    cell = Distinct.of(narrow.select(dimensions))
-    cells, rows_cell = _Cells(as_texts(cell.values)), cell.rows.to_numpy()
+    by = [_Dimension.of(narrow[name], narrow[numbered.get(name, name)]) for name in dimensions]
+    cells, rows_cell = _Cells.of(by, narrow.height)
     visitor, people_in_all = _visitor_numbers(narrow[who])
-    events_of = {name: _sums(rows_cell, narrow[name], cells.height) for name in counts}
-    seen = {name: _pairs(visitor, people_in_all, rows_cell, cells.height, narrow[name]) for name in visitors}
+    marked = {name: true_in(narrow[name]) for name in flags}
+    events_of = {name: np.bincount(rows_cell[marked[name]], minlength=cells.height) for name in counts}
+    seen = {name: _Pairs.of(visitor, people_in_all, rows_cell, cells.height, marked[name]) for name in visitors}
     own = [name for name in dimensions if name in ADDITIVE]
     if own and any(pairs.several(cells.groups(own)) for pairs in seen.values()):
         own = []
@@ -92,25 +94,50 @@ def roll_up(
             }
         )
         found.append(groups)
-    of_level = np.repeat(np.arange(len(levels), dtype=np.uint32), [groups.height for groups in found])
-    # One row more than cells, for what is rolled up.
-    rolled_up = [np.full(groups.height, cells.height, np.uint32) for groups in found]
-    rows = {
-        name: np.concatenate(
-            [
-                groups.first if name in level else nothing
-                for level, groups, nothing in zip(levels, found, rolled_up, strict=True)
-            ]
-        )
-        for name in dimensions
-    }
+    names = pl.Series("aggregation_level", [level_name(level) for level in levels], dtype=pl.String)
+    heights = [groups.height for groups in found]
+    ds = pl.Series("ds", [narrow["ds"][0] if narrow.height else None], dtype=pl.String)
+    of_level = list(zip(levels, found, strict=True))
     return pl.DataFrame(
         [
-            *(cells.values[name].extend_constant(None, 1).gather(pl.Series(rows[name])) for name in dimensions),
+            *(
+                cells.values(name, [groups.first if name in level else groups.height for level, groups in of_level])
+                for name in dimensions
+            ),
             *(pl.Series(name, np.concatenate([each[name] for each in measured])) for name in flags),
-            pl.Series("aggregation_level", [level_name(level) for level in levels]).gather(pl.Series(of_level)),
+            names[np.repeat(np.arange(len(levels)), heights)],
+            ds.new_from_index(0, sum(heights)),
         ]
     )
+
+
+class _Dimension:
+    """What events are grouped by: its values in order, and the number of each event's."""
+
+    def __init__(self, numbers: tuple[Numbers, int], places: Numbers, values: pl.Series) -> None:
+        """Number `n` stands for the value in the place `places[n]` of `values`; in the first place is null."""
+        self.numbers, self.places, self.values = numbers, places, values
+
+    @classmethod
+    def of(cls, column: pl.Series, numbers: pl.Series) -> _Dimension:
+        """A column of texts, numbered ones with their numbers, or one of whole numbers."""
+        if column.dtype == pl.String:
+            column = column.cast(pl.Categorical(pl.Categories.random()))
+            numbers = column.to_physical()
+        if is_numbered(column):
+            texts = dictionary(column).to_list()
+            order: Sequence[int] = sorted(range(len(texts)), key=texts.__getitem__)
+            values = pl.Series(column.name, [None, *(texts[number] for number in order)], dtype=pl.String)
+        else:
+            least, most = column.min(), column.max()
+            there = range(least, most + 1) if isinstance(least, int) and isinstance(most, int) else range(0)
+            values = pl.Series(column.name, [None, *there], dtype=column.dtype)
+            numbers = column - there.start
+            order = range(len(there))
+        # One number more than values, for null.
+        places = np.zeros(len(values), np.uint32)
+        places[np.array(order, np.int64)] = np.arange(1, len(values), dtype=np.uint32)
+        return cls((with_nulls_as(len(order), numbers), len(values)), places, values)
 
 
 class _Groups:
@@ -129,10 +156,24 @@ class _Groups:
 class _Cells:
     """The distinct values of all dimensions together, in groups by any of them."""
 
-    def __init__(self, values: pl.DataFrame) -> None:
-        self.values, self.height = values, values.height
-        self._numbers = {column.name: ordered_numbers(column) for column in values.get_columns()}
+    def __init__(self, dimensions: Mapping[str, _Dimension], places: Mapping[str, Numbers], height: int) -> None:
+        """`places` has the place of each cell's value among those of a dimension."""
+        self.height = height
+        self._dimensions, self._places = dimensions, places
         self._made: dict[tuple[str, ...], _Groups] = {}
+
+    @classmethod
+    def of(cls, dimensions: Sequence[_Dimension], height: int) -> tuple[_Cells, Numbers]:
+        """The cells of `height` events, and the cell of each event."""
+        first, cell = without_gaps(*together((each.numbers for each in dimensions), height))
+        by_name = {each.values.name: each for each in dimensions}
+        places = {name: each.places[each.numbers[0][first]] for name, each in by_name.items()}
+        return cls(by_name, places, len(first)), cell
+
+    def values(self, name: str, cells: Sequence[Numbers | int]) -> pl.Series:
+        """The values of a dimension in some cells, or so many times none."""
+        places = [np.zeros(some, np.uint32) if isinstance(some, int) else self._places[name][some] for some in cells]
+        return self._dimensions[name].values[np.concatenate(places)]
 
     def groups(self, names: Sequence[str]) -> _Groups:
         """Cells with the same values of `names`; of no names there is one group, also of no cells."""
@@ -144,7 +185,8 @@ class _Cells:
     def _grouped(self, names: tuple[str, ...]) -> _Groups:
         if not names:
             return _Groups(np.zeros(1, np.uint32), np.zeros(self.height, np.uint32))
-        return _Groups(*without_gaps(*together((self._numbers[name] for name in names), self.height)))
+        numbers = ((self._places[name], len(self._dimensions[name].values)) for name in names)
+        return _Groups(*without_gaps(*together(numbers, self.height)))
 
 
 class _Pairs:
@@ -152,6 +194,14 @@ class _Pairs:
 
     def __init__(self, visitor: Numbers, cell: Numbers, visitors: int) -> None:
         self.visitor, self.cell, self.height = visitor, cell, visitors
+
+    @classmethod
+    def of(cls, visitor: Numbers, visitors: int, cell: Numbers, cells: int, flag: Flags) -> _Pairs:
+        """Each visitor once in each cell in which it has a row with `flag`."""
+        size = np.uint64(max(cells, 1))
+        rows = slice(None) if flag.all() else flag
+        one, other = np.divmod(distinct(visitor[rows].astype(np.uint64) * size + cell[rows]), size)
+        return cls(one.astype(np.uint32), other.astype(np.uint32), visitors)
 
     def several(self, groups: _Groups) -> bool:
         """True where some visitor is in more than one of the groups."""
@@ -166,7 +216,7 @@ class _Pairs:
         if groups.height < len(groups.number):
             size = np.uint64(groups.height)
             # Where the groups are no coarser than the cells, each pair is there once already.
-            group = pl.Series(self.visitor.astype(np.uint64) * size + group).unique().to_numpy() % size
+            group = distinct(self.visitor.astype(np.uint64) * size + group) % size
         return np.bincount(group.astype(np.int64), minlength=groups.height)
 
 
@@ -180,20 +230,6 @@ def _visitor_numbers(visitors: pl.Series) -> tuple[Numbers, int]:
     return numbers, len(first)
 
 
-def _pairs(visitor: Numbers, visitors: int, cell: Numbers, cells: int, flag: pl.Series) -> _Pairs:
-    """Each visitor once in each cell in which it has a row with `flag`; null is no."""
-    rows = slice(None) if flag.all(ignore_nulls=False) else flag.arg_true().to_numpy()
-    pairs = visitor[rows].astype(np.uint64) * np.uint64(max(cells, 1)) + cell[rows]
-    one, other = np.divmod(pl.Series(pairs).unique().to_numpy(), np.uint64(max(cells, 1)))
-    return _Pairs(one.astype(np.uint32), other.astype(np.uint32), visitors)
-
-
-def _sums(cell: Numbers, flag: pl.Series, cells: int) -> Counts:
-    """How many rows with `flag` there are of each cell; null is no."""
-    rows = slice(None) if flag.all(ignore_nulls=False) else flag.arg_true().to_numpy()
-    return np.bincount(cell[rows].astype(np.int64), minlength=cells)
-
-
 def _added(number: Numbers, counts: Counts, groups: int) -> Counts:
     """The sum of the counts of each group."""
     total = np.zeros(groups, np.int64)
@@ -204,8 +240,3 @@ def _added(number: Numbers, counts: Counts, groups: int) -> Counts:
 def names_of(levels: Iterable[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """`aggregation_level` to the columns that it groups by."""
     return {level_name(level): level for level in levels}
-
-
-def day_of(events: pl.LazyFrame) -> pl.Expr:
-    """The column `ds` of a table made from one day of the fact table."""
-    return pl.lit(events.select(pl.col("ds").first()).collect().item(), dtype=pl.String).alias("ds")

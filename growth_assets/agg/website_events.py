@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from growth_assets.agg.grouping_sets import OVERALL, all_sets, day_of, level_name, names_of, roll_up
+from growth_assets.agg.grouping_sets import OVERALL, all_sets, level_name, names_of, roll_up
 from growth_assets.checks.agreement import disagreements, levels_add_up
 from growth_assets.contracts.contract import (
     Contract,
@@ -114,8 +114,7 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
 def part(events: pl.LazyFrame, settings: Settings) -> pl.DataFrame:  # noqa: ARG001 - every part takes them
     """The 16 rollups of some visitors' events."""
     events = events.with_columns(_HOUR.alias("event_hour"))
-    rolled = roll_up(events, DIMENSIONS, LEVELS, counts=COUNTS, visitors=VISITORS)
-    return rolled.with_columns(day_of(events)).select(list(COLUMNS))
+    return roll_up(events, DIMENSIONS, LEVELS, counts=COUNTS, visitors=VISITORS)[list(COLUMNS)]
 
 
 def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:

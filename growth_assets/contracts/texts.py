@@ -6,7 +6,6 @@ the texts themselves.
 
 from __future__ import annotations
 
-import numpy as np
 import polars as pl
 
 _NARROW, _WIDE = 200, 60_000
@@ -32,18 +31,17 @@ def is_numbered(column: pl.Series) -> bool:
 
 
 def dictionary(column: pl.Series) -> pl.Series:
-    """The texts that a numbered column can have; each is in the place of its number."""
-    numbers = column.to_physical()
-    last = numbers.max()
-    places = pl.Series(np.arange(last + 1 if isinstance(last, int) else 0)).cast(numbers.dtype)
-    known: pl.Series = places.cat.to(column.dtype).cast(pl.String)
-    return known.alias(column.name)
+    """The texts that a numbered column can have; each is in the place of its number. They are gone with the column."""
+    if not isinstance(column.dtype, pl.Categorical):
+        raise TypeError(f"{column.name} is not numbered")
+    return column.dtype.categories.to_series().alias(column.name)
 
 
 def as_texts(frame: pl.DataFrame) -> pl.DataFrame:
     """The same rows without a numbered column."""
-    return frame.with_columns(_texts(column) for column in frame.get_columns() if is_numbered(column))
+    columns = [_texts(column) if is_numbered(column) else column for column in frame.get_columns()]
+    return pl.DataFrame(columns) if columns else frame
 
 
 def _texts(column: pl.Series) -> pl.Series:
-    return column.cast(pl.String) if len(column) < _MANY else dictionary(column).gather(column.to_physical())
+    return column.cast(pl.String) if len(column) < _MANY else dictionary(column)[column.to_physical()]

@@ -8,15 +8,12 @@ columns, the numbers are combined, and no text is looked at a second time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from growth_assets.contracts.texts import dictionary, is_numbered, numbered
-
-Numbers: TypeAlias = npt.NDArray[np.unsignedinteger]
+from growth_assets.contracts.whole_numbers import Numbers, another, order_of, with_nulls_as
 
 FEW = 1_000
 """For so few rows a dictionary is filled before a query is planned: a small day asks ten times."""
@@ -47,21 +44,21 @@ class Distinct:
         """The distinct rows of the columns of both."""
         row, numbers = _pairs(self.rows.to_numpy(), self.values.height, other.rows.to_numpy(), other.values.height)
         first = pl.Series(row)
-        values = self.values[self.rows.gather(first)].hstack(other.values[other.rows.gather(first)])
+        values = self.values[self.rows[first]].hstack(other.values[other.rows[first]])
         return Distinct(values, pl.Series(numbers))
 
     def then(self, answers: pl.DataFrame) -> Distinct:
         """The distinct rows of `answers`, of which there is one for each of `values`."""
         found = Distinct.of(answers)
-        return Distinct(found.values, found.rows.gather(self.rows))
+        return Distinct(found.values, found.rows[self.rows])
 
     def every(self, answers: pl.Series) -> pl.Series:
         """The answer of each row, from one for each of `values`."""
-        return answers.gather(self.rows)
+        return answers[self.rows]
 
     def numbered(self, answers: pl.Series) -> pl.Series:
         """The same of texts, as numbers of a dictionary."""
-        return numbered(answers).gather(self.rows)
+        return numbered(answers)[self.rows]
 
 
 def map_distinct(frame: pl.DataFrame, function: Callable[[pl.DataFrame], pl.Series]) -> pl.Series:
@@ -98,8 +95,11 @@ def _of_texts(texts: pl.Series) -> Distinct:
     coded = texts.cast(pl.Categorical(pl.Categories.random()))
     values, rows = dictionary(coded), coded.to_physical()
     if rows.null_count():
-        rows, values = rows.fill_null(len(values)), values.extend_constant(None, 1)
+        rows, values = rows.fill_null(len(values)), values.clone().extend(_NOTHING)
     return Distinct(values.to_frame(), rows.rechunk())
+
+
+_NOTHING = pl.Series([None], dtype=pl.String)
 
 
 def _pairs(ones: Numbers, height: int, others: Numbers, width: int) -> tuple[Numbers, Numbers]:
@@ -138,38 +138,17 @@ def numbers_of(column: pl.Series) -> tuple[Numbers, int]:
     """By row, a number for its value, and what all numbers are below; a null is a value like any other."""
     if column.dtype == pl.String:
         # To number texts by a dictionary of their own takes half the time of grouping by them.
-        numbers = column.cast(pl.Categorical(pl.Categories.random())).to_physical()
-    elif is_numbered(column):
+        column = column.cast(pl.Categorical(pl.Categories.random()))
+    if is_numbered(column):
         numbers = column.to_physical()
     else:
-        numbers = _above_least(column)
-    nothing = _whole(numbers.max(), -1) + 1
-    return _with_nulls_as(nothing, numbers), nothing + 1
-
-
-def ordered_numbers(column: pl.Series) -> tuple[Numbers, int]:
-    """The same, of few values: the numbers are in the order of the values, null before all."""
-    if column.dtype == pl.String:
-        numbers = column.cast(pl.Enum(column.unique().drop_nulls().sort())).to_physical().cast(pl.UInt64)
-    else:
-        numbers = _above_least(column)
-    numbers = numbers + 1
-    return _with_nulls_as(0, numbers), _whole(numbers.max()) + 1
-
-
-def _above_least(column: pl.Series) -> pl.Series:
-    """Whole numbers or truth values as by how much they are above the least of them."""
-    whole = column.cast(pl.Int64)
-    return (whole - _whole(whole.min())).cast(pl.UInt64)
-
-
-def _with_nulls_as(number: int, numbers: pl.Series) -> Numbers:
-    # A query is planned only where there is any null.
-    return (numbers.cast(pl.UInt64).fill_null(number) if numbers.null_count() else numbers).to_numpy()
-
-
-def _whole(value: object, otherwise: int = 0) -> int:
-    return value if isinstance(value, int) else otherwise
+        # Numbers numbers or truth values: by how much they are above the least.
+        whole = column.cast(pl.Int64)
+        least = whole.min()
+        numbers = (whole - (least if isinstance(least, int) else 0)).cast(pl.UInt64)
+    most = numbers.max()
+    nothing = most + 1 if isinstance(most, int) else 0
+    return with_nulls_as(nothing, numbers), nothing + 1
 
 
 def without_gaps(numbers: Numbers, size: int) -> tuple[Numbers, Numbers]:
@@ -182,11 +161,8 @@ def without_gaps(numbers: Numbers, size: int) -> tuple[Numbers, Numbers]:
         row[numbers] = np.arange(len(numbers), dtype=np.uint32)
         there = row != _NO_ROW
         return row[there], (np.cumsum(there, dtype=np.uint32) - 1)[numbers]
-    # Polars sorts by several threads, numpy by one.
-    order = pl.Series(numbers).arg_sort().to_numpy()
-    ordered = numbers[order]
-    another = np.ones(len(ordered), bool)
-    another[1:] = ordered[1:] != ordered[:-1]
-    number = np.empty(len(ordered), np.uint32)
-    number[order] = np.cumsum(another, dtype=np.uint32) - 1
-    return order[another], number
+    order = order_of(numbers)
+    differs = another(numbers[order])
+    number = np.empty(len(numbers), np.uint32)
+    number[order] = np.cumsum(differs, dtype=np.uint32) - 1
+    return order[differs], number

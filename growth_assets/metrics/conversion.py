@@ -9,7 +9,7 @@ import pandera.polars as pa
 import polars as pl
 
 from growth_assets.agg import hostname_events
-from growth_assets.agg.grouping_sets import OVERALL, day_of, level_name, names_of, roll_up
+from growth_assets.agg.grouping_sets import OVERALL, level_name, names_of, roll_up
 from growth_assets.checks import guardrail
 from growth_assets.checks.agreement import disagreements, levels_add_up
 from growth_assets.contracts.contract import (
@@ -160,7 +160,7 @@ KEY = ("aggregation_level", *HOST, "ds")
 
 def counts(events: pl.LazyFrame, rate: dict[str, pa.Column], *, above: pl.Expr, below: pl.Expr) -> pl.DataFrame:
     """The counts of some events that a metric is made of; `above` and `below` say which are counted."""
-    return roll_up(events, HOST, LEVELS, **_measures(rate, above, below)).with_columns(day_of(events))
+    return roll_up(events, HOST, LEVELS, **_measures(rate, above, below))
 
 
 def conversion(

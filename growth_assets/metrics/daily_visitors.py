@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from growth_assets.agg.grouping_sets import day_of, level_name, names_of, roll_up
+from growth_assets.agg.grouping_sets import level_name, names_of, roll_up
 from growth_assets.checks.agreement import disagreements, levels_add_up
 from growth_assets.contracts.contract import (
     Contract,
@@ -105,7 +105,7 @@ def part(events: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
         counts={"m_website_hits": person, "m_bot_website_hits": bot},
         visitors={"m_visitors": person, "m_bot_visitors": bot},
     )
-    frame = rolled.with_columns(day_of(events)).select(list(COLUMNS))
+    frame = rolled[list(COLUMNS)]
     anything = pl.col("m_website_hits") + pl.col("m_bot_website_hits") > 0
     return frame.filter(anything | (pl.col("aggregation_level") == "overall"))
 

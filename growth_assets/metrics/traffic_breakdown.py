@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from growth_assets.agg.grouping_sets import day_of, level_name, names_of, roll_up
+from growth_assets.agg.grouping_sets import level_name, names_of, roll_up
 from growth_assets.checks.agreement import disagreements
 from growth_assets.contracts.contract import (
     Contract,
@@ -98,8 +98,7 @@ def part(events: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
     """The hits of some events, and who they are of."""
     # Those without a referrer stand under a name.
     hits = events.filter(_hit(settings)).with_columns(_REFERRER.alias("dim_referrer_domain"))
-    rolled = roll_up(hits, DIMENSIONS, LEVELS, counts=COUNTS, visitors=VISITORS)
-    return rolled.with_columns(day_of(events))
+    return roll_up(hits, DIMENSIONS, LEVELS, counts=COUNTS, visitors=VISITORS)
 
 
 def finish(frame: pl.DataFrame, inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> pl.DataFrame:  # noqa: ARG001 - every finish takes them

@@ -1,0 +1,72 @@
+"""Whole numbers sorted, told apart and counted: few by numpy, many by Polars, which has several threads for it.
+
+To plan a query takes longer than to sort a few thousand numbers, and a small day asks a hundred times.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Numbers: TypeAlias = npt.NDArray[np.integer]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+Counts: TypeAlias = npt.NDArray[np.int64]
+
+FEW = 4_000
+"""So many numbers numpy sorts sooner."""
+
+
+def order_of(numbers: Numbers) -> Numbers:
+    """Rows in the order of their numbers; equal ones in any."""
+    return np.argsort(numbers) if len(numbers) <= FEW else pl.Series(numbers).arg_sort().to_numpy()
+
+
+def another(ordered: Numbers) -> Flags:
+    """Where a number differs from the one before it; the first always does."""
+    differs = np.ones(len(ordered), bool)
+    differs[1:] = ordered[1:] != ordered[:-1]
+    return differs
+
+
+def distinct(numbers: Numbers) -> Numbers:
+    """Each number once, in no certain order."""
+    if len(numbers) > FEW:
+        return pl.Series(numbers).unique().to_numpy()
+    ordered = np.sort(numbers)
+    return ordered[another(ordered)]
+
+
+def counted(numbers: Numbers) -> tuple[Numbers, Counts]:
+    """Each number once, and how often it is there."""
+    if len(numbers) > FEW:
+        found = (
+            pl.LazyFrame({"number": numbers}).group_by("number").agg(pl.len().cast(pl.Int64).alias("rows")).collect()
+        )
+        return found["number"].to_numpy(), found["rows"].to_numpy()
+    ordered = np.sort(numbers)
+    first = np.flatnonzero(another(ordered))
+    return ordered[first], np.diff(first, append=len(ordered))
+
+
+def with_nulls_as(number: int, numbers: pl.Series) -> Numbers:
+    """A column of whole numbers below 2**53, `number` in place of null."""
+    if not numbers.null_count():
+        return numbers.to_numpy()
+    if len(numbers) > FEW:
+        return numbers.cast(pl.Int64).fill_null(number).to_numpy()
+    # As numpy has no null, Polars hands such a column over as fractions.
+    found = numbers.to_numpy()
+    return np.where(np.isnan(found), number, found).astype(np.int64)
+
+
+def true_in(flags: pl.Series) -> Flags:
+    """A column of truth values, in which null is no."""
+    return (flags.fill_null(value=False) if flags.null_count() else flags).to_numpy()
+
+
+def nulls_in(values: pl.Series) -> Flags:
+    """Where there is none."""
+    return values.is_null().to_numpy() if values.null_count() else np.zeros(len(values), bool)
