@@ -18,12 +18,25 @@ from itertools import groupby
 from typing import ClassVar, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from growth_assets.checks.numbered import Column, Numbered, nulls_of, one_number, without_nulls
+from growth_assets.checks.numbered import Column, Numbered, one_number
 from growth_assets.contracts.contract import Finding
 from growth_assets.contracts.sample import Sample, sample
+from growth_assets.contracts.texts import dictionary, numbered
+from growth_assets.contracts.whole_numbers import (
+    FEW,
+    Counts,
+    Flags,
+    another,
+    counted,
+    distinct,
+    nulls_in,
+    order_of,
+    true_in,
+    with_nulls_as,
+)
+from growth_assets.contracts.whole_numbers import Numbers as Codes
 
 LEVEL = "aggregation_level"
 VISITOR = "logged_out_user_id"
@@ -36,10 +49,7 @@ _FEW = 0.1
 _MOST_FLAGS = 8
 """So many measures are counted at once."""
 
-Rows: TypeAlias = npt.NDArray[np.unsignedinteger]
-Codes: TypeAlias = npt.NDArray[np.unsignedinteger]
-Flags: TypeAlias = npt.NDArray[np.bool_]
-Counts: TypeAlias = npt.NDArray[np.int64]
+Rows: TypeAlias = Codes
 
 GROUPS_SHOWN = 5
 """So many groups that disagree are shown for each measure."""
@@ -74,10 +84,10 @@ def disagreements(
     day = _Events.of(events)
     numbers = day.numbers(events, dimensions)
     given = events.select(VISITOR, *(flag.alias(name) for name, flag in {**counts, **visitors}.items()))
-    flags = given.collect().select(measures)
+    flags = given.collect()[measures]
     parts = [_events_of(flags, numbers, levels, list(counts))]
     for name in visitors:
-        parts += _visitors_of(*day.by_visitor(events, dimensions, flags[name]), levels, name)
+        parts += _visitors_of(*day.by_visitor(events, dimensions, true_in(flags[name])), levels, name)
     columns = [column for each in numbers.values() for column in each.columns]
     rows = _Published.of(published, columns, levels, measures)
     compared = [_compared(level, grouped, parts, rows) for level, grouped in levels.items()]
@@ -96,7 +106,7 @@ def disagreements(
 
 def levels_add_up(published: pl.DataFrame, measures: Sequence[str]) -> Finding:
     """How many levels have groups that do not add up to the overall row, in a count of events."""
-    sums = published.group_by(LEVEL, maintain_order=True).agg(pl.col(measures).sum()).rows_by_key(LEVEL, unique=True)
+    sums = _sums(published, measures)
     overall = sums.get("overall")
     off = [level for level, each in sums.items() if each != overall]
     text = f"{', '.join(measures)} of each level add up to the overall row"
@@ -107,6 +117,22 @@ def levels_add_up(published: pl.DataFrame, measures: Sequence[str]) -> Finding:
         for level in off[:GROUPS_SHOWN]
     ]
     return Finding("levels_add_up", len(sums), len(off), text, sample(pl.DataFrame(shown)) if shown else ())
+
+
+def _sums(published: pl.DataFrame, measures: Sequence[str]) -> dict[str | None, tuple[int, ...]]:
+    """The sums of measures by level, in the order in which the levels are met."""
+    level = numbered(published[LEVEL])
+    of_level = [*dictionary(level).to_list(), None]
+    number = with_nulls_as(len(of_level) - 1, level.to_physical())
+    sums = np.zeros((len(measures), len(of_level)), np.int64)
+    for place, name in enumerate(measures):
+        np.add.at(sums[place], number, _zero_for_null(published[name]))
+    met = dict.fromkeys(number[another(number)].tolist())
+    return {of_level[each]: tuple(sums[:, each].tolist()) for each in met}
+
+
+def _zero_for_null(measure: pl.Series) -> Counts:
+    return (measure.fill_null(0) if measure.null_count() else measure).to_numpy()
 
 
 class _Events:
@@ -136,17 +162,15 @@ class _Events:
         return {name: self._numbers[name, str(each)] for name, each in columns.items()}
 
     def by_visitor(
-        self, events: pl.LazyFrame, columns: Mapping[str, pl.Expr], flag: pl.Series
+        self, events: pl.LazyFrame, columns: Mapping[str, pl.Expr], flag: Flags
     ) -> tuple[Rows, dict[str, Numbered]]:
         """A number of the visitor, and the values of columns, of the events with `flag`, visitor by visitor."""
         numbers = self.numbers(events, columns)
-        few = flag.sum() < _FEW * len(flag)
-        if few:
-            rows = flag.arg_true()
-            visitor = events.select(VISITOR).collect().to_series().gather(rows)
-            order = visitor.arg_sort()
-            chosen = rows.gather(order).to_numpy()
-            return _counted_up(visitor.gather(order)), {name: each.at(chosen) for name, each in numbers.items()}
+        if np.count_nonzero(flag) < _FEW * len(flag):
+            rows = np.flatnonzero(flag)
+            visitor = self._visitors(events)[rows]
+            order = order_of(visitor)
+            return _counted_up(visitor[order]), {name: each.at(rows[order]) for name, each in numbers.items()}
         order_of_all = self._order(events)
         for name, each in columns.items():
             if (name, str(each)) not in self._ordered:
@@ -154,21 +178,25 @@ class _Events:
         ordered = {name: self._ordered[name, str(each)] for name, each in columns.items()}
         if flag.all():
             return self._visitor, ordered
-        there = flag.to_numpy()[order_of_all]
+        there = flag[order_of_all]
         return self._visitor[there], {name: each.at(there) for name, each in ordered.items()}
+
+    def _visitors(self, events: pl.LazyFrame) -> Codes:
+        if not hasattr(self, "_ids"):
+            self._ids: Codes = events.select(VISITOR).collect().to_series().to_numpy()
+        return self._ids
 
     def _order(self, events: pl.LazyFrame) -> Rows:
         if not hasattr(self, "_rows"):
-            visitor = events.select(VISITOR).collect().to_series()
-            order = visitor.arg_sort()
-            self._visitor = _counted_up(visitor.gather(order))
-            self._rows: Rows = order.to_numpy()
+            visitor = self._visitors(events)
+            self._rows: Rows = order_of(visitor)
+            self._visitor = _counted_up(visitor[self._rows])
         return self._rows
 
 
-def _counted_up(visitors: pl.Series) -> Rows:
+def _counted_up(visitors: Codes) -> Rows:
     """Equal neighbours have the same number, others different ones."""
-    return np.cumsum(visitors.ne_missing(visitors.shift(1)).to_numpy(), dtype=np.uint32)
+    return np.cumsum(another(visitors), dtype=np.uint32)
 
 
 @dataclass(frozen=True)
@@ -216,7 +244,7 @@ class _Published:
     ) -> _Published:
         level = Column(pl.Series(list(levels), dtype=pl.String)).numbers(frame[LEVEL])
         unknown = level >= len(levels)
-        rolled = {column.name: nulls_of(frame[column.name]) for column in columns}
+        rolled = {column.name: nulls_in(frame[column.name]) for column in columns}
         at = {}
         for number, (name, grouped) in enumerate(levels.items()):
             here = level == number
@@ -228,8 +256,8 @@ class _Published:
         return cls(
             frame,
             {each.name: _of_column(each, each.numbers(frame[each.name])) for each in columns},
-            {name: without_nulls(frame[name], 0).to_numpy() for name in measures},
-            {name: nulls_of(frame[name]) for name in measures},
+            {name: _zero_for_null(frame[name]) for name in measures},
+            {name: nulls_in(frame[name]) for name in measures},
             at,
             unknown,
         )
@@ -330,15 +358,19 @@ def _events_of(
     cell = _together(numbers.values(), flags.height)
     if len(names) <= _MOST_FLAGS and cell.size << len(names) <= flags.height:
         return _Cells.of(levels, cell, *_counted(flags, cell, names))
-    cells = (
+    if flags.height <= FEW:
+        cells, number = np.unique(cell.codes, return_inverse=True)
+        counts = {name: np.bincount(number[true_in(flags[name])], minlength=len(cells)) for name in names}
+        return _Cells.of(levels, cell, cells, counts)
+    summed = (
         flags.lazy()
         .select(*names, pl.lit(pl.Series(_CELL, cell.codes)))
         .group_by(_CELL)
         .agg(pl.col(name).sum().cast(pl.Int64) for name in names)
         .collect()
     )
-    counts = {name: cells[name].to_numpy() for name in names}
-    return _Cells.of(levels, cell, cells[_CELL].to_numpy(), counts)
+    counts = {name: summed[name].to_numpy() for name in names}
+    return _Cells.of(levels, cell, summed[_CELL].to_numpy(), counts)
 
 
 def _counted(flags: pl.DataFrame, cell: Numbered, names: Sequence[str]) -> tuple[Codes, dict[str, Counts]]:
@@ -347,7 +379,7 @@ def _counted(flags: pl.DataFrame, cell: Numbered, names: Sequence[str]) -> tuple
     ways = 1 << len(names)
     way = np.zeros(flags.height, np.uint8)
     for place, name in enumerate(names):
-        way |= without_nulls(flags[name], otherwise=False).to_numpy().view(np.uint8) << np.uint8(place)
+        way |= true_in(flags[name]).view(np.uint8) << np.uint8(place)
     code = cell.codes.astype(np.int64)
     code *= ways
     code += way
@@ -361,18 +393,17 @@ def _counted(flags: pl.DataFrame, cell: Numbered, names: Sequence[str]) -> tuple
 def _visitors_of(
     visitor: Rows, of_event: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], name: str
 ) -> list[_Cells]:
-    another = np.ones(len(visitor), bool)
-    another[1:] = visitor[1:] != visitor[:-1]
+    new = another(visitor)
     # What each visitor has one of goes with the visitor; only the others multiply.
-    single = [each for each, of in of_event.items() if bool((another[1:] | (of.codes[1:] == of.codes[:-1])).all())]
-    people = int(another.sum())
-    of_visitor = _together((of_event[each].at(another) for each in single), people)
+    single = [each for each, of in of_event.items() if bool((new[1:] | (of.codes[1:] == of.codes[:-1])).all())]
+    people = int(new.sum())
+    of_visitor = _together((of_event[each].at(new) for each in single), people)
     # An event that says of its visitor what the one before said adds nothing to any pair.
-    says = another.copy()
+    says = new.copy()
     for each, of in of_event.items():
         if each not in single:
             says[1:] |= of.codes[1:] != of.codes[:-1]
-    number = (np.cumsum(another, dtype=np.uint32) - 1)[says]
+    number = (np.cumsum(new, dtype=np.uint32) - 1)[says]
     of_event = {each: of.at(says) for each, of in of_event.items() if each not in single}
 
     def multiplying(level: str) -> list[str]:
@@ -382,10 +413,10 @@ def _visitors_of(
     for several, same in groupby(sorted(levels, key=multiplying), key=multiplying):
         others = _together((of_event[each] for each in several), len(number)).small()
         size = np.uint64(others.size)
-        pairs = pl.Series(number * size + others.codes).unique().to_numpy()
+        pairs = distinct(number * size + others.codes)
         cell = of_visitor.at(pairs // size).by(replace(others, codes=pairs % size))
-        cells = pl.LazyFrame({_CELL: cell.codes}).group_by(_CELL).agg(pl.len().cast(pl.Int64).alias(name)).collect()
-        parts.append(_Cells.of(set(same), cell, cells[_CELL].to_numpy(), {name: cells[name].to_numpy()}))
+        cells, people_in = counted(cell.codes)
+        parts.append(_Cells.of(set(same), cell, cells, {name: people_in}))
     return parts
 
 

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from growth_assets.contracts.texts import dictionary, is_numbered
-
-Codes: TypeAlias = npt.NDArray[np.unsignedinteger]
+from growth_assets.contracts.whole_numbers import Numbers as Codes
+from growth_assets.contracts.whole_numbers import nulls_in, with_nulls_as
 
 LARGEST = 1 << 32
 """Numbers below this may be combined: two of them fit into 64 bits. Larger ones are numbered anew before."""
@@ -44,17 +43,19 @@ class Numbered:
             low, high = (int(end) if isinstance(end, int) else 0 for end in (whole.min(), whole.max()))
             values = pl.int_range(low, high + 1, eager=True).cast(column.dtype)
             numbers = whole - low
+        codes = with_nulls_as(len(values), numbers)
         if column.null_count():
-            numbers = without_nulls(numbers, len(values))
-            values = values.extend_constant(None, 1)
+            values = values.clone().extend(pl.Series([None], dtype=values.dtype))
         size = max(len(values), 1)
-        narrow = numbers.cast(pl.UInt8 if size <= 1 << 8 else pl.UInt16 if size <= 1 << 16 else pl.UInt64)
-        return cls(narrow.to_numpy(), size, [Column(values.alias(column.name))], lambda codes: [codes])
+        narrow: Codes = codes.astype(
+            np.uint8 if size <= 1 << 8 else np.uint16 if size <= 1 << 16 else np.uint64, copy=False
+        )
+        return cls(narrow, size, [Column(values.alias(column.name))], lambda codes: [codes])
 
     def told(self) -> list[pl.Series]:
         """The values that the numbers stand for, by column."""
         of_columns = zip(self.columns, self.split(self.codes), strict=True)
-        return [column.values.gather(pl.Series(codes)) for column, codes in of_columns]
+        return [column.values[pl.Series(codes)] for column, codes in of_columns]
 
     def at(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.integer]) -> Numbered:
         """The same of certain rows."""
@@ -102,25 +103,15 @@ class Column:
         if known.null_count():
             known = known.head(beyond - 1)
         if known.dtype == pl.String:
-            numbers = given.cast(pl.Enum(known), strict=False).to_physical().cast(pl.Int64)
+            numbers = given.cast(pl.Enum(known), strict=False).to_physical()
         else:
             low = known.cast(pl.Int64).min()
             numbers = given.cast(pl.Int64) - (low if isinstance(low, int) else 0)
             numbers = numbers.set(~numbers.is_between(0, len(known) - 1), None)
-        codes = without_nulls(numbers, beyond).to_numpy().astype(np.uint64)
+        codes = with_nulls_as(beyond, numbers).astype(np.uint64)
         if len(known) < beyond:
-            codes[nulls_of(given)] = beyond - 1
+            codes[nulls_in(given)] = beyond - 1
         return codes
-
-
-def without_nulls(numbers: pl.Series, otherwise: int | bool) -> pl.Series:  # noqa: FBT001 - what a truth value is
-    """`otherwise` where there is none; a query is planned only where there is any."""
-    return numbers.fill_null(otherwise) if numbers.null_count() else numbers
-
-
-def nulls_of(values: pl.Series) -> npt.NDArray[np.bool_]:
-    """Where there is none."""
-    return values.is_null().to_numpy() if values.null_count() else np.zeros(len(values), bool)
 
 
 def one_number(height: int) -> Numbered:
