@@ -149,8 +149,8 @@ def _standing_between(steps: Steps) -> Iterator[None]:
     from growth_assets.fct import enrichment, identity
     from growth_assets.ingest import one_file
     from growth_assets.ingest.fan_out import fan_out
-    from growth_assets.ingest.landing import land
-    from growth_assets.orchestration import daily, landing
+    from growth_assets.ingest import landing
+    from growth_assets.orchestration import daily
     from growth_assets.tables import BY_NAME
     from growth_assets.warehouse.partitions import Warehouse
     from growth_assets.warehouse.versions import code_version
@@ -187,7 +187,7 @@ def _standing_between(steps: Steps) -> Iterator[None]:
 
     with ExitStack() as stack:
         for owner, name, timed in (
-            (landing, "land", steps.within(LANDING, land)),
+            (landing, "land", steps.within(LANDING, landing.land)),
             (one_file, "fan_out", read_apart),
             (daily, "Day", TimedDay),
             *((each, "ThreadPoolExecutor", _InTurn) for each in (local, enrichment, identity)),

@@ -33,6 +33,8 @@ class Distinct:
     @classmethod
     def of(cls, frame: pl.DataFrame) -> Distinct:
         """The distinct rows of one or more columns, in no certain order; nulls are values like any other."""
+        if frame.width == 1 and is_numbered(frame.to_series()):
+            return _of_texts(frame.to_series())
         if frame.height <= FEW:
             return _of_few(frame)
         if frame.width == 1 and frame.dtypes[0] == pl.String:
@@ -92,7 +94,7 @@ def _of_few(frame: pl.DataFrame) -> Distinct:
 
 def _of_texts(texts: pl.Series) -> Distinct:
     # The numbers of a dictionary of their own are without gaps.
-    coded = texts.cast(pl.Categorical(pl.Categories.random()))
+    coded = texts if is_numbered(texts) else texts.cast(pl.Categorical(pl.Categories.random()))
     values, rows = dictionary(coded), coded.to_physical()
     if rows.null_count():
         rows, values = rows.fill_null(len(values)), values.clone().extend(_NOTHING)

@@ -15,6 +15,21 @@ from growth_assets.fct.received import Received
 from growth_assets.fct.stand_ins import Lacking, stand_in
 from growth_assets.settings import ActionRule, Settings
 
+AS_RECEIVED = {
+    **{name: name for name in ("event_id", "subsecond_clock", "line_number", "file_started_at")},
+    "received_url": "url",
+    "received_referrer": "referrer",
+    "received_user_id": "user_id",
+}
+"""Columns that tell events apart, by the received ones that they are: of few events more is asked than the id."""
+
+
+def as_received(received: Received, name: str) -> pl.Series:
+    """One of `AS_RECEIVED`, of each event."""
+    column = received[AS_RECEIVED[name]].alias(name)
+    return column.str.strip_chars() if name == "received_user_id" else column
+
+
 URL_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|//[^/?#]*)?([^?#]*)"
 """Group 1 is the path of a URL, or what stands alone as a path."""
 
@@ -25,7 +40,7 @@ TARGET_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]*)"
 def enrich(received: Received, settings: Settings) -> pl.DataFrame:
     """One row for each of `received`, in its order: the columns of the fact table, texts that repeat as numbers.
 
-    Besides these the columns that tell events apart, with what was received in front: `received_user_id` ...
+    Without `event_id`, which like all of `AS_RECEIVED` is to be had from `received`; besides these what rules ask for.
     """
     with ThreadPoolExecutor(1) as beside:
         # To number texts and to ask Python about each keeps one core busy: who sent the events is found out on another.
@@ -52,13 +67,10 @@ def _said(received: Received, settings: Settings) -> dict[str, pl.Series]:
     users, days = _distinct(received, "user_id"), _distinct(received, "ds")
     user = users.values["user_id"].str.strip_chars()
     return {
-        **{name: received[name] for name in ("event_id", "event_timestamp", "subsecond_clock", "line_number")},
-        **{name: received[name] for name in ("file_started_at", "in_the_future")},
+        **{name: received[name] for name in ("event_timestamp", "in_the_future")},
         "ds": days.numbered(days.values["ds"]),
         "user_id": users.every(user.cast(pl.Int64, strict=False)),
         "received_user_id": users.numbered(user),
-        "received_url": urls.numbered(urls.values["url"]),
-        "received_referrer": referrers.numbered(referrers.values["referrer"]),
         "dim_hostname": hosts.numbered(hosts.values["dim_hostname"]),
         "dim_url_path": pages.numbered(pages.values["dim_url_path"]),
         "dim_referrer_domain": referring.numbered(domains.registrable_domains(referring.values["host"])),
@@ -69,7 +81,7 @@ def _said(received: Received, settings: Settings) -> dict[str, pl.Series]:
 
 
 def _distinct(received: Received, name: str) -> Distinct:
-    return Distinct.of(received[name].to_frame())
+    return Distinct.of(received.texts(name).to_frame())
 
 
 def _pages(urls: Distinct, status: pl.Series) -> Distinct:

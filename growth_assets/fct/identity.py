@@ -11,8 +11,11 @@ All is found out on the few narrow columns that decide; the wide rows are moved 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import numpy as np
 import numpy.typing as npt
@@ -33,33 +36,45 @@ is_bot is among them: no user agent and an empty one are one visitor, but only t
 
 DAY_MICROSECONDS = 86_400_000_000
 
+AsReceived = Callable[[str], pl.Series]
+"""Name of a column to its value of each event. Of a large day it is read when it is asked for, and not held."""
 
-def identify(events: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.DataFrame, int]:
+
+def identify(events: pl.DataFrame, as_received: AsReceived, columns: Sequence[str]) -> tuple[pl.DataFrame, int]:
     """Rows without duplicates, event_timestamp unique within a visitor and still within its day.
 
     Args:
         events: the good events; it is used up.
+        as_received: what they have beside that.
         columns: those that are wanted.
 
     Returns:
         The rows that stay, by time and visitor, and how many were dropped, counted for itself.
     """
-    ordered = _in_order(events)
-    repeated = _repeated_ids(ordered, events) | _repeated_fields(ordered, events)
-    dropped = int(repeated.sum())
-    kept = tell_apart(ordered.filter(~repeated) if dropped else ordered)
+    suspects = _Suspects.of(as_received)
+    ordered = _in_order(events, as_received)
+    repeated = suspects.repeated(ordered, events, as_received)
+    del suspects
+    dropped = 0 if repeated is None else int(repeated.sum())
+    kept = tell_apart(ordered if repeated is None else ordered.filter(~repeated))
     position, moment = kept["position"], kept["event_timestamp"]
     del ordered, kept, repeated
     events.drop_in_place("event_timestamp")
-    taken = {name: events.drop_in_place(name) for name in columns if name != "event_timestamp"}
-    # Column by column, each as one piece, so that no more than two are there twice.
+    taken = {name: events.drop_in_place(name) for name in columns if name in events.columns}
+
+    def move(name: str) -> pl.Series:
+        # Each as one piece.
+        column = taken.pop(name) if name in taken else as_received(name)
+        return column.rechunk().gather(position)
+
+    # Column by column, so that no more than two are there twice; what is not there yet comes last.
+    late = [name for name in columns if name not in taken and name != "event_timestamp"]
     with ThreadPoolExecutor(2) as pool:
-        moved = pool.map(lambda name: taken.pop(name).rechunk().gather(position), list(taken))
-        rows = {column.name: column for column in [*moved, moment]}
+        rows = {column.name: column for column in [*pool.map(move, [*taken, *late]), moment]}
     return pl.DataFrame([rows[name] for name in columns]), dropped
 
 
-def _in_order(events: pl.DataFrame) -> pl.DataFrame:
+def _in_order(events: pl.DataFrame, as_received: AsReceived) -> pl.DataFrame:
     """Visitor and event_timestamp in order, with `position`, the row of `events` they stand for."""
     if events.is_empty():
         return events.select(VISITOR, "event_timestamp", position=pl.lit(0, dtype=pl.UInt32))
@@ -83,7 +98,7 @@ def _in_order(events: pl.DataFrame) -> pl.DataFrame:
         alike = np.zeros(len(key), bool)
         alike[1:] |= again
         alike[:-1] |= again
-        position[alike] = _sorted(events, position[alike])
+        position[alike] = _sorted(events, as_received, position[alike])
     del key, again
     return pl.DataFrame(
         {
@@ -94,13 +109,13 @@ def _in_order(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _sorted(events: pl.DataFrame, rows: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+def _sorted(events: pl.DataFrame, as_received: AsReceived, rows: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     """Some rows in the order of `ORDER`, and of their fields where that leaves anything open."""
     position = pl.Series("position", rows)
-    narrow = events.select(ORDER)[position].with_columns(position).sort(*ORDER)
+    narrow = _some(events, as_received, ORDER, position).with_columns(position).sort(*ORDER)
     # Only files that begin in the same instant and agree in a line number leave anything to the fields.
     if narrow.select(_as_before(*ORDER).any()).item():
-        wide = events.select(*ORDER, *CONTENT)[position].with_columns(position)
+        wide = _some(events, as_received, (*ORDER, *CONTENT), position).with_columns(position)
         narrow = wide.sort(*ORDER, *CONTENT, nulls_last=False)
     return narrow["position"].to_numpy()
 
@@ -110,31 +125,69 @@ def _as_before(*names: str) -> pl.Expr:
     return pl.all_horizontal((pl.col(name) == pl.col(name).shift(1)).fill_null(value=False) for name in names)
 
 
-def _repeated_ids(ordered: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
-    """True where the visitor's event of this event_id was delivered before."""
-    # Ids are compared by hash first: most days repeat few of them or none.
-    ids = events["event_id"]
-    hashes = ids.hash()
-    in_order = hashes.sort()
-    twice = in_order.filter(in_order == in_order.shift(1)).unique()
-    del in_order
-    suspect = (ids.is_not_null() & hashes.is_in(twice.implode())).gather(ordered["position"])
-    rows = ordered.filter(suspect)
-    rows = rows.select(VISITOR, ids.gather(rows["position"]))
-    return _scattered(suspect, ~rows.select(pl.struct(VISITOR, "event_id").is_first_distinct()).to_series())
+@dataclass(frozen=True)
+class _Suspects:
+    """The events that may have been delivered before, to be looked at when all are in order."""
 
-
-def _repeated_fields(ordered: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
-    """True where an event without id, told by a clock finer than a second, was delivered before in all fields.
+    ids: pl.Series
+    """Of those that share an id with another one, by its hash."""
+    shared: pl.Series
+    """Which these are."""
+    doubtful: pl.Series
+    """Events without id, told by a clock finer than a second.
 
     Under a clock of whole seconds two equal lines are two events: people do click twice in a second.
     """
-    instant = ordered.select(_as_before(VISITOR, "event_timestamp")).to_series()
-    open_to_doubt = events.select(pl.col("event_id").is_null() & pl.col("subsecond_clock")).to_series()
-    suspect = (instant | instant.shift(-1, fill_value=False)) & open_to_doubt.gather(ordered["position"])
-    rows = events[ordered.filter(suspect)["position"]]
-    repeated = ~rows.select(pl.struct(VISITOR, "event_timestamp", *CONTENT).is_first_distinct()).to_series()
-    return _scattered(suspect, repeated)
+
+    @classmethod
+    def of(cls, as_received: AsReceived) -> _Suspects:
+        # Ids are compared by hash first: most days repeat few of them or none.
+        ids = as_received("event_id")
+        without = ids.is_null()
+        hashes = ids.hash()
+        in_order = hashes.sort()
+        twice = in_order.filter(in_order == in_order.shift(1)).unique()
+        del in_order
+        nobody = pl.repeat(value=False, n=len(ids), dtype=pl.Boolean, eager=True)
+        shared = ~without & hashes.is_in(twice.implode()) if len(twice) else nobody
+        return cls(ids.filter(shared), shared, without & as_received("subsecond_clock") if without.any() else nobody)
+
+    def repeated(self, ordered: pl.DataFrame, events: pl.DataFrame, as_received: AsReceived) -> pl.Series | None:
+        """True where an event was delivered before; None where none was."""
+        found = [
+            each
+            for each in (self._repeated_ids(ordered), self._repeated_fields(ordered, events, as_received))
+            if each is not None
+        ]
+        return reduce(or_, found) if found else None
+
+    def _repeated_ids(self, ordered: pl.DataFrame) -> pl.Series | None:
+        """Where the visitor's event of this event_id was delivered before."""
+        if self.ids.is_empty():
+            return None
+        suspect = self.shared.gather(ordered["position"])
+        rows = ordered.filter(suspect)
+        place = self.shared.arg_true().search_sorted(rows["position"])
+        rows = rows.select(VISITOR, self.ids.gather(place))
+        return _scattered(suspect, ~rows.select(pl.struct(VISITOR, "event_id").is_first_distinct()).to_series())
+
+    def _repeated_fields(
+        self, ordered: pl.DataFrame, events: pl.DataFrame, as_received: AsReceived
+    ) -> pl.Series | None:
+        """Where one of the doubtful was delivered before in all fields."""
+        if not self.doubtful.any():
+            return None
+        instant = ordered.select(_as_before(VISITOR, "event_timestamp")).to_series()
+        suspect = (instant | instant.shift(-1, fill_value=False)) & self.doubtful.gather(ordered["position"])
+        rows = _some(events, as_received, (VISITOR, "event_timestamp", *CONTENT), ordered.filter(suspect)["position"])
+        repeated = ~rows.select(pl.struct(pl.all()).is_first_distinct()).to_series()
+        return _scattered(suspect, repeated)
+
+
+def _some(events: pl.DataFrame, as_received: AsReceived, names: Sequence[str], rows: pl.Series) -> pl.DataFrame:
+    """Columns of some rows, of the events or as received."""
+    there = (events[name] if name in events.columns else as_received(name) for name in names)
+    return pl.DataFrame([column.gather(rows) for column in there])
 
 
 def _scattered(where: pl.Series, values: pl.Series) -> pl.Series:

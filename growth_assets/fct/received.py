@@ -7,6 +7,9 @@ import polars as pl
 ROWS_AT_ONCE = 1_000_000
 """So many rows are held with all their columns."""
 
+TEXTS_AT_ONCE = 4_000_000
+"""Of so many rows the texts of a column are held while they are numbered."""
+
 
 class Received:
     """The received events of a day, in order."""
@@ -21,6 +24,17 @@ class Received:
         if self._held is not None:
             return self._held[name]
         return self._events.select(name).collect().to_series()
+
+    def texts(self, name: str) -> pl.Series:
+        """A column of texts; of a large day numbered, since to hold them all would take most of the memory."""
+        if self._held is not None:
+            return self._held[name]
+        kind = pl.Categorical(pl.Categories.random())
+        parts = [
+            self._events.select(name).slice(first, TEXTS_AT_ONCE).collect().to_series().cast(kind)
+            for first in range(0, self.height, TEXTS_AT_ONCE)
+        ]
+        return pl.concat(parts, rechunk=True)
 
     def rows(self, wanted: pl.Series) -> pl.DataFrame:
         """The whole rows where `wanted` is true."""

@@ -7,7 +7,7 @@ far, nor a property that by its name holds one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
@@ -101,29 +101,48 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
 
     Numbers: `received`, `duplicates` and, for each row rule, `quarantined_<rule>`.
     """
-    return by_visitor(*_by_row(Received(inputs[raw.TABLE.name]), settings), settings)
+    received = Received(inputs[raw.TABLE.name])
+    events, aside, good = _by_row(received, settings)
+
+    def as_received(name: str) -> pl.Series:
+        column = enrichment.as_received(received, name)
+        return column if good is None else column.filter(good)
+
+    return _by_visitor(events, as_received, aside, settings)
 
 
 def by_row(received: pl.DataFrame, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Received rows to the enriched events of those that keep every row rule, and the others with the rule."""
-    good, aside = _by_row(Received(received.lazy()), settings)
+    rows = Received(received.lazy())
+    events, aside, good = _by_row(rows, settings)
+    told = pl.DataFrame([enrichment.as_received(rows, name) for name in enrichment.AS_RECEIVED])
     # Visitors were numbered among these rows alone.
-    return as_texts(good.drop(VISITOR_NUMBER, strict=False)), aside
+    events = as_texts(events.drop(VISITOR_NUMBER, strict=False))
+    return events.hstack(told if good is None else told.filter(good)), aside
 
 
-def _by_row(received: Received, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _by_row(received: Received, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series | None]:
+    """The events that keep every row rule, the rows of the others, and which are good; None where all are."""
     events = enrichment.enrich(received, settings)
     rule = Contract(COLUMNS, row_rules=(*RECEIVED_RULES, *contract(settings).row_rules)).first_broken_of(events)
     bad = rule.is_not_null()
     aside = received.rows(bad).with_columns(rule.filter(bad)).select("rule", *raw.COLUMNS)
-    return (events.filter(~bad) if bad.any() else events), aside
+    events = events.drop("in_the_future", "received_user_id")
+    return (events.filter(~bad), aside, ~bad) if bad.any() else (events, aside, None)
 
 
 def by_visitor(events: pl.DataFrame, aside: pl.DataFrame, settings: Settings) -> Built:
     """All good events of some visitors to their rows of the table; `events` is used up."""
+    told = events.select(*enrichment.AS_RECEIVED)
+    return _by_visitor(events.drop(*enrichment.AS_RECEIVED), told.get_column, aside, settings)
+
+
+def _by_visitor(
+    events: pl.DataFrame, as_received: Callable[[str], pl.Series], aside: pl.DataFrame, settings: Settings
+) -> Built:
     height = events.height
     beyond = [name for name in (VISITOR_NUMBER,) if name in events.columns]
-    frame, duplicates = identity.identify(events, [*COLUMNS, *beyond])
+    frame, duplicates = identity.identify(events, as_received, [*COLUMNS, *beyond])
     quarantined = aside.sort("file_started_at", "source_file", "line_number", maintain_order=True)
     by_rule = dict(quarantined.group_by("rule").len().iter_rows())
     rules = (*RECEIVED_RULES, *contract(settings).row_rules)

@@ -92,6 +92,7 @@ def test_the_order_of_arrival_and_the_names_of_files_change_nothing(day, random)
     with pytest.MonkeyPatch.context() as patch:
         # Nor does it change anything how many rows are held at a time.
         patch.setattr(received_events, "ROWS_AT_ONCE", 15)
+        patch.setattr(received_events, "TEXTS_AT_ONCE", 7)
         again = build_fct_of(day[order])
     assert again.frame.equals(built.frame)
     assert again.beside[QUARANTINE].equals(built.beside[QUARANTINE])
