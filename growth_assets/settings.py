@@ -268,6 +268,8 @@ class Spark(_Strict):
     """A Spark Connect server instead, such as sc://host:15002; behind a semicolon it may hold a token."""
     events_a_task: Annotated[int, Field(ge=1)] = 500_000
     """About so many events a task takes, of those received and then of those of some visitors."""
+    large_days_at_once: Annotated[int, Field(ge=1, le=16)] = 2
+    """So many days of several tasks are under way at once."""
     conf: tuple[tuple[str, str], ...] = Field(default=(), repr=False)
     """Settings of Spark's own, by their names: a table. Some are passwords."""
 

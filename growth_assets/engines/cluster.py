@@ -7,9 +7,15 @@ here alone, and only when a cluster is asked for.
 from __future__ import annotations
 
 import pickle
-from collections import Counter
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +48,32 @@ class CanceledError(ClusterError):
     """Somebody stopped what the cluster was at."""
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What a job took, as Spark counts it."""
+
+    what: str
+    application: str
+    """Spark's name for all that a session does."""
+    stages: int
+    tasks: int
+    """Those that did their work."""
+    failed: int = 0
+    """Those that ended in another way, and were tried again."""
+    shuffled_bytes: int = 0
+    run_seconds: float = 0.0
+    """All tasks together, on a core each; 0 where a server does not tell."""
+    cpu_seconds: float = 0.0
+    """Of the machines' Java alone: the Python beside it is waited for."""
+    why: tuple[str, ...] = ()
+    """A few reasons why tasks failed."""
+
+    def __str__(self) -> str:
+        said = f"{self.stages} stages, {self.tasks} tasks, {self.failed} failed, {self.shuffled_bytes / 1e6:.1f} MB "
+        said += f"shuffled, {self.run_seconds:.1f} s of tasks, {self.cpu_seconds:.1f} s of CPU in Java"
+        return f"{self.application}: {said}" + "".join(f"; a task failed: {each}" for each in self.why)
+
+
 class Cluster:
     """A session on the cluster, opened when it is first used.
 
@@ -51,11 +83,16 @@ class Cluster:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._connect = settings.spark.remote is not None
-        self._canceled, self._told = False, ""
+        self._canceled = False
+        self._under_way: dict[str, str] = {}
+        """What is under way to the group of its jobs; with Spark Connect, to what is told of it."""
+        self._of_thread = threading.local()
+        self._spent: deque[Spent] = deque(maxlen=1_000)
 
     @cached_property
     def _spark(self) -> Any:  # noqa: ANN401 - PySpark's own, which may be absent
-        opened = _session(self._settings)
+        with _interrupts_kept():
+            opened = _session(self._settings)
         if self._connect:
             opened.registerProgressHandler(self._hear)
         return opened
@@ -65,6 +102,11 @@ class Cluster:
         """Where Spark shows what it does; "" where it does not say."""
         context = getattr(self._spark, "_sc", None)
         return (context.uiWebUrl or "") if context is not None else ""
+
+    @property
+    def application(self) -> str:
+        """By which name Spark knows what this session does."""
+        return str(self._spark.conf.get("spark.app.id", ""))
 
     @property
     def version(self) -> str:
@@ -112,13 +154,26 @@ class Cluster:
         frame = self._spark.range(0, _ASKED, 1, _ASKED).mapInArrow(_telling(), PIECES)
         return Counter(row["kind"] for row in self._collected(frame, "which code the machines have"))
 
-    def progress(self) -> str:
-        """How far the steps under way are, or ""."""
+    def progress(self) -> list[str]:
+        """What is under way, and how far it is."""
+        under_way = list(self._under_way.items())
         if self._connect:
-            return self._told
+            return [f"{what}: {told}" for what, told in under_way if told]
         tracker = self._spark.sparkContext.statusTracker()
-        stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
-        return _said([(each.numCompletedTasks, each.numTasks, each.numActiveTasks) for each in stages if each])
+        found = []
+        for what, group in under_way:
+            jobs = filter(None, map(tracker.getJobInfo, tracker.getJobIdsForGroup(group)))
+            stages = filter(None, (tracker.getStageInfo(stage) for job in jobs for stage in job.stageIds))
+            counted = [(each.numCompletedTasks, each.numTasks, each.numActiveTasks) for each in stages]
+            found.append((what, _said([each for each in counted if each[2]])))
+        return [f"{what}: {told}" for what, told in found if told]
+
+    def spent(self, name: str) -> list[Spent]:
+        """What the jobs took that were asked for under a name, and have ended; each is told once."""
+        found = [each for each in list(self._spent) if _name(each.what) == name]
+        for each in found:
+            self._spent.remove(each)
+        return found
 
     def cancel(self) -> None:
         """End the steps under way, and begin no other."""
@@ -130,7 +185,7 @@ class Cluster:
 
     def begin_anew(self) -> None:
         """Whoever uses the session from now on was not told to stop, and gets another one where it has ended."""
-        self._canceled, self._told = False, ""
+        self._canceled = False
         if "_spark" in self.__dict__ and self._ended():
             self.close()
 
@@ -141,6 +196,8 @@ class Cluster:
             # Whatever is wrong with it, it is not used again.
             with suppress(Exception):
                 opened.stop()
+            if not self._connect:
+                _forget_java()
 
     def _ended(self) -> bool:
         try:
@@ -151,10 +208,13 @@ class Cluster:
             return True
 
     def _collected(self, frame: Any, what: str) -> list[Any]:  # noqa: ANN401 - PySpark's own
+        name, group = _name(what), f"{TAG}-{secrets.token_hex(4)}"
         if self._connect:
             self._spark.addTag(TAG)
+            self._of_thread.name, self._of_thread.stages = name, ()
         else:
-            self._spark.sparkContext.setJobDescription(what)
+            self._spark.sparkContext.setJobGroup(group, what)
+        self._under_way[name] = "" if self._connect else group
         try:
             if self._canceled:
                 raise CanceledError("canceled")
@@ -163,10 +223,47 @@ class Cluster:
             if self._canceled:
                 raise CanceledError("canceled") from None
             raise explained(error) from error
+        finally:
+            self._under_way.pop(name, None)
+            # A session may be lost, in as many ways as its clients know.
+            with suppress(Exception):
+                self._spent.append(self._told_by_server(what) if self._connect else self._counted(what, group))
+
+    def _counted(self, what: str, group: str) -> Spent:
+        context = self._spark.sparkContext
+        tracker, store = context.statusTracker(), context._jsc.sc().statusStore()
+        jobs = tracker.getJobIdsForGroup(group)
+        until = time.monotonic() + COUNTED_SECONDS
+        # What ended may not be counted yet.
+        while any(tracker.getJobInfo(job).status == "RUNNING" for job in jobs) and time.monotonic() < until:
+            time.sleep(0.02)
+        told = [store.lastStageAttempt(stage) for job in jobs for stage in tracker.getJobInfo(job).stageIds]
+        failed = [each.numFailedTasks() + each.numKilledTasks() for each in told]
+        why = {
+            _last_line(said.get()): None
+            for each in told
+            if each.numFailedTasks()
+            for task in _listed(context, store.taskList(each.stageId(), each.attemptId(), MOST_TASKS))
+            if (said := task.errorMessage()).isDefined()
+        }
+        return Spent(
+            what, context.applicationId, len(told), sum(each.numCompleteTasks() for each in told), sum(failed),
+            sum(each.shuffleWriteBytes() for each in told), sum(each.executorRunTime() for each in told) / 1e3,
+            sum(each.executorCpuTime() for each in told) / 1e9, tuple(why)[:MOST_WHY],
+        )  # fmt: skip
+
+    def _told_by_server(self, what: str) -> Spent:
+        stages = self._of_thread.stages
+        return Spent(what, self.application, len(stages), sum(each.num_completed_tasks for each in stages))
 
     def _hear(self, stages: Any, inflight_tasks: int, operation_id: str, done: bool) -> None:  # noqa: ANN401, ARG002, FBT001 - as Spark Connect calls it
+        # In the thread that asked for it.
+        name = getattr(self._of_thread, "name", "")
+        self._of_thread.stages = stages or ()
         active = [each for each in stages or () if not each.done]
-        self._told = _said([(each.num_completed_tasks, each.num_tasks, inflight_tasks) for each in active])
+        if name in self._under_way:
+            counted = [(each.num_completed_tasks, each.num_tasks, inflight_tasks) for each in active]
+            self._under_way[name] = _said(counted)
 
 
 TAG = "growth_assets"
@@ -174,12 +271,52 @@ TAG = "growth_assets"
 REPORTS_AT_ONCE = 64
 """Where there are more parts of a day than this, what so many tasks made is added up by one more."""
 
+COUNTED_SECONDS = 2.0
+"""So long it is waited for what Spark counts of a job that has ended."""
+
+MOST_TASKS, MOST_WHY = 1_000, 3
+"""Of so many tasks of a stage the reasons are looked at why some failed, and so many reasons are told."""
+
 _ASKED = 8
 """So many tasks are asked which code they have: every process of a small cluster gets some."""
 
 
 def _said(stages: Sequence[tuple[int, int, int]]) -> str:
     return "; ".join(f"{done} of {tasks} tasks done, {active} under way" for done, tasks, active in stages)
+
+
+@contextmanager
+def _interrupts_kept() -> Iterator[None]:
+    """Whoever is told of an interrupt stays so: a session takes them for itself when it is opened."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
+
+
+def _name(what: str) -> str:
+    """What is before the colon: a day, or what else is asked for."""
+    return what.partition(":")[0]
+
+
+def _listed(context: Any, sequence: Any) -> list[Any]:  # noqa: ANN401 - of Java
+    return list(context._jvm.scala.jdk.javaapi.CollectionConverters.asJava(sequence))
+
+
+def _forget_java() -> None:
+    """Have the next session begin a Java of its own, where the one that there was is gone."""
+    pyspark = sys.modules.get("pyspark.sql")
+    if pyspark is None:
+        return
+    context, session = sys.modules["pyspark"].SparkContext, pyspark.SparkSession
+    process = getattr(context._gateway, "proc", None)
+    if process is not None and process.poll() is not None:
+        context._gateway = context._jvm = context._active_spark_context = None
+        session._instantiatedSession = None
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 _Step = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ from dagster._utils.interrupts import capture_interrupts, check_captured_interru
 
 from growth_assets import workers
 from growth_assets.checks.verdict import Verdict
-from growth_assets.contracts.table import Judgement, Table, Watch
+from growth_assets.contracts.table import ByVisitor, Judgement, Table, Watch
 from growth_assets.engines import cluster
 from growth_assets.engines.cluster import CanceledError, Cluster
 from growth_assets.engines.local import Day, Outcome
@@ -43,7 +43,7 @@ from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.charts import last_weeks
 from growth_assets.orchestration.event_log import Materialized, together
 from growth_assets.orchestration.instance import keep_connections
-from growth_assets.orchestration.on_cluster import LOOK_SECONDS, PROGRESS_SECONDS, tell_ui
+from growth_assets.orchestration.on_cluster import PROGRESS_SECONDS, tell_session, tell_spent, wait_for
 from growth_assets.orchestration.rule_tables import rule_tables
 from growth_assets.orchestration.specs import BY_DAY, ROWS, asset_key, asset_spec, check_specs, table_name
 from growth_assets.places import is_remote
@@ -227,24 +227,24 @@ class _Building:
         under_way: deque[tuple[str, Future[_Built]]] = deque()
         clock, done = _Clock(len(days)), 0
         with (
-            # Before signals are kept: a session takes them for itself when it is opened.
             self._cluster_at_hand(),
             capture_interrupts(),
             workers.at_hand() as self.workers,
-            ThreadPoolExecutor(workers.AT_ONCE) as pool,
+            ThreadPoolExecutor(self._at_once()) as pool,
             pl.Config() as polars,
         ):
             if not self.cluster and len(days) >= workers.WORTH_IT and not is_remote(self.settings.warehouse):
                 self.workers.start(one_day.__name__)
             try:
                 while coming or under_way:
-                    while coming and len(under_way) < (AHEAD if self._small(coming[0], under_way) else 1):
+                    while coming and self._may_begin(coming[0], [day for day, _ in under_way]):
                         # A day costs some 700 queries: of few events they take a fourth less time in memory.
                         polars.set_engine_affinity("in-memory" if self._small(coming[0]) else None)
                         under_way.append((coming[0], pool.submit(self._build, coming[0])))
                         coming.popleft()
                     ds, building = under_way.popleft()
-                    self._wait(ds, building)
+                    if self.cluster:
+                        wait_for(building, self.context, self.cluster)
                     if why := self._finish(ds, building.result()):
                         bad[ds] = why
                     del building  # and with it the day's rows, before the next one is begun
@@ -271,25 +271,8 @@ class _Building:
             yield
             return
         with cluster.at_hand(self.settings) as self.cluster:
-            tell_ui(self.context, self.cluster)
+            tell_session(self.context, self.cluster)
             yield
-
-    def _wait(self, ds: str, building: Future[_Built]) -> None:
-        """Until the day is built. What a cluster does is told meanwhile, and ended when somebody stops the run."""
-        told = time.monotonic()
-        while self.cluster and not building.done():
-            wait([building], timeout=LOOK_SECONDS)
-            progress = ""
-            # A session may be lost, in as many ways as its clients know: the day says so, and is logged as any other.
-            with suppress(Exception):
-                if check_captured_interrupt():
-                    # Again and again: a day may just have been at the point of asking for something.
-                    self.cluster.cancel()
-                if time.monotonic() - told >= PROGRESS_SECONDS:
-                    progress = self.cluster.progress()
-            if progress:
-                self.context.log.info(f"{ds}: {progress}")
-                told = time.monotonic()
 
     def _tell_stopped(self, done: int, days: int) -> None:
         self.context.log.warning(f"Stopped: {done} of {days} days done, the others as they were")
@@ -298,11 +281,24 @@ class _Building:
         if run and builders.TAG in run.tags and run.status is dg.DagsterRunStatus.STARTED:
             instance.report_run_canceling(run)
 
-    def _small(self, ds: str, under_way: Iterable[tuple[str, object]] = ()) -> bool:
-        """True where the day, with those under way, takes little memory here."""
-        return (
-            self.cluster is not None or sum(map(self._landed, [ds, *(day for day, _ in under_way)])) <= EVENTS_AT_ONCE
+    def _at_once(self) -> int:
+        return max(workers.AT_ONCE, self.settings.spark.large_days_at_once if self.cluster else 0)
+
+    def _may_begin(self, ds: str, under_way: Sequence[str]) -> bool:
+        """True where the day may be begun beside those under way."""
+        if not self.cluster:
+            return len(under_way) < (AHEAD if self._small(ds, under_way) else 1)
+        large = sum(map(self._of_several_tasks, [ds, *under_way]))
+        return len(under_way) < AHEAD and (
+            not self._of_several_tasks(ds) or large <= self.settings.spark.large_days_at_once
         )
+
+    def _of_several_tasks(self, ds: str) -> bool:
+        return self._landed(ds) > self.settings.spark.events_a_task
+
+    def _small(self, ds: str, under_way: Iterable[str] = ()) -> bool:
+        """True where the day, with those under way, takes little memory here."""
+        return self.cluster is not None or sum(map(self._landed, [ds, *under_way])) <= EVENTS_AT_ONCE
 
     def _landed(self, ds: str) -> int:
         if ds not in self.events_of:
@@ -356,7 +352,8 @@ class _Building:
             except Exception as wrong:
                 error = wrong
             try:
-                self.events.log(ds, built.outcomes, judged)
+                spent = tell_spent(self.context, self.cluster, ds) if self.cluster else {}
+                self.events.log(ds, built.outcomes, judged, spent)
                 self.past.forget_before(ds)
                 refused = _refused(built.outcomes)
                 if built.attempt and error is None:
@@ -399,12 +396,19 @@ class _Events:
         self.checks = context.selected_asset_check_keys
         self.upstream: dict[str, int | None] = {}
 
-    def log(self, ds: str, outcomes: Sequence[Outcome], judged: Sequence[tuple[Watch, Judgement]]) -> None:
-        """Log the materializations and check evaluations of a day, all at once where the event log can."""
+    def log(
+        self, ds: str, outcomes: Sequence[Outcome], judged: Sequence[tuple[Watch, Judgement]],
+        spent: Mapping[str, dg.MetadataValue],
+    ) -> None:  # fmt: skip
+        """Log the materializations and check evaluations of a day, all at once where the event log can.
+
+        What a cluster `spent` on the day is told with the table that it spends it on: that of all events.
+        """
         with together(self.context.instance) as materialized:
             for outcome in outcomes:
                 if outcome.record:
-                    self._materialize(outcome, outcome.record, materialized)
+                    more = spent if isinstance(outcome.table.parts, ByVisitor) else {}
+                    self._materialize(outcome, outcome.record, materialized, more)
                 elif outcome.status in {"refused", "held_up"}:
                     self.context.log.warning(f"{ds}: {outcome.table.name} not published: {outcome.reason}")
             for outcome in outcomes:
@@ -434,7 +438,9 @@ class _Events:
             )  # fmt: skip
             self.context.op_execution_context.log_event(evaluation)  # type: ignore[arg-type]  # it takes them too
 
-    def _materialize(self, outcome: Outcome, record: Record, materialized: Materialized) -> None:
+    def _materialize(
+        self, outcome: Outcome, record: Record, materialized: Materialized, more: Mapping[str, Any]
+    ) -> None:
         table, ds = outcome.table, outcome.ds
         tags = {CODE_VERSION_TAG: record.code_version, DATA_VERSION_TAG: record.sha256}
         for name, version in record.inputs.items():
@@ -448,7 +454,7 @@ class _Events:
             if pointer is not None:
                 tags[f"{INPUT_EVENT_POINTER_TAG_PREFIX}/{upstream.to_user_string()}"] = str(pointer)
         key = asset_key(table.name)
-        metadata = dict(_materialization_metadata(outcome))
+        metadata = {**_materialization_metadata(outcome), **more}
         if ds == self.charted:
             metadata |= last_weeks(self.context.instance, table, ds, metadata)
         self.context.log_event(dg.AssetMaterialization(key, partition=ds, metadata=metadata, tags=tags))

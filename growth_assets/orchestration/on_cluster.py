@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import dagster as dg
-from dagster._utils.interrupts import raise_interrupts_as
+from dagster._utils.interrupts import capture_interrupts, check_captured_interrupt, pop_captured_interrupt
 
 from growth_assets.engines import cluster
 from growth_assets.engines.cluster import Cluster
@@ -24,15 +25,52 @@ LOOK_SECONDS = 0.5
 PROGRESS_SECONDS = 5.0
 """How often a line of progress goes into the run's log; each is an event in Dagster's storage."""
 
-SPARK_UI = "growth_assets/spark_ui"
-"""The tag of a run that says where Spark shows what it does."""
+SPARK_UI, SPARK_APPLICATION = "growth_assets/spark_ui", "growth_assets/spark_application"
+"""The tags of a run that say where Spark shows what it does, and by which name Spark knows it."""
 
 
-def tell_ui(context: dg.AssetExecutionContext, at_hand: Cluster) -> None:
+def tell_session(context: dg.AssetExecutionContext, at_hand: Cluster) -> None:
     """Say in the run where Spark shows what it does; the session is opened by that."""
+    told = {SPARK_UI: at_hand.ui, SPARK_APPLICATION: at_hand.application}
     if at_hand.ui:
         context.log.info(f"Spark shows what it does at {at_hand.ui}")
-        context.instance.add_run_tags(context.run.run_id, {SPARK_UI: at_hand.ui})
+    context.instance.add_run_tags(context.run.run_id, {name: value for name, value in told.items() if value})
+
+
+def wait_for(asked: Future[Any], context: dg.AssetExecutionContext, at_hand: Cluster) -> None:
+    """Until it is done. What the cluster does is told meanwhile, and ended when an interrupt is captured."""
+    told = time.monotonic()
+    while not asked.done():
+        wait([asked], timeout=LOOK_SECONDS)
+        progress: list[str] = []
+        # A session may be lost, in as many ways as its clients know: then what was asked for says so.
+        with suppress(Exception):
+            if check_captured_interrupt():
+                # Again and again: it may just have been at the point of asking for something.
+                at_hand.cancel()
+            if time.monotonic() - told >= PROGRESS_SECONDS:
+                progress = at_hand.progress()
+        for line in progress:
+            context.log.info(line)
+            told = time.monotonic()
+
+
+def tell_spent(context: dg.AssetExecutionContext, at_hand: Cluster, name: str) -> dict[str, dg.MetadataValue]:
+    """Say in the run's log what the jobs of a day, or what else is asked for, took; the same as metadata."""
+    spent = at_hand.spent(name)
+    for each in spent:
+        context.log.info(f"{each.what}: {each}")
+    if not spent:
+        return {}
+    return {
+        "spark_application": dg.MetadataValue.text(spent[-1].application),
+        "spark_stages": dg.MetadataValue.int(sum(each.stages for each in spent)),
+        "spark_tasks": dg.MetadataValue.int(sum(each.tasks for each in spent)),
+        "spark_failed_tasks": dg.MetadataValue.int(sum(each.failed for each in spent)),
+        "spark_shuffled_bytes": dg.MetadataValue.int(sum(each.shuffled_bytes for each in spent)),
+        "spark_run_seconds": dg.MetadataValue.float(round(sum(each.run_seconds for each in spent), 3)),
+        "spark_cpu_seconds": dg.MetadataValue.float(round(sum(each.cpu_seconds for each in spent), 3)),
+    }
 
 
 def land(context: dg.AssetExecutionContext, settings: Settings, progress: Progress) -> Landed:
@@ -54,25 +92,14 @@ def _read(
     context: dg.AssetExecutionContext, at_hand: Cluster, function: Callable[[Share], bytes], shares: Sequence[Share]
 ) -> list[bytes]:
     """Have files read. How far it is is told meanwhile, and it is ended when somebody stops the run."""
-    tell_ui(context, at_hand)
+    tell_session(context, at_hand)
     what = f"landing: {sum(len(each.files) for each in shares)} files"
     context.log.info(f"{what} are read by the cluster, in {len(shares)} tasks")
-    told = time.monotonic()
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, capture_interrupts():
         reading = pool.submit(at_hand.each, function, shares, what)
-        try:
-            # A session takes interrupts for itself when it is opened.
-            with raise_interrupts_as(dg.DagsterExecutionInterruptedError):
-                while not reading.done():
-                    wait([reading], timeout=LOOK_SECONDS)
-                    if time.monotonic() - told >= PROGRESS_SECONDS:
-                        told = time.monotonic()
-                        context.log.info(f"landing: {at_hand.progress()}")
-        except BaseException:
-            while not reading.done():
-                # Again and again: it may just have been at the point of asking for something.
-                with suppress(Exception):
-                    at_hand.cancel()
-                wait([reading], timeout=LOOK_SECONDS)
-            raise
-        return reading.result()
+        wait_for(reading, context, at_hand)
+        stopped = pop_captured_interrupt()
+    tell_spent(context, at_hand, "landing")
+    if stopped:
+        raise dg.DagsterExecutionInterruptedError
+    return reading.result()

@@ -90,6 +90,7 @@ hostnames = {hostnames}
 # [spark]
 # master = "spark://host:7077"   # or yarn, k8s://https://host:443; or remote = "sc://host:15002" in its place
 # events_a_task = {events_a_task}
+# large_days_at_once = {large_days_at_once}   # of several tasks each
 # [spark.conf]
 # "spark.executor.memory" = "4g"
 
@@ -138,6 +139,7 @@ def site_toml(hostnames: Sequence[str]) -> str:
         freshness="\n".join(f"# {name} = {json.dumps(value)}" for name, value in freshness.model_dump().items()),
         alerts="\n".join(f"# {name} = {json.dumps(value)}" for name, value in Alerts().model_dump().items()),
         events_a_task=Spark().events_a_task,
+        large_days_at_once=Spark().large_days_at_once,
         sensor="\n".join(f"# {name} = {json.dumps(value)}" for name, value in Sensor().model_dump().items()),
     )
 

@@ -11,12 +11,15 @@ import time
 import types
 from random import Random
 
+import dagster as dg
 import pytest
 
 from growth_assets import settings as site
 from growth_assets.engines import cluster
-from growth_assets.engines.cluster import CanceledError
-from growth_assets.orchestration import attempts, daily, run
+from growth_assets.engines.cluster import CanceledError, Spent
+from growth_assets.ingest import ledger, many_files
+from growth_assets.orchestration import attempts, on_cluster, run
+from growth_assets.orchestration.instance import open_instance
 from growth_assets.settings import Settings, Spark
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.catalogue import query
@@ -32,10 +35,16 @@ CHANGING = ("raw.website_events", "core.fct_website_events")
 class Session(ByHand):
     """In place of a session on a cluster."""
 
-    ui = ""
+    ui = application = ""
 
-    def progress(self) -> str:
-        return ""
+    def progress(self) -> list[str]:
+        return []
+
+    def spent(self, _: str) -> list[Spent]:
+        return []
+
+    def each(self, function, shares, _) -> list[bytes]:
+        return [function(share) for share in shares]
 
     def cancel(self) -> None:
         pass
@@ -79,11 +88,11 @@ def there(here, session) -> Settings:
 
 
 def test_a_session_that_is_lost_ends_no_run_and_holds_no_day(there, session, monkeypatch):
-    monkeypatch.setattr(daily, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(daily, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(on_cluster, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(on_cluster, "PROGRESS_SECONDS", 0)
     asked = []
 
-    def lost() -> str:
+    def lost() -> list[str]:
         asked.append("")
         raise ConnectionError("no answer")
 
@@ -108,7 +117,7 @@ def test_a_day_that_somebody_stopped_was_not_tried_in_vain(there, session, monke
 
 
 def test_a_stop_that_the_cluster_missed_is_asked_for_again(there, session, monkeypatch):
-    monkeypatch.setattr(daily, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(on_cluster, "LOOK_SECONDS", 0.01)
     begun, asked = threading.Event(), []
 
     def busy(*_):
@@ -125,6 +134,75 @@ def test_a_stop_that_the_cluster_missed_is_asked_for_again(there, session, monke
         run.build(there)
     assert len(asked) >= 3
     assert [attempts.read(there, ds) for ds in DAYS] == [None, None]
+
+
+def test_a_landing_that_is_stopped_ends_its_work_on_the_cluster(there, session, monkeypatch):
+    monkeypatch.setattr(many_files, "WORTH_IT", 1)
+    monkeypatch.setattr(on_cluster, "LOOK_SECONDS", 0.01)
+    asked = []
+
+    def busy(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+        until = time.monotonic() + 60
+        while len(asked) < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        raise CanceledError("canceled")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "each", busy)
+        patched.setattr(session, "cancel", lambda: asked.append(""))
+        with pytest.raises(run.StoppedError):
+            run.build(there)
+    assert len(asked) >= 3
+    assert ledger.read(there.warehouse).entries == ()
+    assert run.build(there).days == DAYS
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_so_many_large_days_are_under_way_at_once_as_a_setting_says(there, session, monkeypatch, at_once):
+    few = there.spark.model_copy(update={"large_days_at_once": at_once})
+    together, under_way, most = threading.Barrier(at_once), [0], [0]
+    honest, counting = session.run, threading.Lock()
+
+    def run_it(*given):
+        with counting:
+            under_way[0] += 1
+            most[0] = max(most[0], under_way[0])
+        together.wait(60)
+        try:
+            with counting:
+                return honest(*given)
+        finally:
+            together.wait(60)
+            with counting:
+                under_way[0] -= 1
+
+    monkeypatch.setattr(session, "run", run_it)
+    assert run.build(there.model_copy(update={"spark": few})).bad_days == {}
+    assert most == [at_once]
+
+
+def test_what_a_cluster_took_is_told_with_the_table_of_events(there, session):
+    took = Spent("2026-03-01: all", "app-1", 2, 11, 3, 7_000_000, 5.5, 1.25, ("ValueError: no such thing",))
+    session.spent = lambda name: [took] if name == DAYS[0] else []
+    run.build(there)
+    told = {}
+    with open_instance(there) as instance:
+        newest = instance.get_run_records(limit=1)[0].dagster_run
+        says = [each.user_message for each in instance.all_logs(newest.run_id)]
+        for each in instance.all_logs(newest.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
+            made = each.dagster_event.step_materialization_data.materialization
+            metadata = {name: value.value for name, value in made.metadata.items() if name.startswith("spark_")}
+            told[made.asset_key.path[-1], made.partition] = metadata
+    assert told.pop(("fct_website_events", DAYS[0])) == {
+        "spark_application": "app-1", "spark_stages": 2, "spark_tasks": 11, "spark_failed_tasks": 3,
+        "spark_shuffled_bytes": 7_000_000, "spark_run_seconds": 5.5, "spark_cpu_seconds": 1.25,
+    }  # fmt: skip
+    assert not any(told.values())
+    assert (
+        "2026-03-01: all: app-1: 2 stages, 11 tasks, 3 failed, 7.0 MB shuffled, 5.5 s of tasks, 1.2 s of CPU in Java; "
+        "a task failed: ValueError: no such thing"
+    ) in says
 
 
 class Lost:

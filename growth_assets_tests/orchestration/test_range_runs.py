@@ -86,10 +86,10 @@ def test_a_stopped_run_ends_between_two_days_and_the_next_goes_on(settings, monk
 def test_a_day_that_was_published_but_not_logged_is_built_again(settings, monkeypatch):
     log = daily._Events.log
 
-    def lost(self, ds, outcomes, judged):
+    def lost(self, ds, *more):
         if ds == DAYS[1]:
             raise sqlite3.OperationalError("disk is full")
-        log(self, ds, outcomes, judged)
+        log(self, ds, *more)
 
     with monkeypatch.context() as patched:
         patched.setattr(daily._Events, "log", lost)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,17 +13,20 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import pytest
 
 from benchmarks import spark_events
 from benchmarks.spark_cluster import HOST, QUICK, absent, home, until
 from growth_assets import settings as site
-from growth_assets.engines import cluster
+from growth_assets.engines import cluster, tasks
 from growth_assets.ingest import many_files
 from growth_assets.orchestration import daily, doctor, run
 from growth_assets.orchestration.instance import open_instance
-from growth_assets.orchestration.on_cluster import SPARK_UI
+from growth_assets.orchestration.on_cluster import SPARK_APPLICATION, SPARK_UI
+from growth_assets.orchestration.specs import asset_key
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.catalogue import query
@@ -73,6 +77,14 @@ def told(settings: Settings, newest: int = 0) -> tuple[list[str], dict[str, str]
         return [each.user_message for each in instance.all_logs(newest.run_id)], dict(newest.tags)
 
 
+def of_events(settings: Settings, ds: str) -> dict[str, Any]:
+    """The metadata of a day's events, as Dagster has it."""
+    with open_instance(settings) as instance:
+        wanted = dg.AssetRecordsFilter(asset_key("core.fct_website_events"), asset_partitions=[ds])
+        (found,) = instance.fetch_materializations(wanted, limit=1).records
+        return {name: value.value for name, value in found.asset_materialization.metadata.items()}
+
+
 def test_one_setting_builds_a_site_on_the_cluster_to_the_same_tables(settings, on_cluster, tmp_path):
     here = site.load(tmp_path / "local")
     expected, found = run.build(here), run.build(settings)
@@ -83,7 +95,20 @@ def test_one_setting_builds_a_site_on_the_cluster_to_the_same_tables(settings, o
     says, tags = told(settings)
     assert tags[SPARK_UI] == on_cluster.ui
     assert f"Spark shows what it does at {on_cluster.ui}" in says
+    spent = [each for each in says if f": {on_cluster.session.application}: 2 stages, " in each]
+    assert [each.partition(":")[0] for each in spent] == DAYS
+    # Of 150 rows a task takes 50.
+    assert all(
+        re.search(r": 2 stages, 6 tasks, \d+ failed, 0\.\d MB shuffled, \d+\.\d s of tasks", each) for each in spent
+    )
+    metadata = of_events(settings, DAYS[0])
+    assert metadata["spark_application"] == tags[SPARK_APPLICATION] == on_cluster.session.application
+    assert metadata["spark_tasks"] == 6
+    assert min(metadata["spark_shuffled_bytes"], metadata["spark_run_seconds"], metadata["spark_cpu_seconds"]) > 0
     says, tags = told(settings, 1)
+    assert any(
+        each.startswith(f"landing: 1 files: {on_cluster.session.application}: 1 stages, 1 tasks") for each in says
+    )
     assert tags[SPARK_UI] == on_cluster.ui
     assert "landing: 1 files are read by the cluster, in 1 tasks" in says
     # The doctor asks the machines, too.
@@ -158,8 +183,8 @@ def test_a_run_that_is_stopped_ends_its_work_on_the_cluster(settings, on_cluster
             time.sleep(600)
             yield batch
 
-    def slow(self, *_):
-        return self._collected(self._spark.range(0, 2, 1, 2).mapInArrow(sleeps, "id bigint"), "a long day")
+    def slow(self, work, shares, what):
+        return self._collected(self._spark.range(0, 2, 1, 2).mapInArrow(sleeps, "id bigint"), what)
 
     info = daily.dg.DagsterLogManager.info
 
@@ -170,13 +195,13 @@ def test_a_run_that_is_stopped_ends_its_work_on_the_cluster(settings, on_cluster
 
     with monkeypatch.context() as patched:
         patched.setattr(cluster.Cluster, "run", slow)
-        patched.setattr(daily, "PROGRESS_SECONDS", 0.1)
+        patched.setattr("growth_assets.orchestration.on_cluster.PROGRESS_SECONDS", 0.1)
         patched.setattr(daily.dg.DagsterLogManager, "info", hears)
         begun = time.monotonic()
         with pytest.raises(run.StoppedError):
             run.build(settings)
     assert time.monotonic() - begun < 300
-    assert on_cluster.session.progress() == ""
+    assert on_cluster.session.progress() == []
     says, _ = told(settings)
     assert any(each.startswith(f"{DAYS[0]}: 0 of 2 tasks done, ") for each in says), says
     assert any(each.startswith("Stopped: ") for each in says)
@@ -184,3 +209,17 @@ def test_a_run_that_is_stopped_ends_its_work_on_the_cluster(settings, on_cluster
     assert run.build(settings).days == DAYS
     # Whoever looks at what Spark did has to know how many jobs that were.
     until(lambda: spark_events.read(on_cluster.log).jobs == on_cluster.jobs, "jobs that nobody counted")
+
+
+def test_after_its_java_is_gone_the_next_build_has_a_new_session(settings, on_cluster):
+    """The last of this file: what Spark did before is in no log of the new session."""
+    from pyspark import SparkContext  # noqa: PLC0415 - is not in every environment
+
+    before = on_cluster.session.application
+    process = SparkContext._gateway.proc
+    process.kill()
+    process.wait()
+    with cluster.at_hand(settings) as session:
+        assert session is on_cluster.session
+        assert set(session.codes()) == {tasks.this_code()}
+        assert session.application not in {"", before}
