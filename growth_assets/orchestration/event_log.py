@@ -28,7 +28,7 @@ from dagster._core.storage.event_log.schema import (
     AssetKeyTable,
     SqlEventLogStorageTable,
 )
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import QueuePool
@@ -54,6 +54,8 @@ class _Together:
     materialized: Materialized = field(default_factory=dict)
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """By run: events that are not in its database yet."""
+    evaluated: list[tuple[EventLogEntry, dict[str, Any]]] = field(default_factory=list)
+    """Evaluations that are not in the index yet, and their rows."""
 
 
 class PooledSqliteEventLogStorage(SqliteEventLogStorage):
@@ -88,6 +90,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             self._holding = _Together(stack)
             try:
                 yield self._holding.materialized
+                self._index_evaluations()
                 for run_id in list(self._holding.rows):
                     with self.run_connection(run_id):
                         pass  # which stores what is held
@@ -98,6 +101,8 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def _connect(self, shard: str) -> Iterator[db.Connection]:
         with self._db_lock:
             if self._holding is not None:
+                if shard == INDEX_SHARD_NAME:
+                    self._index_evaluations()
                 connections = self._holding.connections
                 if shard not in connections:
                     connections[shard] = self._holding.stack.enter_context(self._begun(shard))
@@ -196,28 +201,36 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def _store_evaluation(self, event: EventLogEntry) -> None:
         row = self._event_to_row(event)
-        evaluation = event.asset_check_evaluation
-        if evaluation is None:
-            raise LookupError("an evaluation that evaluates nothing")
-        target, status = evaluation.target_materialization_data, AssetCheckExecutionRecordStatus
         self._store_in_run(event.run_id, row)
+        if self._holding is not None:
+            self._holding.evaluated.append((event, row))
+        else:
+            self._put_into_index([(event, row)])
+
+    def _index_evaluations(self) -> None:
+        """Those that are held."""
+        if self._holding is not None and self._holding.evaluated:
+            held, self._holding.evaluated = self._holding.evaluated, []
+            self._put_into_index(held)
+
+    def _put_into_index(self, evaluated: Sequence[tuple[EventLogEntry, dict[str, Any]]]) -> None:
         with self.index_transaction() as connection:
-            number = _inserted(connection, row)
-            told = {
-                "the_asset": evaluation.asset_key.to_string(),
-                "the_check": evaluation.check_name,
-                "the_run": event.run_id,
-                "the_partition": evaluation.partition,
-                "execution_status": (status.SUCCEEDED if evaluation.passed else status.FAILED).value,
-                "evaluation_event": row["event"],
-                "evaluation_event_timestamp": row["timestamp"],
-                "evaluation_event_storage_id": number,
-                "materialization_event_storage_id": target.storage_id if target else None,
-            }
-            planned = connection.execute(_UPDATE_CHECK, told).rowcount == 1
-        if not planned:
+            connection.execute(_INSERT_EVENT, [row for _, row in evaluated])
+            # Nobody else writes meanwhile, so that their numbers follow each other.
+            last = connection.execute(_LAST_NUMBER).scalar_one()
+            told = [
+                _evaluated(event, row, number)
+                for number, (event, row) in enumerate(evaluated, last - len(evaluated) + 1)
+            ]
+            planned = connection.execute(_UPDATE_CHECK, told).rowcount == len(told)
+            # What is updated once more is the same.
+            unplanned = (
+                [] if planned else [each for each in told if connection.execute(_UPDATE_CHECK, each).rowcount != 1]
+            )
+        for each in unplanned:
             # Which the stock storage knows how to tell.
-            self._update_asset_check_evaluation(event, number)
+            number = each["evaluation_event_storage_id"]
+            self._update_asset_check_evaluation(evaluated[number - last - 1][0], number)
 
     def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
         # A year's run plans ten thousand checks: the stock storage puts the same event into words for each of them.
@@ -325,6 +338,28 @@ _UPDATE_CHECK = (
         }
     )
 )  # fmt: skip
+
+
+_LAST_NUMBER = db.text("SELECT last_insert_rowid()")
+
+
+def _evaluated(event: EventLogEntry, row: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """What `_UPDATE_CHECK` is to be told of an evaluation that is stored under a number."""
+    evaluation = event.asset_check_evaluation
+    if evaluation is None:
+        raise LookupError("an evaluation that evaluates nothing")
+    target, status = evaluation.target_materialization_data, AssetCheckExecutionRecordStatus
+    return {
+        "the_asset": evaluation.asset_key.to_string(),
+        "the_check": evaluation.check_name,
+        "the_run": event.run_id,
+        "the_partition": evaluation.partition,
+        "execution_status": (status.SUCCEEDED if evaluation.passed else status.FAILED).value,
+        "evaluation_event": row["event"],
+        "evaluation_event_timestamp": row["timestamp"],
+        "evaluation_event_storage_id": number,
+        "materialization_event_storage_id": target.storage_id if target else None,
+    }
 
 
 def _inserted(connection: db.Connection, row: Mapping[str, Any]) -> int:
