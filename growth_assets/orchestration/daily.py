@@ -113,7 +113,7 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
                     refresh_catalogue(settings)
 
         bad = building.days(days, told)
-        yield from context.op_execution_context.consume_events()
+        yield from building.events.failed
         unviewed = _not_refreshed(settings)
         yield from recency.evaluations(settings, context.instance, context.selected_asset_check_keys)
         if bad or unviewed:
@@ -395,6 +395,8 @@ class _Events:
         keep_connections(context.instance)
         self.checks = context.selected_asset_check_keys
         self.upstream: dict[str, int | None] = {}
+        self.failed: list[dg.DagsterEvent] = []
+        """Logged evaluations of what did not pass: whoever runs this in his own process asks for them."""
 
     def log(
         self, ds: str, outcomes: Sequence[Outcome], judged: Sequence[tuple[Watch, Judgement]],
@@ -425,6 +427,11 @@ class _Events:
                     metadata=_judgement_metadata(judgement, watch.table, ds),
                     description=judgement.reason or watch.description,
                 )  # fmt: skip
+        # They are stored. Dagster would keep the rest until the step ends, and then hand each of them on seven times.
+        for event in self.context.op_execution_context.consume_events():
+            evaluated = event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+            if evaluated and not event.asset_check_evaluation_data.passed:
+                self.failed.append(event)
 
     def _evaluate(
         self, table: str, check: str, ds: str, materialized: Materialized, *, passed: bool,

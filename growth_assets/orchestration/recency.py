@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import dagster as dg
 import polars as pl
@@ -55,7 +55,7 @@ def due_day_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-        found = {table.name: look(settings, context.instance, table, now) for table in metrics()}
+        found = {table.name: each for table, each in look(settings, context.instance, metrics(), now)}
         summary = {name: [each.ds, each.state, each.reason] for name, each in found.items()}
         cursor = json.loads(context.cursor or "{}")
         before, told = cursor.get("found", {}), cursor.get("told", NEVER)
@@ -82,27 +82,32 @@ def evaluations(
 ) -> list[AssetCheckEvaluation]:
     """The evaluations of those checks that are among `wanted`, as it is now."""
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    return [
-        evaluation(table, look(settings, instance, table, now))
-        for table in metrics()
-        if dg.AssetCheckKey(asset_key(table.name), DUE_DAY) in wanted
-    ]
+    asked = [table for table in metrics() if dg.AssetCheckKey(asset_key(table.name), DUE_DAY) in wanted]
+    return [evaluation(table, found) for table, found in look(settings, instance, asked, now)]
 
 
-def look(settings: Settings, instance: dg.DagsterInstance, table: Table, now: dt.datetime) -> Recency:
-    """What there is of the table at the moment `now` (UTC, naive)."""
-    freshness = settings.freshness
-    ds = due(now, dt.time.fromisoformat(freshness.guardrail_deadline if table.guardrail else freshness.metric_deadline))
-    warehouse = Warehouse.of(settings)
-    days = warehouse.days(table)
-    return judge(
-        ds,
-        days=days,
-        live=bool(days) and _is_live(instance, table, days[-1]),
-        newest_hour=_newest_hour(warehouse, ds) if ds in days else None,
-        hours=freshness.newest_event_hours,
-        days_off=settings.days_off,
-    )
+def look(
+    settings: Settings, instance: dg.DagsterInstance, tables: Sequence[Table], now: dt.datetime
+) -> list[tuple[Table, Recency]]:
+    """What there is of each of `tables` at the moment `now` (UTC, naive)."""
+    freshness, warehouse = settings.freshness, Warehouse.of(settings)
+    days = {table.name: warehouse.days(table) for table in tables}
+    # Of a pipeline, and not of a table: one is asked, since each answer is put together from many events.
+    live = next((_is_live(instance, table, days[table.name][-1]) for table in tables if days[table.name]), False)
+
+    def there_is(table: Table) -> Recency:
+        deadline = freshness.guardrail_deadline if table.guardrail else freshness.metric_deadline
+        ds = due(now, dt.time.fromisoformat(deadline))
+        return judge(
+            ds,
+            days=days[table.name],
+            live=bool(days[table.name]) and live,
+            newest_hour=_newest_hour(warehouse, ds) if ds in days[table.name] else None,
+            hours=freshness.newest_event_hours,
+            days_off=settings.days_off,
+        )
+
+    return [(table, there_is(table)) for table in tables]
 
 
 def evaluation(table: Table, found: Recency) -> AssetCheckEvaluation:
@@ -127,7 +132,7 @@ def evaluation(table: Table, found: Recency) -> AssetCheckEvaluation:
 def tell(settings: Settings, instance: dg.DagsterInstance) -> list[Recency]:
     """Log the evaluations of all metrics of which something can be told now; what is not as it has to be."""
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    found = [(table, look(settings, instance, table, now)) for table in metrics()]
+    found = look(settings, instance, metrics(), now)
     for table, each in found:
         if each.state != "cannot_tell":
             instance.report_runless_asset_event(evaluation(table, each))

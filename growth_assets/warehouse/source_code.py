@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,9 @@ class Source:
     def __init__(self, root: Path, without: Collection[str] = ()) -> None:
         """Definitions named in `without` count for nothing, wherever they stand."""
         self.root, self.package, self.without = root, root.name, frozenset(without)
-        self._module = lru_cache(self._parsed)
-        self._said = lru_cache(self._says)
-        self.digest_of = lru_cache(self._digest_of)
+        self._module = cache(self._parsed)
+        self._said = cache(self._says)
+        self.digest_of = cache(self._digest_of)
 
     def _digest_of(self, *functions: Callable[..., Any]) -> str:
         """SHA-256 of what `functions`, each defined in a module of the package under its name, are made of.
