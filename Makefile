@@ -77,7 +77,7 @@ quick: $(INSTALLED)
 
 # The gate kills a tenth of them.
 soak: $(INSTALLED)
-	$(BIN)/python -m pytest --kills 200 $(PYTEST) growth_assets_tests/faults/test_kill_at_any_moment.py \
+	$(BIN)/python -m pytest --kills 200 --timeout 7200 $(PYTEST) growth_assets_tests/faults/test_kill_at_any_moment.py \
 		growth_assets_tests/faults/test_dagster_killed.py
 
 # One process: its tests share a cluster, which has a core for each of two workers.

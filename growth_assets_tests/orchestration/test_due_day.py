@@ -23,6 +23,11 @@ RATE = BY_NAME["metrics.signup_conversion_rate"]
 TODAY = dt.datetime.now(dt.UTC).date()
 
 
+def look(site, instance, now):
+    ((_, found),) = recency.look(site, instance, [RATE], now)
+    return found
+
+
 def line(day: dt.date, hour: int) -> str:
     return json.dumps(
         {
@@ -62,9 +67,9 @@ def at(days: int) -> dt.datetime:
 
 def test_it_is_red_when_the_pipeline_stops_and_told_once(site):
     with open_instance(site) as instance:
-        assert recency.look(site, instance, RATE, at(0)).state == "ok"
+        assert look(site, instance, at(0)).state == "ok"
         for days in (1, 2, 400):
-            stopped = recency.look(site, instance, RATE, at(days))
+            stopped = look(site, instance, at(days))
             assert stopped.state == "breached"
             assert "not published" in stopped.reason
             assert stopped.since == TODAY.isoformat()
@@ -93,7 +98,7 @@ def test_who_builds_by_cron_hears_of_it_and_a_catch_up_is_no_archive(site, monke
         days = [(TODAY - dt.timedelta(days=back)).isoformat() for back in (1, 12)]
         monkeypatch.setattr(recency.Warehouse, "days", lambda *_: [days[1]])
         instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=days[1]))
-        found = recency.look(site, instance, RATE, at(0))
+        found = look(site, instance, at(0))
         assert (found.state, found.since) == ("breached", (TODAY - dt.timedelta(days=11)).isoformat())
         check = dg.AssetCheckKey(key, DUE_DAY)
         storage = instance.event_log_storage
@@ -115,7 +120,7 @@ def test_a_backfill_of_an_archive_makes_nothing_due(tmp_path):
     report = build(settings)
     assert not report.failures
     with open_instance(settings) as instance:
-        assert recency.look(settings, instance, RATE, at(0)).state == "cannot_tell"
+        assert look(settings, instance, at(0)).state == "cannot_tell"
         # The run that built the day told it as well, so that nothing is left unsaid.
         key = dg.AssetCheckKey(asset_key(RATE.name), DUE_DAY)
         newest = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)[0]
