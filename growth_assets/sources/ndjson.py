@@ -1,8 +1,9 @@
 """Native events as newline-delimited JSON: one object a line.
 
-Clean lines are read by Polars, which is fast and forgiving: it drops keys it was not told of, takes the last
-of two equal names, rewrites 1.50 as 1.5. So each line it reads must prove that nothing of it was lost: the
-number of its `":` is that of the keys found. A line that cannot is read a second time, exactly.
+Lines that are alike need no parser (see `json_shapes`). Where many are not, they are read by Polars, which is fast and
+forgiving: it drops keys it was not told of, takes the last of two equal names, rewrites 1.50 as 1.5. So each line it
+reads must prove that nothing of it was lost: the number of its `":` is that of the keys found. All others are read one
+by one, exactly.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import io
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import duckdb
 import numpy as np
@@ -22,11 +22,16 @@ import pyarrow as pa
 from growth_assets.sources import native
 from growth_assets.sources.batch import Batch, Rejection
 from growth_assets.sources.format import Context, TextFormat, share_of
-from growth_assets.sources.json_marks import marks
+from growth_assets.sources.json_shapes import Shapes
 from growth_assets.sources.json_values import Object, clean, from_json
+from growth_assets.sources.lines import Chunk
 from growth_assets.sources.reasons import Reason
-from growth_assets.sources.text import Lines
+from growth_assets.sources.text import Lines, replaced
 
+_FEW_ALIKE = 0.1
+"""Where no larger share of a chunk's lines is alike, those of the next ones are not compared."""
+_FEW = 250
+"""So many lines are as fast to read one by one."""
 _MOST_EXTRA = 64
 """So many unknown keys are learned, to be read as columns of their own."""
 _SAMPLE = 50
@@ -50,20 +55,12 @@ _TEXTS = ('" ', '"\t', '"\r', '"\\', "\\u0022", "\\ud", "\\uD")
 _NOTHING = b"{}\n"
 
 
-@dataclass(frozen=True)
-class _Read:
-    """The bytes that Polars read."""
-
-    data: bytes
-    ends: npt.NDArray[np.int64]
-    """Where each line's newline is."""
-
-
 class NdjsonParser:
     """Reads the lines of one file; learns its unknown keys, and whether it has broken lines."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._shapes: Shapes | None = Shapes(context)
         self._extra: tuple[str, ...] = ()
         self._validate = False
         self._started = False
@@ -71,28 +68,19 @@ class NdjsonParser:
 
     def parse(self, lines: Lines) -> Batch:
         """The events and rejected lines of `lines`."""
-        if not self._started:
-            self._started = True
-            for line in lines.some(np.arange(min(_SAMPLE, lines.height))):
-                with suppress(ValueError):
-                    self._learn(from_json(line))
-        good, read, source = self._read(lines)
-        if read is None:
-            slow, parts = np.arange(lines.height), []
-        else:
-            bags, flat = native.decoded_maps(read["properties"])
-            odd = self._unproven(read, bags, flat, lines, good, source)
-            numbers = pl.Series(_TAKEN, good + lines.first_line, pl.Int64)
-            frame = read.drop("properties").hstack([bags.alias("properties"), numbers])
-            events, _ = native.fast_events(frame.filter(~pl.Series(odd)) if odd.any() else frame, self._context)
-            parts = [events]
-            fast = events["line_number"].to_numpy() - lines.first_line
-            slow = np.setdiff1d(np.arange(lines.height), fast, assume_unique=True) if (
-                len(fast) < lines.height
-            ) else np.empty(0, np.int64)  # fmt: skip
+        parts: list[pl.DataFrame] = []
+        left = np.arange(lines.height)
+        if self._shapes is not None:
+            parts.append(self._shapes.read(lines))
+            left = _others(lines, left, parts[0])
+            if len(left) > lines.height * (1 - _FEW_ALIKE):
+                self._shapes = None
+        if len(left) > _FEW:
+            parts.append(self._fast(lines if len(left) == lines.height else lines.only(left), left + lines.first_line))
+            left = _others(lines, left, parts[-1])
         rows: list[native.Row] = []
         rejections: list[Rejection] = []
-        for position, line in zip(slow.tolist(), lines.some(slow), strict=True):
+        for position, line in zip(left.tolist(), lines.some(left), strict=True):
             number = lines.first_line + position
             known = Reason.NOT_UTF8 if position in lines.undecodable else self._exact(line, number)
             if isinstance(known, Reason):
@@ -100,6 +88,22 @@ class NdjsonParser:
             else:
                 rows.append(known)
         return native.merged([*parts, *([native.frame_of(rows)] if rows else [])], rejections)
+
+    def _fast(self, lines: Lines, numbers: npt.NDArray[np.int64]) -> pl.DataFrame:
+        """Events of those of `lines` that Polars reads, and that prove that it reads all of them; by their numbers."""
+        if not self._started:
+            self._started = True
+            for line in lines.some(np.arange(min(_SAMPLE, lines.height))):
+                with suppress(ValueError):
+                    self._learn(from_json(line))
+        good, read = self._read(lines)
+        if read is None:
+            return native.frame_of([])
+        bags, flat = native.decoded_maps(read["properties"])
+        proven = self._proven(read, bags, flat, lines.some(good))
+        frame = read.drop("properties").hstack([bags.alias("properties"), pl.Series(_TAKEN, numbers[good], pl.Int64)])
+        events, _ = native.fast_events(frame if proven.all() else frame.filter(proven), self._context)
+        return events
 
     header = ""
 
@@ -128,28 +132,26 @@ class NdjsonParser:
         known = name in native.KEYS or name in self._extra
         return not known and not name.startswith(_TAKEN) and clean(name) == name
 
-    def _read(self, lines: Lines) -> tuple[np.ndarray, pl.DataFrame | None, _Read | None]:
-        """Positions of the lines that Polars reads, what it makes of them, and the bytes it read where they are all."""
+    def _read(self, lines: Lines) -> tuple[np.ndarray, pl.DataFrame | None]:
+        """Positions of the lines that Polars reads, and what it makes of them."""
         every = np.arange(lines.height)
         if not self._validate and not lines.undecodable:
             read = self._polars(lines.data)
             if read is not None and read.height == lines.height:
-                return every, read, _Read(lines.data, lines.ends)
+                return every, read
         self._validate = True
         # Most broken lines are cut off or no JSON at all, which their first and last byte tell.
         braced = _braced(lines)
         unsure = np.flatnonzero(~braced)
         if len(unsure) <= lines.height * _FEW_UNSURE:
-            blanked = _blanked(lines, unsure)
-            read = self._polars(blanked.data)
+            read = self._polars(_blanked(lines, unsure))
             if read is not None and read.height == lines.height:
-                return every, read, blanked
+                return every, read
         valid = self._valid(lines)
-        blanked = _blanked(lines, np.flatnonzero(~valid))
-        read = self._polars(blanked.data)
+        read = self._polars(_blanked(lines, np.flatnonzero(~valid)))
         if read is not None and read.height == lines.height:
-            return every, read, blanked
-        return *self._bisected(lines.text, np.flatnonzero(valid)), None
+            return every, read
+        return self._bisected(lines.text, np.flatnonzero(valid))
 
     def _bisected(self, text: pl.Series, good: np.ndarray) -> tuple[np.ndarray, pl.DataFrame | None]:
         read = self._polars(text.gather(good).str.join("").item().encode("utf-8")) if len(good) else None
@@ -168,43 +170,14 @@ class NdjsonParser:
         except pl.exceptions.ComputeError:
             return None
 
-    def _unproven(
-        self,
-        frame: pl.DataFrame,
-        bags: pl.Series,
-        flat: pl.Series,
-        lines: Lines,
-        good: np.ndarray,
-        source: _Read | None,
-    ) -> npt.NDArray[np.bool_]:
-        """The rows of which something may have been lost or changed.
-
-        `frame` is what Polars read of the lines at `good`, from `source` where these are all lines.
-        """
-        unproven = np.ones(frame.height, np.bool_)
-        if source is not None:
-            seen = marks(source.data, source.ends)
-            found = self._found(frame, bags).to_numpy()
-            unproven = seen.odd | ~flat.to_numpy() | (seen.keys - seen.nulls != found)
-            numeric = np.flatnonzero(seen.numbers & ~unproven)
-            if len(numeric):
-                unproven[numeric] = lines.some(good[numeric]).str.contains(_NUMBERS).to_numpy()
-        left = np.flatnonzero(unproven)
-        if len(left):
-            some = frame.gather(left) if len(left) < frame.height else frame
-            unproven[left] = self._unproven_by_text(some, bags.gather(left), flat.gather(left), lines.some(good[left]))
-        return unproven
-
     def _found(self, frame: pl.DataFrame, bags: pl.Series) -> pl.Series:
         """How many keys there are in what Polars read."""
         keys = (pl.col(name).is_not_null().cast(pl.Int64) for name in (*native.KEYS, *self._extra))
         inside = pl.col(_BAG).map.len().cast(pl.Int64).fill_null(0)
         return frame.hstack([bags.alias(_BAG)]).select(pl.sum_horizontal(*keys, inside)).to_series()
 
-    def _unproven_by_text(
-        self, frame: pl.DataFrame, bags: pl.Series, flat: pl.Series, text: pl.Series
-    ) -> npt.NDArray[np.bool_]:
-        """The same, as the text of the lines tells."""
+    def _proven(self, frame: pl.DataFrame, bags: pl.Series, flat: pl.Series, text: pl.Series) -> pl.Series:
+        """Of which rows of `frame`, which Polars made of the lines `text`, nothing can have been lost or changed."""
         names = [*native.KEYS, *self._extra]
         scalars = [name for name in names if name != "properties"]
         line = pl.col(_LINE)
@@ -227,8 +200,7 @@ class NdjsonParser:
             given = text.gather(some).str.count_matches(nulls).cast(pl.Int64)
             inside = frame["properties"].gather(some).str.count_matches(nulls).fill_null(0).cast(pl.Int64)
             missing = missing.scatter(some, missing.gather(some) - given + inside)
-        unproven: npt.NDArray[np.bool_] = (odd | (missing != 0)).to_numpy()
-        return unproven
+        return ~odd & (missing == 0)
 
     def _valid(self, lines: Lines) -> npt.NDArray[np.bool_]:
         """Lines that are JSON to DuckDB and begin with a brace; a few of them Polars may still refuse."""
@@ -242,6 +214,14 @@ class NdjsonParser:
         result: npt.NDArray[np.bool_] = valid.fill_null(value=False).to_numpy().copy()
         result[list(lines.undecodable)] = False
         return result
+
+
+def _others(lines: Lines, positions: np.ndarray, events: pl.DataFrame) -> np.ndarray:
+    """Those of `positions` whose lines are none of `events`."""
+    left = np.zeros(lines.height, np.bool_)
+    left[positions] = True
+    left[events["line_number"].to_numpy() - lines.first_line] = False
+    return np.flatnonzero(left)
 
 
 def _braced(lines: Lines) -> npt.NDArray[np.bool_]:
@@ -274,17 +254,10 @@ def _share(lines: Sequence[str]) -> float:
     return share_of(lines, _is_event)
 
 
-def _blanked(lines: Lines, positions: np.ndarray) -> _Read:
+def _blanked(lines: Lines, positions: np.ndarray) -> bytes:
     """The bytes of `lines`, those at `positions` replaced by an object that says nothing, which is no event either."""
-    data, ends = memoryview(lines.data), lines.ends
-    parts: list[memoryview | bytes] = []
-    start = 0
-    for position in positions.tolist():
-        parts += (data[start : int(ends[position - 1]) + 1 if position else 0], _NOTHING)
-        start = int(ends[position]) + 1
-    lengths = np.diff(ends, prepend=-1)
-    lengths[positions] = len(_NOTHING)
-    return _Read(b"".join([*parts, data[start:]]), np.cumsum(lengths) - 1)
+    nothing = dict.fromkeys(positions.tolist(), _NOTHING)
+    return replaced(Chunk(lines.data, lines.ends, lines.first_line), nothing).data
 
 
 FORMAT = TextFormat(

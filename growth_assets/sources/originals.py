@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from bisect import bisect_right
 
-import numpy as np
 import polars as pl
 
 from growth_assets.contracts.columns import ORIGINAL
@@ -19,7 +18,8 @@ from growth_assets.sources.lines import HEAD_BYTES, LINE_LIMIT, Chunk, Unread
 from growth_assets.sources.text import Lines, canonical_encoding, head_text
 
 HELD_BYTES = 5 * LINE_LIMIT
-"""A record may wait for lines to come: so many bytes of earlier lines are held. CSV holds LINE_LIMIT characters."""
+"""A record may wait for lines to come: at least so many bytes of earlier lines are held. CSV holds LINE_LIMIT
+characters."""
 
 
 class Keeping:
@@ -39,7 +39,8 @@ class Keeping:
         before = self._parser.header
         self._held.append(lines.raw)
         batch = self._kept(self._parser.parse(lines), before)
-        self._held = _last_bytes(self._held)
+        while sum(len(chunk.data) for chunk in self._held[1:]) >= HELD_BYTES:
+            self._held.pop(0)
         return batch
 
     def flush(self) -> Batch | None:
@@ -85,18 +86,3 @@ def waiting(line: Unread, whole: bytes | None, header: str, encoding: str) -> pl
     text = head_text(shown, canonical_encoding(encoding))
     rejected = rejected_frame([(line.line_number, line.reason, text)])
     return rejected.hstack(pl.DataFrame([[whole], [header]], schema=ORIGINAL))
-
-
-def _last_bytes(chunks: list[Chunk]) -> list[Chunk]:
-    """The last lines of `chunks`, about HELD_BYTES of them."""
-    kept: list[Chunk] = []
-    room = HELD_BYTES
-    for chunk in reversed(chunks):
-        if room <= 0:
-            break
-        first = int(np.searchsorted(chunk.ends, len(chunk.data) - room)) if len(chunk.data) > room else 0
-        cut = int(chunk.ends[first - 1]) + 1 if first else 0
-        # A slice of its own: a view would hold the whole chunk.
-        kept.insert(0, Chunk(chunk.data[cut:], chunk.ends[first:] - cut, chunk.first_line + first) if cut else chunk)
-        room -= len(chunk.data) - cut
-    return kept

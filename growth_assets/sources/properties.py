@@ -8,6 +8,7 @@ be empty.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -18,9 +19,12 @@ from growth_assets.contracts.columns import MAP
 Pairs = list[tuple[str, str | None]]
 
 
-def named_apart(pairs: Iterable[tuple[str, str | None]]) -> dict[str, str | None]:
+Value = TypeVar("Value")
+
+
+def named_apart(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
     """The pairs in order, none lost: a name that is taken gets a number."""
-    result: dict[str, str | None] = {}
+    result: dict[str, Value] = {}
     for name, value in pairs:
         free, number = name, 1
         while free in result:
@@ -39,7 +43,7 @@ def maps(rows: Iterable[Mapping[str, str | None]]) -> pl.Series:
         lengths.append(len(row))
         keys.extend(row.keys())
         values.extend(row.values())
-    return _map_series(
+    return map_series(
         np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]) if lengths else np.zeros(1, np.int64),
         pl.Series(keys, dtype=pl.String),
         pl.Series(values, dtype=pl.String),
@@ -85,7 +89,7 @@ def extended(base: pl.Series | None, columns: Mapping[str, pl.Series]) -> pl.Ser
         next_free[rows] += 1
     keys = pl.concat([base_keys, pl.Series(list(columns), dtype=pl.String)])
     values = pl.concat([base_values, *(column.alias("") for column in columns.values())])
-    return _map_series(offsets, keys.gather(pl.Series(key_index)), values.gather(pl.Series(value_index)))
+    return map_series(offsets, keys.gather(pl.Series(key_index)), values.gather(pl.Series(value_index)))
 
 
 def _without_nulls(base: pl.Series) -> pl.Series:
@@ -108,7 +112,8 @@ def _entries(base: pl.Series | None, height: int) -> tuple[np.ndarray, pl.Series
     return lengths, pairs["key"].alias(""), pairs["value"].alias("")
 
 
-def _map_series(offsets: np.ndarray, keys: pl.Series, values: pl.Series) -> pl.Series:
+def map_series(offsets: np.ndarray, keys: pl.Series, values: pl.Series) -> pl.Series:
+    """A column of maps, each of the entries from one of `offsets` to the next."""
     return _series(pa.MapArray.from_arrays(pa.array(offsets.astype(np.int32)), keys.to_arrow(), values.to_arrow()))
 
 

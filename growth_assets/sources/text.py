@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -27,20 +27,39 @@ _NO_TEXT = {"unicode-escape", "raw-unicode-escape", "idna", "punycode", "utf-7"}
 class Lines:
     """Consecutive lines as text; each ends with its newline."""
 
-    undecodable: dict[int, int]
+    undecodable: Mapping[int, int]
     """Position of a line to how many bytes of it do not fit the encoding."""
-    first_line: int
-    data: bytes
-    """The same lines in UTF-8, one after the other."""
-    ends: npt.NDArray[np.int64]
-    """Where each line's newline is in `data`."""
     raw: Chunk
-    """The same lines as they stand in the file."""
+    """The lines as they stand in the file."""
+    received: Chunk
+    """The same in UTF-8, but for those of `mended`, which are as they stand in the file."""
+    mended: Mapping[int, bytes] = field(default_factory=dict)
+    """Position of a line to its text in UTF-8."""
+
+    @property
+    def first_line(self) -> int:
+        """Line number, from 1, of the first line."""
+        return self.raw.first_line
 
     @property
     def height(self) -> int:
         """How many lines."""
-        return len(self.ends)
+        return len(self.raw.ends)
+
+    @cached_property
+    def _whole(self) -> Chunk:
+        """All lines in UTF-8; put together when it is first asked for."""
+        return replaced(self.received, self.mended) if self.mended else self.received
+
+    @property
+    def data(self) -> bytes:
+        """The lines in UTF-8, one after the other."""
+        return self._whole.data
+
+    @property
+    def ends(self) -> npt.NDArray[np.int64]:
+        """Where each line's newline is in `data`."""
+        return self._whole.ends
 
     @cached_property
     def text(self) -> pl.Series:
@@ -53,14 +72,38 @@ class Lines:
         """The text of the lines at `positions`."""
         if len(positions) > self.height * _FEW:
             return self.text.gather(positions)
-        begins = np.where(positions > 0, self.ends[positions - 1] + 1, 0)
-        cuts = zip(begins.tolist(), (self.ends[positions] + 1).tolist(), strict=True)
-        return pl.Series([self.data[begin:end].decode() for begin, end in cuts], dtype=pl.String)
+        return pl.Series([self._line(position).decode() for position in positions.tolist()], dtype=pl.String)
+
+    def only(self, positions: npt.NDArray[np.int64]) -> Lines:
+        """The lines at `positions` alone, as if they followed each other; without what they were in the file."""
+        data = b"".join(map(self._line, positions.tolist()))
+        place = {int(position): number for number, position in enumerate(positions)} if self.undecodable else {}
+        undecodable = {place[each]: count for each, count in self.undecodable.items() if each in place}
+        chunk = Chunk(data, newlines(data), 1)
+        return Lines(undecodable, chunk, chunk)
+
+    def _line(self, position: int) -> bytes:
+        if position in self.mended:
+            return self.mended[position]
+        data, ends = self.received.data, self.received.ends
+        return data[int(ends[position - 1]) + 1 if position else 0 : int(ends[position]) + 1]
 
     @property
     def arrow(self) -> pa.Array:
         """The lines as Arrow text that shares the memory of `data`."""
-        return _array(pa.large_string(), self.data, self.ends)
+        return text_array(self.data, np.concatenate([np.zeros(1, np.int64), self.ends + 1]))
+
+
+def replaced(chunk: Chunk, lines: Mapping[int, bytes]) -> Chunk:
+    """The lines of a chunk, with others at the positions of `lines`, which are in order."""
+    view, lengths = memoryview(chunk.data), np.diff(chunk.ends, prepend=-1)
+    parts: list[memoryview | bytes] = []
+    begin = 0
+    for position, line in lines.items():
+        end = int(chunk.ends[position]) + 1
+        parts += (view[begin : end - int(lengths[position])], line)
+        begin, lengths[position] = end, len(line)
+    return Chunk(b"".join([*parts, view[begin:]]), np.cumsum(lengths) - 1, chunk.first_line)
 
 
 def canonical_encoding(name: str) -> str:
@@ -87,13 +130,18 @@ def canonical_encoding(name: str) -> str:
 def lines_of(chunk: Chunk, encoding: str) -> Lines:
     r"""Decode a chunk. Bytes that do not fit are shown as `\xNN` and counted."""
     if encoding == "utf-8":
-        bad = list(_not_utf8(chunk.data, chunk.ends))
-        return _mended(chunk, bad) if bad else Lines({}, chunk.first_line, chunk.data, chunk.ends, chunk)
+        undecodable: dict[int, int] = {}
+        mended: dict[int, bytes] = {}
+        for position in _not_utf8(chunk.data, chunk.ends):
+            begin = int(chunk.ends[position - 1]) + 1 if position else 0
+            line = chunk.data[begin : int(chunk.ends[position]) + 1]
+            (mended[position],) = _one_by_one(line, position, "utf-8", undecodable)
+        return Lines(undecodable, chunk, chunk, mended)
     try:
         data = chunk.data.decode(encoding).encode("utf-8")
         ends = newlines(data)
         if len(ends) == len(chunk.ends):
-            return Lines({}, chunk.first_line, data, ends, chunk)
+            return Lines({}, chunk, Chunk(data, ends, chunk.first_line))
     except UnicodeError:
         pass
     return _line_by_line(chunk, encoding)
@@ -123,24 +171,10 @@ def _not_utf8(data: bytes, ends: npt.NDArray[np.int64]) -> Iterator[int]:
             begin = int(ends[position]) + 1
 
 
-def _mended(chunk: Chunk, bad: Sequence[int]) -> Lines:
-    """The lines of a chunk in UTF-8 of which some are not."""
-    view, lengths = memoryview(chunk.data), np.diff(chunk.ends, prepend=-1)
-    parts: list[memoryview | bytes] = []
-    undecodable: dict[int, int] = {}
-    begin = 0
-    for position in bad:
-        start, end = int(chunk.ends[position]) + 1 - int(lengths[position]), int(chunk.ends[position]) + 1
-        (line,) = _one_by_one(chunk.data[start:end], position, "utf-8", undecodable)
-        parts += (view[begin:start], line)
-        begin, lengths[position] = end, len(line)
-    return Lines(undecodable, chunk.first_line, b"".join([*parts, view[begin:]]), np.cumsum(lengths) - 1, chunk)
-
-
-def _array(kind: pa.DataType, data: bytes, ends: npt.NDArray[np.int64]) -> pa.Array:
-    offsets = np.zeros(len(ends) + 1, np.int64)
-    offsets[1:] = ends + 1
-    return pa.Array.from_buffers(kind, len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+def text_array(data: bytes, cuts: npt.NDArray[np.int32] | npt.NDArray[np.int64]) -> pa.Array:
+    """What is between each of `cuts` and the next, as Arrow text that shares the memory of `data`, which is UTF-8."""
+    kind = pa.large_string() if cuts.dtype == np.int64 else pa.string()
+    return pa.Array.from_buffers(kind, len(cuts) - 1, [None, pa.py_buffer(cuts), pa.py_buffer(data)])
 
 
 def _line_by_line(chunk: Chunk, encoding: str) -> Lines:
@@ -159,7 +193,7 @@ def _line_by_line(chunk: Chunk, encoding: str) -> Lines:
         else:
             parts += _one_by_one(part, first, encoding, undecodable)
     data = b"".join(parts)
-    return Lines(undecodable, chunk.first_line, data, newlines(data), chunk)
+    return Lines(undecodable, chunk, Chunk(data, newlines(data), chunk.first_line))
 
 
 def _one_by_one(part: bytes, first: int, encoding: str, undecodable: dict[int, int]) -> Iterator[bytes]:

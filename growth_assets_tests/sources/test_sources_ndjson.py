@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from growth_assets.contracts.columns import RECEIVED
 from growth_assets.sources import native
 from growth_assets.sources.format import Context
-from growth_assets.sources.json_values import from_json
+from growth_assets.sources.json_values import Object, from_json
+from growth_assets.sources.reasons import Reason
 
 AT = '"event_time":"2026-05-17T10:05:03Z"'
 SCALARS = ["event_id", "hostname", "action_type", "url", "referrer", "ip", "user_agent", "user_id"]
@@ -198,6 +199,103 @@ def test_no_key_is_lost_among_others_that_are_miscounted(read_bytes):
         assert event == expected | {"other_properties": list(expected["other_properties"].items())}, line
 
 
+def exactly(line, number):
+    """What one line comes to when it is read for itself: the event, or why it is none."""
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        return "not_utf8"
+    if not text.strip():
+        return "blank_line"
+    try:
+        record = from_json(text)
+    except ValueError:
+        return "not_json"
+    if not isinstance(record, Object):
+        return "not_an_object"
+    event = native.event(record, Context("", "www.default.com"), number)
+    if isinstance(event, Reason):
+        return str(event)
+    event = dict(zip(RECEIVED, event, strict=True))
+    return event | {"other_properties": list(event["other_properties"].items())}
+
+
+def all_exactly(read_bytes, lines):
+    whole = read_bytes(b"\n".join(lines) + b"\n", format="ndjson")
+    found = {event["line_number"]: event for event in whole.events} | dict(whole.reasons)
+    assert len(found) == len(whole.events) + len(whole.reasons) == len(lines)
+    for number, line in enumerate(lines, start=1):
+        assert found[number] == exactly(line, number), line
+
+
+ALIKE = (
+    '{"event_id":"e%d","event_time":"2026-05-17T10:05:%02dZ","user_id":%d,"ip":null,"url":"","referrer":"ü%s",'
+    '"properties":{"n":-1.50e3,"p":null,"a":"%s","q": true},"zone":"eu","b":%d,"a":false}'
+)
+HARM = [
+    b'"',
+    b"\\",
+    b"{",
+    b"}",
+    b"[",
+    b",",
+    b":",
+    b" ",
+    b"\t",
+    b"\r",
+    b"\x01",
+    b"\xff",
+    b"0",
+    b"-",
+    b"e",
+    b"n",
+    b"x",
+    b"",
+]
+
+
+def test_any_byte_in_which_a_line_differs_from_others_is_seen(read_bytes):
+    alike = [(ALIKE % (n, n % 60, n * 7, "x" * (n % 9), "y" * (n % 5), n)).encode() for n in range(40)]
+    line = alike[11]
+    harmed = [line[:at] + harm + line[at + 1 :] for at in range(len(line)) for harm in HARM]
+    swapped = [line.replace(one, other) for one, other in [(b"true", b"null"), (b'"eu"', b"1"), (b"77", b'"77"')]]
+    all_exactly(read_bytes, [*alike, *harmed, *swapped, *alike])
+
+
+def test_lines_of_each_shape_are_read_as_they_are_one_by_one(read_bytes):
+    values = [
+        "1", "-0", "1.50", "1e400", "01", "1.", ".5", "+1", "NaN", "true", "false", "null", "nul", '""', '"x"', "[]",
+        '["x"]', "{}", '{"x":"y"}', '{"x":{}}', '"{}"',
+    ]  # fmt: skip
+    shapes = [
+        f'"{name}"{colon}{value}' for name in ("ip", "zone", "properties") for value in values for colon in (":", " : ")
+    ]
+    shapes += [f'"properties":{{"zone":{value},"ip":"x"}},"zone":"t%d"' for value in values]
+    shapes += ['"zone":1,"zone":%d', '"ip":"","ip":"%d"', '"properties":{},"properties":{"a":%d}', '"é":"%d"', '"":%d']
+    shapes += ['"properties":{"a":%d},"properties":null', '"event_time":"%d"', '"a b":{"c":%d}']
+    lines = []
+    for shape in shapes:
+        for number in range(14):
+            rest = shape % number if "%d" in shape else shape
+            for line in ("{" + AT + "," + rest + "}", "{" + rest + ", " + AT + "} \r"):
+                lines.append(line.encode())
+    all_exactly(read_bytes, lines)
+
+
+def test_lines_among_many_of_one_shape_keep_their_places(read_bytes):
+    """The parts are put together in the order of lines, however many there are of each."""
+    kinds = [
+        '{"event_time":"2026-05-17T10:05:%02dZ","ip":"1.1.1.1","properties":{"b":"x","a":2}}',
+        '{"event_time":"2026-05-17T10:05:%02dZ","zone":"eu","properties":{"c":null},"user_id":5}',
+        '{"ip":"2.2.2.2","event_time":"2026-05-17T10:05:%02dZ"}',
+        '{"ip":"2.2.2.2","event_time":"2026-05-17T10:05:%02d"}',
+        '{"event_time":"2026-05-17T10:05:%02dZ","a":"\\u00e9"}',
+        '"broken %02d',
+    ]
+    lines = [(kinds[n * n % 7 % 6] % (n % 60)).encode() for n in range(700)]
+    all_exactly(read_bytes, lines)
+
+
 SIMPLE = st.one_of(
     st.none(),
     st.booleans(),
@@ -279,5 +377,5 @@ def test_clean_lines_need_no_second_look(read_bytes, monkeypatch):
     ]
     whole = read_bytes("\n".join(lines).encode())
     assert len(whole.events) == 1000
-    assert looks == []
+    assert len(looks) <= 1  # the last bytes of a chunk are not compared eight at a time
     assert whole.events[999]["other_properties"][2:] == [("price", "19.99"), ("zone", "eu")]
