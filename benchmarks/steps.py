@@ -147,9 +147,8 @@ def _standing_between(steps: Steps) -> Iterator[None]:
     from growth_assets.engines import local
     from growth_assets.enrich import bot, country, visitor
     from growth_assets.fct import enrichment, identity
-    from growth_assets.ingest import one_file
+    from growth_assets.ingest import landing, one_file
     from growth_assets.ingest.fan_out import fan_out
-    from growth_assets.ingest import landing
     from growth_assets.orchestration import daily
     from growth_assets.tables import BY_NAME
     from growth_assets.warehouse.partitions import Warehouse

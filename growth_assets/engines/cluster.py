@@ -6,7 +6,6 @@ here alone, and only when a cluster is asked for.
 
 from __future__ import annotations
 
-import pickle
 import secrets
 import signal
 import sys
@@ -134,7 +133,7 @@ class Cluster:
             groups = -(-work.pieces // REPORTS_AT_ONCE)
             frame = frame.repartitionById(groups, frame["number"] % groups).mapInArrow(_merging(content, code), PIECES)
         rows = self._collected(frame, what)
-        return [pickle.loads(row["content"]) for row in rows]  # noqa: S301 - our own
+        return [tasks.from_json(bytes(row["content"])) for row in rows]
 
     def each(self, function: Callable[[Any], bytes], shares: Sequence[Any], what: str) -> list[bytes]:
         """What a function that machines know by its name gives for each share, in any order; one task does one.
@@ -355,8 +354,8 @@ def _merging(content: bytes, code: str) -> _Step:
         contents = [each for batch in batches for each in batch.column(2).to_pylist()]
         if contents:
             work = tasks.work_of(content, code)
-            report = tasks.merged(work, [pickle.loads(each) for each in contents])  # noqa: S301 - our own
-            yield as_batch(Piece(report.number, tasks.REPORT, pickle.dumps(report)))
+            report = tasks.merged(work, [tasks.from_json(each) for each in contents])
+            yield as_batch(Piece(report.number, tasks.REPORT, tasks.as_json(report)))
 
     return step
 
@@ -371,7 +370,7 @@ def _making(content: bytes, code: str) -> _Step:
         )
         report = tasks.make(tasks.work_of(content, code), pieces)
         if report is not None:
-            yield as_batch(Piece(report.number, tasks.REPORT, pickle.dumps(report)))
+            yield as_batch(Piece(report.number, tasks.REPORT, tasks.as_json(report)))
 
     return step
 

@@ -28,6 +28,7 @@ from growth_assets.warehouse.partitions import DAMAGE, Record, Staged, Warehouse
 from growth_assets.warehouse.versions import code_version
 
 NOT_OVER = "the day is not over"
+OTHER_BYTES = "its bytes are not those that landed"
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ class Day:
             if received.rows <= MOST_ROWS_HANDED_ON:
                 frame = frame.lazy().collect()
             elif len(there) == 1 and durable.sha256_of(staged) != received.digests.get(there[0], ""):
-                raise _damaged(received, self.ds, {there[0]: "its bytes are not those that landed"})
+                raise damaged(received, self.ds, {there[0]: OTHER_BYTES})
             audited = self._audit(table, staged, frame, {})
         except DAMAGE as error:
             raise damage_explained(received, self.ds, error) from error
@@ -337,10 +338,11 @@ class Day:
 def damage_explained(received: Received, ds: str, error: BaseException) -> BaseException:
     """The error of received files that cannot be read, by the names of those that are damaged."""
     wrong = {path: why for path in received.files if path.exists() and (why := unreadable(path))}
-    return _damaged(received, ds, wrong) if wrong else error
+    return damaged(received, ds, wrong) if wrong else error
 
 
-def _damaged(received: Received, ds: str, wrong: Mapping[Place, str]) -> WarehouseError:
+def damaged(received: Received, ds: str, wrong: Mapping[Place, str]) -> WarehouseError:
+    """The error of received files that are damaged, by their names and why."""
     told = "; ".join(
         f"{path} is damaged ({why}). To mend it, {received.again.get(path, 'restore it from a backup')}"
         for path, why in wrong.items()

@@ -23,9 +23,10 @@ from growth_assets.contracts.sample import Sample, put_aside
 from growth_assets.contracts.table import Built, ByVisitor, Sums, Table, contract_of
 from growth_assets.engines import tasks
 from growth_assets.engines.cluster import Cluster
-from growth_assets.engines.local import ATTEMPTS, Audited, Day, Outcome, Received, Receiving, damage_explained
+from growth_assets.engines.local import ATTEMPTS, Audited, Day, Outcome, Received, Receiving, damage_explained, damaged
 from growth_assets.engines.past import Past
 from growth_assets.engines.tasks import Report, Work
+from growth_assets.places import Place
 from growth_assets.settings import Settings, Spark
 from growth_assets.warehouse import durable
 from growth_assets.warehouse.partitions import Part, Warehouse, WarehouseError, rows_of, scan
@@ -46,6 +47,8 @@ class ClusterDay(Day):
         self.cluster = cluster
         self.wanted: Collection[str] = ()
         self.report = Report(0)
+        self._landed: dict[Path, Place] = {}
+        """Received files as they are staged, and as they landed."""
         self.made: dict[str, str] = {}
         """Tables that the report speaks of, and by which code version they were made."""
 
@@ -67,6 +70,7 @@ class ClusterDay(Day):
             self.failed[table.name] = "empty"
             yield Outcome(table, self.ds, None, reason=f"no event of {self.ds} has landed", status="empty")
             return
+        self._landed = {part.path: path for part, path in zip(staged, there, strict=True)}
         self._run(table, [(part.path, part.rows) for part in staged], received)
         audited = self._audited(table, staged, {})
         gone = [str(path) for path in received.files if path not in there]
@@ -134,7 +138,8 @@ class ClusterDay(Day):
             if isinstance(each.parts, Sums) and each.name in self.wanted and (small or wide)
         )  # fmt: skip
         step = self.settings.spark.events_a_task
-        shares = tasks.in_shares(files, step)
+        digests = {path: landed.digests.get(where, "") for path, where in self._landed.items()} if landed else {}
+        shares = tasks.in_shares(files, step, digests)
         made = [*([events] if wide else []), *summed]
         versions = self._versions(made)
         for _ in range(ATTEMPTS):
@@ -178,9 +183,11 @@ class ClusterDay(Day):
 
     def _require_undamaged(self, received: Received | None) -> None:
         if self.report.damaged:
+            if received:
+                wrong = {self._landed[Path(path)]: why for path, why in self.report.damaged.items()}
+                raise damaged(received, self.ds, wrong)
             first, why = next(iter(self.report.damaged.items()))
-            error = WarehouseError(f"{first} is damaged ({why}). Restore it from a backup")
-            raise damage_explained(received, self.ds, error) if received else error
+            raise WarehouseError(f"{first} is damaged ({why}). Restore it from a backup")
 
     def _files(self, name: str) -> list[tuple[Path, int]]:
         files = self.warehouse.files(self.by_name[name], self.ds)

@@ -15,23 +15,26 @@ import os
 import pickle
 import secrets
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
+from pydantic import ConfigDict, TypeAdapter
 
 from growth_assets.contracts.contract import Finding
 from growth_assets.contracts.sample import ROWS_SHOWN
 from growth_assets.contracts.table import ByVisitor, Sums, Table, contract_of
+from growth_assets.engines.local import OTHER_BYTES
 from growth_assets.settings import Settings
 from growth_assets.warehouse import durable
 from growth_assets.warehouse.partitions import DAMAGE, Part, reason_of, write
 
-ROWS, ASIDE, RECEIVED, DAMAGED, REPORT = "rows", "aside", "received", "damaged", "report"
+ROWS, ASIDE, REPORT = "rows", "aside", "report"
 
 PACKAGES = (
     "crawler-user-agents", "maxminddb", "mmh3", "numpy", "polars", "publicsuffixlist", "ua-parser",
@@ -39,8 +42,8 @@ PACKAGES = (
 )  # fmt: skip
 """By which rows are made: all that the tables name, and what reads and computes for those."""
 
-ROWS_OF_ASIDE = 5_000
-"""Rows put aside are whole and may be many: so many are in one piece."""
+ROWS_OF_PIECE, BYTES_OF_PIECE = 500_000, 64 << 20
+"""No piece has more rows, nor more bytes unless it is one row: Spark hands on 16 at once, and no 2 GB."""
 
 
 class OtherCodeError(Exception):
@@ -64,6 +67,8 @@ class Range:
     path: str
     first: int
     rows: int
+    sha256: str = ""
+    """Of the whole file, as it landed: whoever reads its first rows compares it. "" where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +145,13 @@ def this_code() -> str:
     return f"growth_assets {digest.hexdigest()[:12]}, {used}, Python {sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def in_shares(files: Iterable[tuple[Path, int]], rows: int) -> list[list[Range]]:
-    """Files and how many rows each has, as what tasks of about so many `rows` each read."""
+def in_shares(
+    files: Iterable[tuple[Path, int]], rows: int, digests: Mapping[Path, str] = MappingProxyType({})
+) -> list[list[Range]]:
+    """Files and how many rows each has, as what tasks of about so many `rows` each read.
+
+    Of some files the SHA-256 is known that they are to have.
+    """
     shares: list[list[Range]] = []
     room = 0
     for path, height in files:
@@ -151,39 +161,57 @@ def in_shares(files: Iterable[tuple[Path, int]], rows: int) -> list[list[Range]]
                 shares.append([])
                 room = rows
             taken = min(room, height - first)
-            shares[-1].append(Range(str(path), first, taken))
+            shares[-1].append(Range(str(path), first, taken, "" if first else digests.get(path, "")))
             first, room = first + taken, room - taken
     return shares
 
 
 def cut(work: Work, share: Sequence[Range], number: int) -> Iterator[Piece]:
     """The first step: some rows of files; `number` tells the task from the others."""
-    parts = []
+    parts, here = [], number % work.pieces
     for chosen in share:
+        wrong = ""
         try:
             source = pl.scan_parquet(chosen.path, hive_partitioning=False, glob=False)
             if work.columns and not work.events:
                 source = source.select(work.columns)
             parts.append(source.slice(chosen.first, chosen.rows).collect())
+            if chosen.sha256 and durable.sha256_of(Path(chosen.path)) != chosen.sha256:
+                wrong = OTHER_BYTES
         except DAMAGE as error:
+            wrong = reason_of(error)
+        if wrong:
             # To try again would not help.
-            yield Piece(number % work.pieces, DAMAGED, pickle.dumps((chosen.path, reason_of(error))))
+            yield Piece(here, REPORT, as_json(Report(here, damaged={chosen.path: wrong})))
             return
     rows = pl.concat(parts)
     del parts
     if work.received:
-        found = contract_of(work.received, work.settings).audit(rows)
-        yield Piece(number % work.pieces, RECEIVED, pickle.dumps(found))
+        found = list(contract_of(work.received, work.settings).audit(rows))
+        yield Piece(here, REPORT, as_json(Report(here, findings={work.received.name: found})))
     if work.events:
         split = work.events.parts
         if not isinstance(split, ByVisitor):
             raise LookupError(f"{work.events.name} is not made by visitor")
         rows, aside = split.by_row(rows, work.settings)
-        for first in range(0, aside.height, ROWS_OF_ASIDE):
-            yield Piece(number % work.pieces, ASIDE, packed(aside.slice(first, ROWS_OF_ASIDE)))
+        yield from (Piece(here, ASIDE, content) for content in in_pieces(aside))
     elif work.received:
         return
-    yield from (Piece(piece, ROWS, packed(part)) for piece, part in _pieces(rows, work))
+    for piece, part in _pieces(rows, work):
+        yield from (Piece(piece, ROWS, content) for content in in_pieces(part))
+
+
+def in_pieces(frame: pl.DataFrame) -> Iterator[bytes]:
+    """The rows, in as many pieces as can be handed on."""
+    for first in range(0, frame.height, ROWS_OF_PIECE):
+        rows = frame.slice(first, ROWS_OF_PIECE)
+        content = packed(rows)
+        if len(content) <= BYTES_OF_PIECE or rows.height == 1:
+            yield content
+        else:
+            half = rows.height // 2
+            yield from in_pieces(rows[:half])
+            yield from in_pieces(rows[half:])
 
 
 def _pieces(rows: pl.DataFrame, work: Work) -> Iterator[tuple[int, pl.DataFrame]]:
@@ -212,12 +240,8 @@ def make(work: Work, pieces: Iterable[Piece]) -> Report | None:
             rows.append(unpacked(piece.content))
         elif piece.kind == ASIDE:
             aside.append(unpacked(piece.content))
-        elif piece.kind == DAMAGED:
-            path, why = pickle.loads(piece.content)  # noqa: S301 - our own
-            report.damaged[path] = why
-        elif work.received:
-            found = report.findings.get(work.received.name, [])
-            report.findings[work.received.name] = added([found, pickle.loads(piece.content)])  # noqa: S301 - our own
+        else:
+            report = merged(work, [report, from_json(piece.content)])
     if report and (rows or aside):
         _make(work, report, rows, aside)
     return report
@@ -277,7 +301,9 @@ def merged(work: Work, reports: Sequence[Report]) -> Report:
     whole = Report(min((report.number for report in reports), default=0))
     for report in sorted(reports, key=lambda each: each.number):
         for name, parts in report.parts.items():
-            whole.parts.setdefault(name, {}).update(parts)
+            # Of what a machine says no other file can be meant than one that it was to write.
+            here = {number: replace(part, path=Path(work.folder) / part.path.name) for number, part in parts.items()}
+            whole.parts.setdefault(name, {}).update(here)
         for name, findings in report.findings.items():
             whole.findings[name] = added([whole.findings.get(name, []), findings])
         for name, findings in report.recounted.items():
@@ -302,6 +328,27 @@ def with_sums(
     both = pl.concat([*(part.select(*key, *measures) for part in parts), frame.select(*key, -pl.col(measures))])
     off = both.group_by(key).agg(pl.col(measures).sum() != 0).select(pl.col(measures).sum())
     return [replace(finding, rows=frame.height, broken=finding.broken + off[finding.rule].item()) for finding in found]
+
+
+def as_json(report: Report) -> bytes:
+    """A report as it goes from machine to machine: nothing that one says is code to another."""
+    return _reports().dump_json([report])
+
+
+def from_json(content: bytes) -> Report:
+    """The report that `as_json` made.
+
+    Raises:
+        ValueError: it is none.
+    """
+    (report,) = _reports().validate_json(content)
+    return report
+
+
+@lru_cache(maxsize=1)
+def _reports() -> TypeAdapter[list[Report]]:
+    how = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
+    return TypeAdapter(list[Report], config=how)
 
 
 def packed(frame: pl.DataFrame) -> bytes:

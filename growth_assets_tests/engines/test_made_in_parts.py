@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from growth_assets import reference
+from growth_assets.contracts.contract import Finding
 from growth_assets.contracts.table import Sums
 from growth_assets.engines import tasks
 from growth_assets.engines.local import Day, Received
@@ -19,7 +20,8 @@ from growth_assets.engines.spark import ClusterDay
 from growth_assets.engines.tasks import Range, in_shares
 from growth_assets.settings import Spark
 from growth_assets.tables import BY_NAME, DAILY
-from growth_assets.warehouse.partitions import Warehouse, WarehouseError
+from growth_assets.warehouse import durable
+from growth_assets.warehouse.partitions import Part, Warehouse, WarehouseError
 from growth_assets_tests.engines.by_hand import ByHand
 from growth_assets_tests.tables.days import DS, event, raw_day, site
 from growth_assets_tests.worlds.play import World
@@ -202,6 +204,70 @@ def test_a_damaged_file_is_named_with_the_remedy(tmp_path, damage):
     with warehouse.building(DS), pytest.raises(WarehouseError, match=r"landed.parquet is damaged .*read events.ndjson"):
         list(parts()(warehouse).build(BY_NAME, lambda _: nullcontext(received)))
     assert not warehouse.is_published(RAW, DS)
+
+
+def test_a_file_of_other_bytes_than_those_that_landed_is_named_with_the_remedy(tmp_path):
+    warehouse = Warehouse(tmp_path / "site")
+    warehouse.root.mkdir()
+    paths = [tmp_path / f"{number}.parquet" for number in range(2)]
+    for path in paths:
+        raw_day(DAY).write_parquet(path)
+    again = dict.fromkeys(paths, "read events.ndjson again")
+    landed = dict.fromkeys(paths, durable.sha256_of(paths[0]))
+    received = Received(paths, {}, 2 * len(DAY), again, landed)
+    with warehouse.building(DS):
+        assert [each.status for each in parts()(warehouse).build([RAW.name], lambda _: nullcontext(received))] == [
+            "published"
+        ]
+    # A row is another one, and the file as sound as ever.
+    raw_day([*DAY[1:], DAY[0]]).write_parquet(paths[1])
+    says = r"1.parquet is damaged \(its bytes are not those that landed\)\. .*read events.ndjson again"
+    with warehouse.building(DS), pytest.raises(WarehouseError, match=says):
+        list(parts()(warehouse).build(BY_NAME, lambda _: nullcontext(received)))
+
+
+def test_no_piece_is_larger_than_what_can_be_handed_on(tmp_path, monkeypatch):
+    expected = outcomes(tmp_path, "whole", parts())[1]
+    monkeypatch.setattr(tasks, "BYTES_OF_PIECE", 6_000)
+    monkeypatch.setattr(tasks, "ROWS_OF_PIECE", 30)
+    honest, sizes = tasks.cut, []
+
+    def cut(*given):
+        for piece in honest(*given):
+            if piece.kind in {tasks.ROWS, tasks.ASIDE}:
+                rows = tasks.unpacked(piece.content).height
+                assert rows == 1 or (rows <= 30 and len(piece.content) <= 6_000)
+                sizes.append(rows)
+            yield piece
+
+    monkeypatch.setattr(tasks, "cut", cut)
+    few = Spark(events_a_task=100)
+    found = outcomes(
+        tmp_path, "cut", lambda warehouse: ClusterDay(warehouse, site(spark=few), DS, DAILY, ByHand(Random(2)))
+    )[1]
+    assert max(sizes) > 3
+    assert len(sizes) > 12
+    assert {name: each.record.rows for name, each in found.items()} == {
+        name: each.record.rows for name, each in expected.items()
+    }
+
+
+def test_a_report_is_the_same_after_it_was_sent():
+    finding = Finding("r", 3, 1, "said", ({"m_x": 0.1 + 0.2, "line_number": 7, "ds": "null", "m_y": float("inf")},))
+    report = tasks.Report(
+        4, {"t": {11: Part(Path("/shared/a.parquet"), 5, 6, "d")}}, {"t": [finding]}, {"duplicates": 2},
+        {"t": bytes(range(256))}, {"t": [finding]}, {"/landed": "cut \N{SNOWMAN}"},
+    )  # fmt: skip
+    found = tasks.from_json(tasks.as_json(report))
+    assert repr(found).replace("[{", "({").replace("}]", "},)") == repr(report)
+    with pytest.raises(ValueError, match="list"):
+        tasks.from_json(pickle.dumps(report))
+
+
+def test_a_part_can_be_nowhere_but_where_parts_are_written():
+    work = tasks.Work(site(), 1, "", folder="/shared/staged")
+    report = tasks.Report(0, {"t": {0: Part(Path("/etc/passwd"), 1, 1, "")}})
+    assert tasks.merged(work, [report]).parts["t"][0].path == Path("/shared/staged/passwd")
 
 
 def test_a_machine_of_other_code_does_not_even_read_what_is_to_be_done():
