@@ -7,7 +7,7 @@ refused, or whose upstream is not there, holds up its own downstream on that day
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from typing import Literal
 import polars as pl
 
 from growth_assets.checks.verdict import Verdict, agreement, conservation, verdicts
+from growth_assets.contracts.contract import Finding
 from growth_assets.contracts.sample import Sample, put_aside
 from growth_assets.contracts.table import Built, History, Judgement, Table, Watch, contract_of
 from growth_assets.engines.past import Past, version_on_disk
@@ -140,7 +141,8 @@ class Day:
         wrong = {
             (ds, path): why
             for name, ds in read
-            if (path := self.warehouse.path(self.by_name[name], ds)).exists() and (why := unreadable(path))
+            for path in self.warehouse.files(self.by_name[name], ds)
+            if (why := unreadable(path))
         }
         if not wrong:
             return error
@@ -211,8 +213,15 @@ class Day:
             inputs, versions, made = self._begun.pop(table.name)
             built, version = made.result()
         else:
-            inputs, versions = self._inputs(table)
+            inputs, versions = self._inputs(table, table.upstream)
             built, version = self._built(table, table.build, inputs)
+        compare = partial(table.agreement, inputs, built.rows, self.settings) if table.agreement else None
+        yield from self._audit_and_publish(table, built, versions, version, compare, started)
+
+    def _audit_and_publish(
+        self, table: Table, built: Built, versions: Mapping[str, str], version: str,
+        compare: Callable[[], Iterable[Finding]] | None, started: float,
+    ) -> Iterator[Outcome]:  # fmt: skip
         # Rows put aside are staged first and published first, the table's own record last: after a crash between
         # the two, the table counts as out of date.
         staged = [
@@ -228,15 +237,15 @@ class Day:
         path = self.warehouse.stage(table, self.ds, built.rows)
         staged.append(self._audit(table, path, built.rows, built.numbers, aside))
         # A table that breaks its own contract is not compared: one fault is one red check.
-        if table.agreement and not any(verdict.blocks for verdict in staged[-1].verdicts):
+        if compare and not any(verdict.blocks for verdict in staged[-1].verdicts):
             self._build_ahead()
-            staged[-1].verdicts.append(agreement(table.agreement(inputs, built.rows, self.settings)))
+            staged[-1].verdicts.append(agreement(list(compare())))
         upstream = {name: self._rows(name) for name in table.upstream} if table.balance else {}
         yield from self._publish(table, staged, built, versions, version, upstream, started)
 
-    def _inputs(self, table: Table) -> tuple[dict[str, pl.LazyFrame], dict[str, str]]:
-        """What the table is made from, by name, and the versions of it."""
-        inputs = {name: self._frame(name) for name in table.upstream}
+    def _inputs(self, table: Table, read: Sequence[str]) -> tuple[dict[str, pl.LazyFrame], dict[str, str]]:
+        """What the table is made from, by name, as far as it is `read` here, and the versions of all of it."""
+        inputs = {name: self._frame(name) for name in read}
         versions = {name: self._version(name) for name in table.upstream}
         if table.history:
             inputs[table.history.name] = self.past.rows(table.history, self.ds).lazy()
@@ -246,7 +255,7 @@ class Day:
     def _begin(self, pool: ThreadPoolExecutor, following: Table | None = None) -> None:
         """Build the table that follows while this one is compared, where both take long and all is there for it."""
         if self._large and following and following.build and all(name in self.frames for name in following.upstream):
-            inputs, versions = self._inputs(following)
+            inputs, versions = self._inputs(following, following.upstream)
             made = pool.submit(self._built, following, following.build, inputs)
             self._begun[following.name] = inputs, versions, made
 

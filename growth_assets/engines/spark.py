@@ -18,7 +18,8 @@ import polars as pl
 import pyarrow as pa
 from pydantic import SecretStr
 
-from growth_assets.checks.verdict import Verdict, agreement, verdicts
+from growth_assets.checks.verdict import Verdict, verdicts
+from growth_assets.contracts.contract import Finding
 from growth_assets.contracts.sample import Sample, put_aside
 from growth_assets.contracts.table import Built, ByVisitor, Sums, Table, contract_of
 from growth_assets.engines import tasks
@@ -106,20 +107,15 @@ class ClusterDay(Day):
         events, *others = table.upstream
         if table.name not in self.made:
             self._run(None, self._files(events), None, small=True)
-        inputs = {name: self._frame(name) for name in others}
-        versions = {name: self._version(name) for name in table.upstream}
-        if table.history:
-            inputs[table.history.name] = self.past.rows(table.history, self.ds).lazy()
-            versions[table.history.name] = self.past.version(table.history, self.ds)
+        inputs, versions = self._inputs(table, others)
         rows = tasks.unpacked(self.report.sums[table.name])
-        frame = sums.finish(rows, inputs, self.settings)
-        built = Built(frame)
-        staged = [self._audit(table, self.warehouse.stage(table, self.ds, frame), frame, {})]
-        if not any(verdict.blocks for verdict in staged[-1].verdicts):
-            recounted = self.report.recounted[table.name]
-            found = [*tasks.with_sums(recounted, [rows], frame, sums.key), *sums.in_itself(frame)]
-            staged[-1].verdicts.append(agreement(found))
-        yield from self._publish(table, staged, built, versions, self.made[table.name], {}, started)
+        built = Built(sums.finish(rows, inputs, self.settings))
+        recounted = self.report.recounted[table.name]
+
+        def compare() -> list[Finding]:
+            return [*tasks.with_sums(recounted, [rows], built.rows, sums.key), *sums.in_itself(built.rows)]
+
+        yield from self._audit_and_publish(table, built, versions, self.made[table.name], compare, started)
 
     def _run(
         self, received: Table | None, files: Sequence[tuple[Path, int]], landed: Received | None, *, small: bool = False

@@ -5,7 +5,8 @@ partition was built. The old record is removed before the partition is replaced 
 a crash falls between the two, the partition counts as out of date and is built again to the same bytes.
 
 What several machines made is several files: then there is no `part.parquet`, but `parts`, a link to the folder with
-the files. By one rename one link takes the place of another, and a file goes from inside such a folder to beside it.
+the files. By one rename one link takes the place of another, and a file goes into such a folder. Such a day has a link
+from then on, to a folder with its one file where it has one.
 
 The root may be on an object store. What is staged, refused or locked is on this machine all the same, in the workplace;
 for a warehouse on disk that is the root itself.
@@ -306,7 +307,7 @@ class Warehouse:
     ) -> Record:  # fmt: skip
         """Make what is staged the published partition, and record from what it was built."""
         one = staged if isinstance(staged, Path) else None
-        several = () if isinstance(staged, Path) else staged
+        several: Sequence[Part] = () if isinstance(staged, Path) else staged
         record = Record(
             rows=rows,
             sha256=durable.sha256_of(one) if one else durable.digest_of([part.sha256 for part in several]),
@@ -323,6 +324,11 @@ class Warehouse:
             for old in final.parent.glob(f".{RECORD}.*"):
                 old.unlink(missing_ok=True)
             _lead_again(final)
+        if one and not is_remote(final) and not final.exists() and final.with_name(PARTS).is_symlink():
+            # A day keeps this form: who looks for days of one file first, and then for others, misses none that
+            # changes meanwhile only where none changes back.
+            durable.sync_file(one)
+            several, one = [Part(one, rows, record.size, record.sha256)], None
         if one is None:
             if is_remote(final):
                 raise WarehouseError(f"{self.root}: a partition on a store is one object, and {table.name} is several")
@@ -331,15 +337,7 @@ class Warehouse:
             return record
         if not is_remote(final) and final.exists():
             _forget_parts(final, None)  # a builder died that left them; beside the file they hold nothing
-        elif not is_remote(final) and final.with_name(PARTS).is_symlink():
-            # The old folder's place takes one with the new file alone; from inside it that goes beside it, at once.
-            durable.sync_file(one)
-            folder = _new_folder(final, record.sha256)
-            one = one.rename(folder / one.name)
-            _point(final.with_name(PARTS), folder)
         durable.put_in_place(one, final, beside=(RECORD, record.__dict__))
-        if not is_remote(final):
-            _forget_parts(final, None)
         return record
 
     def withdraw(self, table: Table, ds: str) -> None:
