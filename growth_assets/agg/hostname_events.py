@@ -111,14 +111,13 @@ def recount(events: pl.LazyFrame, frame: pl.DataFrame, settings: Settings) -> Se
 
 def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:
     """The events of the day, those of bots and those that could not be placed, and how many hosts have any."""
-    events = pl.col("m_total_events")
-    row = frame.select(
-        events.sum(),
-        events.filter(pl.col("is_bot")).sum().alias("m_bot_events"),
-        pl.col("m_unknown_country", "m_unknown_brand").sum(),
-        pl.col("dim_hostname").n_unique().alias("hosts"),
-    )
-    return dict(row.to_dicts()[0])
+    events = frame["m_total_events"]
+    sums = {
+        "m_total_events": events,
+        "m_bot_events": events.filter(frame["is_bot"]),
+        **{name: frame[name] for name in ("m_unknown_country", "m_unknown_brand")},
+    }
+    return {**{name: int(each.sum()) for name, each in sums.items()}, "hosts": frame["dim_hostname"].n_unique()}
 
 
 TABLE = Table(

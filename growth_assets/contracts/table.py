@@ -97,8 +97,11 @@ def overall(*names: str) -> Callable[[pl.DataFrame], Mapping[str, float | int | 
     """A headline: the columns `names` of the overall row, without those that are null."""
 
     def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:
-        at = frame["aggregation_level"].index_of("overall")
-        return {} if at is None else {name: value for name in names if (value := frame[name][at]) is not None}
+        is_overall = frame["aggregation_level"] == "overall"
+        if not is_overall.any():
+            return {}
+        row = frame.row(is_overall.arg_max() or 0, named=True)
+        return {name: value for name in names if (value := row[name]) is not None}
 
     return headline
 

@@ -177,8 +177,13 @@ class Day:
         with receiving(self.ds) as received:
             # A file that is gone holds nothing, and what it held is missed below.
             there = [path for path in received.files if path.exists()]
+            frame: pl.DataFrame | pl.LazyFrame | None = None
             try:
-                if there:
+                if len(there) > 1 and received.rows <= MOST_ROWS_HANDED_ON:
+                    # Put together here they need not be read again.
+                    frame = self.warehouse.scan_files(table, self.ds, there).collect().rechunk()
+                    staged = self.warehouse.stage(table, self.ds, frame)
+                elif there:
                     staged = self.warehouse.stage_files(table, self.ds, there)
                 elif received.files:
                     nothing = pl.DataFrame(schema=contract_of(table, self.settings).dtypes)
@@ -190,7 +195,8 @@ class Day:
             yield Outcome(table, self.ds, None, reason=f"no event of {self.ds} has landed", status="empty")
             return
         try:
-            frame: pl.DataFrame | pl.LazyFrame = pl.scan_parquet(staged, hive_partitioning=False, glob=False)
+            if frame is None:
+                frame = pl.scan_parquet(staged, hive_partitioning=False, glob=False)
             if received.rows <= MOST_ROWS_HANDED_ON:
                 frame = frame.lazy().collect()
             elif len(there) == 1 and durable.sha256_of(staged) != received.digests.get(there[0], ""):
@@ -278,7 +284,10 @@ class Day:
     ) -> Audited:  # fmt: skip
         findings = contract_of(table, self.settings).audit(frame)
         judged = verdicts(table, findings, numbers, self.settings.max_quarantined_share, aside)
-        return Audited(table, path, frame.lazy(), rows_of(path), judged)
+        # What is balanced is counted in the file itself.
+        balanced = table.balance or table.built_with
+        rows = frame.height if isinstance(frame, pl.DataFrame) and not balanced else rows_of(path)
+        return Audited(table, path, frame.lazy(), rows, judged)
 
     def _publish(
         self, table: Table, staged: list[Audited], built: Built, inputs: Mapping[str, str], version: str,

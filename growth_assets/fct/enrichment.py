@@ -37,20 +37,27 @@ TARGET_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]*)"
 """Group 1 is the path of a request target: in `GET //favicon.ico` no host follows the two slashes."""
 
 
+ONE_THREAD = 100_000
+"""Of so many events one thread takes no longer than two do, which get into each other's way."""
+
+
 def enrich(received: Received, settings: Settings) -> pl.DataFrame:
     """One row for each of `received`, in its order: the columns of the fact table, texts that repeat as numbers.
 
     Without `event_id`, which like all of `AS_RECEIVED` is to be had from `received`; besides these what rules ask for.
     """
-    with ThreadPoolExecutor(1) as beside:
-        # To number texts and to ask Python about each keeps one core busy: who sent the events is found out on another.
-        clients = beside.submit(_clients, received, settings)
-        agents = _agents(received)
-        senders = beside.submit(lambda: _senders(clients.result(), agents, settings))
-        said = _said(received, settings)
-        return pl.DataFrame(
-            said | _visitors(senders.result(), received["event_name"], said["other_properties"], settings)
-        )
+    if received.height <= ONE_THREAD:
+        senders, said = _senders(_clients(received, settings), _agents(received), settings), _said(received, settings)
+    else:
+        with ThreadPoolExecutor(1) as beside:
+            # To number texts and to ask Python about each keeps one core busy: who sent the events is found out on
+            # another.
+            clients = beside.submit(_clients, received, settings)
+            agents = _agents(received)
+            found = beside.submit(lambda: _senders(clients.result(), agents, settings))
+            said = _said(received, settings)
+            senders = found.result()
+    return pl.DataFrame(said | _visitors(senders, received["event_name"], said["other_properties"], settings))
 
 
 def _said(received: Received, settings: Settings) -> dict[str, pl.Series]:

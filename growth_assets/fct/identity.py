@@ -34,6 +34,9 @@ CONTENT = (
 is_bot is among them: no user agent and an empty one are one visitor, but only the empty one is a robot's.
 """
 
+ONE_THREAD = 100_000
+"""Of so many events one thread takes no longer than two do, which get into each other's way."""
+
 DAY_MICROSECONDS = 86_400_000_000
 
 AsReceived = Callable[[str], pl.Series]
@@ -65,12 +68,13 @@ def identify(events: pl.DataFrame, as_received: AsReceived, columns: Sequence[st
     def move(name: str) -> pl.Series:
         # Each as one piece.
         column = taken.pop(name) if name in taken else as_received(name)
-        return column.rechunk().gather(position)
+        return column.rechunk()[position]
 
     # Column by column, so that no more than two are there twice; what is not there yet comes last.
     late = [name for name in columns if name not in taken and name != "event_timestamp"]
     with ThreadPoolExecutor(2) as pool:
-        rows = {column.name: column for column in [*pool.map(move, [*taken, *late]), moment]}
+        every = pool.map if len(position) > ONE_THREAD else map
+        rows = {column.name: column for column in [*every(move, [*taken, *late]), moment]}
     return pl.DataFrame([rows[name] for name in columns]), dropped
 
 

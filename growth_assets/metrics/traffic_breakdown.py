@@ -103,10 +103,9 @@ def part(events: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
 
 def finish(frame: pl.DataFrame, inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> pl.DataFrame:  # noqa: ARG001 - every finish takes them
     """The breakdown, from the hits of all events."""
-    total = pl.col("m_website_hits").sum().over("aggregation_level", "dim_hostname")
-    return frame.with_columns(
-        total.alias("m_total_website_hits"), (pl.col("m_website_hits") / total).alias("traffic_share")
-    ).select(list(COLUMNS))
+    total = pl.col("m_website_hits").sum().over("aggregation_level", "dim_hostname").alias("m_total_website_hits")
+    totals = frame.select(total).to_series()
+    return frame.hstack([totals, (frame["m_website_hits"] / totals).alias("traffic_share")])[list(COLUMNS)]
 
 
 def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:
@@ -139,14 +138,10 @@ MOST_SOURCES = 8
 
 def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:
     """The hits of the day, and those from each of its largest named sources."""
-    by_source = frame.filter(pl.col("aggregation_level") == "dim_source").sort(
-        "m_website_hits", "dim_source", descending=[True, False]
-    )
-    largest = by_source.head(MOST_SOURCES).select("dim_source", "m_website_hits").iter_rows()
-    return {
-        "m_website_hits": int(by_source["m_website_hits"].sum()),
-        **{f"hits from {source}": hits for source, hits in largest},
-    }
+    of_source = frame["aggregation_level"] == "dim_source"
+    hits, sources = (frame[name].filter(of_source).to_list() for name in ("m_website_hits", "dim_source"))
+    largest = sorted(zip(sources, hits, strict=True), key=lambda each: (-each[1], each[0]))[:MOST_SOURCES]
+    return {"m_website_hits": sum(hits), **{f"hits from {source}": hits for source, hits in largest}}
 
 
 def _hit(settings: Settings) -> pl.Expr:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 from polars.io.plugins import register_io_source
 from upath import UPath
@@ -265,17 +266,24 @@ class Warehouse:
     def stage_files(self, table: Table, ds: str, files: Sequence[Place]) -> Path:
         """Stage the rows of `files`, in order: one file as a link, several as one copy."""
         staged = self._staged_path(table, ds)
-        here = [self._fetched(table, ds, path) if is_remote(path) else path for path in files]
-        if len(here) == 1:
+        if len(files) == 1:
+            here = self._at_hand(table, ds, files[0])
             try:
-                os.link(here[0], staged)
+                os.link(here, staged)
             except OSError:  # a file system without links
-                shutil.copyfile(here[0], staged)
+                shutil.copyfile(here, staged)
         else:
-            # By their paths: they stay as they are, and may be more than a process may hold open.
-            frames = [pl.scan_parquet(path, hive_partitioning=False, glob=False) for path in here]
-            pl.concat(frames).sink_parquet(staged, **PACKING, row_group_size=ROW_GROUP, maintain_order=True)
+            rows = self.scan_files(table, ds, files)
+            rows.sink_parquet(staged, **PACKING, row_group_size=ROW_GROUP, maintain_order=True)
         return staged
+
+    def scan_files(self, table: Table, ds: str, files: Sequence[Place]) -> pl.LazyFrame:
+        """The rows of `files`, in order, from copies where they are on a store; whoever asks holds the day."""
+        # By their paths: they stay as they are, and may be more than a process may hold open.
+        return pl.scan_parquet([self._at_hand(table, ds, path) for path in files], hive_partitioning=False, glob=False)
+
+    def _at_hand(self, table: Table, ds: str, file: Place) -> Path:
+        return self._fetched(table, ds, file) if is_remote(file) else file
 
     def staging_folder(self, table: Table, ds: str) -> Path:
         """A new folder where no reader looks, for the files of a partition that several machines make."""
@@ -531,4 +539,8 @@ def reason_of(damage: BaseException) -> str:
 
 def rows_of(path: Place) -> int:
     """Rows of a Parquet file, from the file itself."""
-    return objects.parquet_rows(path) if is_remote(path) else int(pq.read_metadata(path).num_rows)
+    if is_remote(path):
+        return objects.parquet_rows(path)
+    # A file that is open already: of a path pyarrow asks first what kind of file system it is of.
+    with pa.OSFile(str(path)) as file:
+        return int(pq.read_metadata(file).num_rows)
