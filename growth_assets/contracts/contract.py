@@ -192,10 +192,10 @@ class Contract:
     def first_broken_of(self, frame: pl.DataFrame) -> pl.Series:
         """`first_broken` of each row of `frame`, whose texts may be numbered: then each is looked at once."""
         rule = pl.Series("rule", [None], dtype=pl.String).new_from_index(0, frame.height)
+        good = _good(self.row_rules, frame)
         for each in reversed(self.row_rules):
-            good = _good(each, frame)
-            if good is not None:
-                rule = rule.set(~good, each.name)
+            if each.name in good:
+                rule = rule.set(~good[each.name], each.name)
         return rule
 
     def require_shape(self, frame: pl.DataFrame | pl.LazyFrame) -> None:
@@ -262,21 +262,32 @@ class Contract:
         return int(count.item())
 
 
-def _good(rule: RowRule, frame: pl.DataFrame) -> pl.Series | None:
-    """Which rows keep the rule; None where all do."""
-    good = rule.good.fill_null(value=False)
-    column = frame[rule.column]
-    if is_numbered(column):
+def _good(rules: Sequence[RowRule], frame: pl.DataFrame) -> dict[str, pl.Series]:
+    """By rule, which rows keep it, without the rules that all rows keep."""
+    good: dict[str, pl.Series] = {}
+    by_row: list[RowRule] = []
+    of_texts: dict[str, list[RowRule]] = {}
+    for rule in rules:
+        if is_numbered(frame[rule.column]):
+            of_texts.setdefault(rule.column, []).append(rule)
+        else:
+            by_row.append(rule)
+    for name, its_rules in of_texts.items():
+        column = frame[name]
         known, some_null = dictionary(column), column.null_count() > 0
-        values = known.extend_constant(None, 1) if some_null else known
-        answers = values.to_frame().select(good).to_series()
-        if answers.all():
-            return None
-        numbers = column.to_physical()
-        kept = answers.gather(numbers.cast(pl.UInt32).fill_null(len(known)) if some_null else numbers)
-    else:
-        kept = frame.select(good).to_series()
-    return None if kept.all() else kept
+        values = known.clone().extend(pl.Series([None], dtype=pl.String)) if some_null else known
+        answers = _kept_by(values.to_frame(), its_rules)
+        if answers:
+            numbers = column.to_physical()
+            numbers = numbers.cast(pl.UInt32).fill_null(len(known)) if some_null else numbers
+            good |= {rule: kept[numbers] for rule, kept in answers.items()}
+    return {rule: kept for rule, kept in (good | _kept_by(frame, by_row)).items() if not kept.all()}
+
+
+def _kept_by(frame: pl.DataFrame, rules: Sequence[RowRule]) -> dict[str, pl.Series]:
+    """By rule, which rows keep it, without the rules that all rows keep."""
+    kept = frame.select(rule.good.fill_null(value=False).alias(rule.name) for rule in rules)
+    return {each.name: each for each in kept.get_columns() if not each.all()}
 
 
 def _sample_of(rule: RowRule | FrameRule, frame: pl.DataFrame) -> Sample:
@@ -315,7 +326,7 @@ def _every_rule_check(row_rules: Sequence[RowRule], frame_rules: Sequence[FrameR
         # Of numbered texts each is looked at once.
         texts = [pl.col(name).unique().cast(pl.String).implode() for name in numbered]
         by_row = _kept(rule for rule in row_rules if rule.column not in numbered).alias(_EVERY_ROW)
-        found = data.lazyframe.select(by_row if numbered else every_row, *texts, *at_first).collect()
+        found = data.lazyframe.select(by_row if numbered else every_row, *texts, *at_first).collect(optimizations=_FEW)
         # A rule that gives more or fewer than one number has not been tried and must not pass.
         if found.height != 1 or not found[_EVERY_ROW][0]:
             return False
@@ -332,6 +343,9 @@ def _every_rule_check(row_rules: Sequence[RowRule], frame_rules: Sequence[FrameR
 
 
 _EVERY_ROW = "every_row"
+
+_FEW = pl.QueryOptFlags.none(projection_pushdown=True, simplify_expression=True)
+"""Of a plain select of counts nothing else is gained, and to look for it takes as long as to run it."""
 
 
 def _kept(rules: Iterable[RowRule]) -> pl.Expr:

@@ -13,7 +13,10 @@ import socket
 import struct
 from ipaddress import IPv4Network, IPv6Network
 
+import numpy as np
 import polars as pl
+
+from growth_assets.contracts.whole_numbers import FEW, Flags, with_nulls_as
 
 NOT_PUBLIC_IPV4 = tuple(
     IPv4Network(each)
@@ -47,6 +50,10 @@ def is_ipv4(addresses: pl.Series) -> pl.Series:
 
 def ipv4_numbers(addresses: pl.Series) -> pl.Series:
     """The 32-bit number of each IPv4 address in dotted form; UInt32, null where the text is anything else."""
+    if len(addresses) <= FEW:
+        packed = (packed_ipv4(each) if each else None for each in addresses.to_list())
+        numbers = [None if each is None else int.from_bytes(each) for each in packed]
+        return pl.Series(addresses.name, numbers, dtype=pl.UInt32)
     octets = addresses.str.split_exact(".", 3).struct.unnest().select(pl.all().cast(pl.UInt32, strict=False))
     first, second, third, fourth = octets.columns
     number = (pl.col(first) * (1 << 24) + pl.col(second) * (1 << 16) + pl.col(third) * (1 << 8) + pl.col(fourth)).cast(
@@ -55,11 +62,13 @@ def ipv4_numbers(addresses: pl.Series) -> pl.Series:
     return octets.select(pl.when(is_ipv4(addresses)).then(number)).to_series()
 
 
-def public_ipv4(number: pl.Expr) -> pl.Expr:
-    """Whether IPv4 addresses, as 32-bit numbers, are public; null where the number is null."""
-    return ~pl.any_horizontal(
-        number.is_between(int(network.network_address), int(network.broadcast_address)) for network in NOT_PUBLIC_IPV4
-    )
+def public_ipv4(numbers: pl.Series) -> Flags:
+    """Whether IPv4 addresses, as 32-bit numbers, are public; null is none."""
+    known = with_nulls_as(0, numbers)  # 0.0.0.0 is not public either
+    public = np.ones(len(known), bool)
+    for network in NOT_PUBLIC_IPV4:
+        public &= (known < int(network.network_address)) | (known > int(network.broadcast_address))
+    return public
 
 
 def packed_ipv4(address: str) -> bytes | None:

@@ -17,6 +17,7 @@ import maxminddb
 import numpy as np
 import polars as pl
 
+from growth_assets.contracts.whole_numbers import order_of
 from growth_assets.enrich.addresses import (
     embedded_ipv4,
     ipv4_numbers,
@@ -135,9 +136,10 @@ class CountryDatabase:
 
     def _of_ipv4(self, numbers: pl.Series) -> pl.Series:
         """Country of each public IPv4 address; null for any other and for null."""
-        frame = pl.DataFrame({"number": numbers}).with_row_index("row")
-        wanted = frame.filter(public_ipv4(pl.col("number"))).sort("number")
-        ordered = wanted["number"].to_list()
+        rows = np.flatnonzero(public_ipv4(numbers))
+        wanted = numbers.to_numpy()[rows].astype(np.uint32)
+        order = order_of(wanted)
+        rows, ordered = rows[order], wanted[order].tolist()
         codes: list[str | None] = []
         counts: list[int] = []
         at = 0
@@ -151,9 +153,9 @@ class CountryDatabase:
             counts.append(after - at)
             at = after
         nothing = len(codes)
-        answer_of_row = np.full(frame.height, nothing, dtype=np.uint32)
-        answer_of_row[wanted["row"].to_numpy()] = np.repeat(np.arange(nothing, dtype=np.uint32), counts)
-        return pl.Series([*codes, None], dtype=pl.String).gather(pl.Series(answer_of_row))
+        answer_of_row = np.full(len(numbers), nothing, dtype=np.uint32)
+        answer_of_row[rows] = np.repeat(np.arange(nothing, dtype=np.uint32), counts)
+        return pl.Series([*codes, None], dtype=pl.String)[pl.Series(answer_of_row)]
 
     def _lookup(self, address: str) -> tuple[Any, int]:
         try:

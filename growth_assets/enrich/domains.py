@@ -8,7 +8,7 @@ on the list, so an author's host there belongs to substack.com.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 import polars as pl
 from publicsuffixlist import PublicSuffixList
@@ -21,6 +21,8 @@ _IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}\Z")
 _IPV6 = re.compile(r"\[[0-9a-f:.]{2,45}\]\Z")
 _LONGEST = 253
 """Characters of a host name, RFC 1035."""
+_REMEMBERED = 1 << 16
+"""Hosts that link here come again and again."""
 
 
 def normal_host(text: str) -> str | None:
@@ -56,6 +58,7 @@ def registrable_domains(hosts: pl.Series) -> pl.Series:
     )
 
 
+@lru_cache(_REMEMBERED)
 def registrable_domain(host: str) -> str:
     """The registrable domain of one host; see `registrable_domains`."""
     if _is_address(host):

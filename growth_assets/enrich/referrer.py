@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 
 import polars as pl
 
+from growth_assets.contracts.whole_numbers import FEW
 from growth_assets.enrich.distinct import map_distinct_values
 from growth_assets.enrich.domains import normal_host, registrable_domain, registrable_domains
 from growth_assets.enrich.source_rules import DIRECT, INTERNAL, OTHER, source_rules
@@ -114,6 +115,11 @@ def named_sources(
 def _internal(hosts: pl.Series, event_hosts: pl.Series, hostnames: Iterable[str]) -> pl.Series:
     """Whether a referrer's host shares its registrable domain with the event's host or one of our sites."""
     ours = sorted({registrable_domain(name) for name in hostnames})
+    if len(hosts) <= FEW:
+        pairs = zip(hosts.to_list(), registrable_domains(event_hosts).to_list(), strict=True)
+        return pl.Series(
+            [host is not None and registrable_domain(host) in {*ours, own} for host, own in pairs], dtype=pl.Boolean
+        )
     frame = pl.DataFrame({"host": hosts, "own": registrable_domains(event_hosts)})
     host, own = pl.col("host"), pl.col("own")
     # The public suffix list is slow to ask (8 us a host), so only hosts that end like one of ours are asked.

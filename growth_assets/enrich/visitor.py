@@ -5,6 +5,8 @@ from __future__ import annotations
 import mmh3
 import polars as pl
 
+from growth_assets.contracts.whole_numbers import FEW
+
 
 def visitor_ids(addresses: pl.Series, user_agents: pl.Series, salt: str) -> pl.Series:
     """The logged_out_user_id of each event: a hash of its IP address and device information.
@@ -21,6 +23,10 @@ def visitor_ids(addresses: pl.Series, user_agents: pl.Series, salt: str) -> pl.S
         Int64; null where the address is null or empty, since then nobody in particular is meant.
     """
     pairs = pl.DataFrame({"address": addresses.cast(pl.String), "user_agent": user_agents.cast(pl.String)})
+    if pairs.height <= FEW:
+        hash64 = mmh3.hash64
+        few = [hash64(f"{salt}|{ip}|{agent or ''}")[0] if ip else None for ip, agent in pairs.iter_rows()]
+        return pl.Series("logged_out_user_id", few, dtype=pl.Int64)
     return _hashes(pairs.with_columns(pl.col("user_agent").fill_null("")), salt)
 
 

@@ -7,7 +7,9 @@ far, nor a property that by its name holds one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import polars as pl
 
@@ -96,6 +98,11 @@ def contract(settings: Settings) -> Contract:
     )
 
 
+@lru_cache(maxsize=8)
+def _row_rules(settings: Settings) -> tuple[RowRule, ...]:
+    return (*RECEIVED_RULES, *contract(settings).row_rules)
+
+
 def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     """The events of one day, from raw.website_events of that day.
 
@@ -124,7 +131,7 @@ def by_row(received: pl.DataFrame, settings: Settings) -> tuple[pl.DataFrame, pl
 def _by_row(received: Received, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series | None]:
     """The events that keep every row rule, the rows of the others, and which are good; None where all are."""
     events = enrichment.enrich(received, settings)
-    rule = Contract(COLUMNS, row_rules=(*RECEIVED_RULES, *contract(settings).row_rules)).first_broken_of(events)
+    rule = Contract(COLUMNS, row_rules=_row_rules(settings)).first_broken_of(events)
     bad = rule.is_not_null()
     aside = received.rows(bad).with_columns(rule.filter(bad)).select("rule", *raw.COLUMNS)
     events = events.drop("in_the_future", "received_user_id")
@@ -143,16 +150,17 @@ def _by_visitor(
     height = events.height
     beyond = [name for name in (VISITOR_NUMBER,) if name in events.columns]
     frame, duplicates = identity.identify(events, as_received, [*COLUMNS, *beyond])
-    quarantined = aside.sort("file_started_at", "source_file", "line_number", maintain_order=True)
-    by_rule = dict(quarantined.group_by("rule").len().iter_rows())
-    rules = (*RECEIVED_RULES, *contract(settings).row_rules)
+    in_order = ("file_started_at", "source_file", "line_number")
+    quarantined = aside.sort(*in_order, maintain_order=True) if aside.height > 1 else aside
+    by_rule = Counter(quarantined["rule"].to_list())
+    rules = _row_rules(settings)
     return Built(
         frame.select(list(COLUMNS)),
         beside={"raw.quarantined_events": quarantined},
         numbers={
             "received": height + quarantined.height,
             "duplicates": duplicates,
-            **{f"quarantined_{rule.name}": by_rule.get(rule.name, 0) for rule in rules},
+            **{f"quarantined_{rule.name}": by_rule[rule.name] for rule in rules},
         },
         beyond={name: frame[name] for name in beyond},
     )
