@@ -107,6 +107,7 @@ class Day:
         self.by_name = {table.name: table for table in tables}
         self.beside = {table.name: [other for other in tables if other.built_with == table.name] for table in tables}
         self.frames: dict[str, pl.LazyFrame] = {}
+        self._earlier: dict[History, tuple[pl.LazyFrame, str]] = {}
         self.failed: dict[str, Literal["refused", "held_up", "empty"]] = {}
         self._large = False
         self._begun: dict[str, tuple[dict[str, pl.LazyFrame], dict[str, str], Future[tuple[Built, str]]]] = {}
@@ -254,8 +255,10 @@ class Day:
         inputs = {name: self._frame(name) for name in read}
         versions = {name: self._version(name) for name in table.upstream}
         if table.history:
-            inputs[table.history.name] = self.past.rows(table.history, self.ds).lazy()
-            versions[table.history.name] = self.past.version(table.history, self.ds)
+            if table.history not in self._earlier:
+                rows, version = self.past.rows(table.history, self.ds), self.past.version(table.history, self.ds)
+                self._earlier[table.history] = rows.lazy(), version
+            inputs[table.history.name], versions[table.history.name] = self._earlier[table.history]
         return inputs, versions
 
     def _begin(self, pool: ThreadPoolExecutor, following: Table | None = None) -> None:

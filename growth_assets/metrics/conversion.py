@@ -179,26 +179,23 @@ def conversion(
     _, value, numerator, denominator, *_ = rate
     counted = pl.concat([inputs[SAME_WEEKDAYS.name], inputs[hostname_events.TABLE.name]])
     ds = rolled["ds"][0]
-    judged = (
-        guardrail.judge(_rates(counted, above, below), ds, settings.guardrails.margin, settings.days_off)
-        if ds
-        else pl.DataFrame(schema=guardrail.SCHEMA)
-    )
-    return (
-        rolled.join(
-            judged.select(
-                "aggregation_level", "dim_hostname", baseline_rate="baseline", rate_low="low", rate_high="high",
-                guardrail_state="state", guardrail_reason="reason",
-            ),
-            on=["aggregation_level", "dim_hostname"], how="left", nulls_equal=True, maintain_order="left",
-        )
-        .with_columns(
-            pl.when(pl.col(denominator) > 0).then(pl.col(numerator) / pl.col(denominator)).alias(value),
-            pl.col("guardrail_state").fill_null("cannot_tell"),
-            pl.col("guardrail_reason").fill_null("there is no event"),
-        )
-        .select(list(rate))
-    )  # fmt: skip
+    judged: dict[tuple[str, str | None], tuple[float | str | None, ...]] = {}
+    if ds:
+        rows = guardrail.judge(_rates(counted, above, below), ds, settings.guardrails.margin, settings.days_off)
+        judged = {(level, host): (*told,) for level, host, *told in rows.select(list(guardrail.SCHEMA)).iter_rows()}
+    nothing = (None, None, None, "cannot_tell", "there is no event")
+    keys = zip(rolled["aggregation_level"].to_list(), rolled["dim_hostname"].to_list(), strict=True)
+    compared = pl.DataFrame([judged.get(key, nothing) for key in keys], schema=_COMPARED, orient="row")
+    counts_of = zip(rolled[numerator].to_list(), rolled[denominator].to_list(), strict=True)
+    rates = pl.Series(value, [some / of if of else None for some, of in counts_of], dtype=pl.Float64)
+    return rolled.hstack([rates, *compared.get_columns()])[list(rate)]
+
+
+_COMPARED = {
+    "baseline_rate": pl.Float64, "rate_low": pl.Float64, "rate_high": pl.Float64, "guardrail_state": pl.String,
+    "guardrail_reason": pl.String,
+}  # fmt: skip
+"""What a guardrail says of a rate, in the order in which it does."""
 
 
 def recounted(
@@ -229,9 +226,6 @@ def _measures(rate: dict[str, pa.Column], above: pl.Expr, below: pl.Expr) -> dic
     }
 
 
-_COUNTED = ("ds", "aggregation_level", "dim_hostname")
-
-
 def _rates(counted: pl.LazyFrame, above: pl.Expr, below: pl.Expr) -> pl.DataFrame:
     """Numerator and denominator of some days, overall and of each host, without bots."""
     measures = {"numerator": above, "denominator": below}
@@ -239,12 +233,10 @@ def _rates(counted: pl.LazyFrame, above: pl.Expr, below: pl.Expr) -> pl.DataFram
         pl.col("m_total_events").filter(wanted & ~pl.col("is_bot")).sum().alias(name)
         for name, wanted in measures.items()
     ]
-    hosts = counted.group_by("ds", "dim_hostname").agg(sums)
-    levels = [
-        hosts.with_columns(aggregation_level=pl.lit(level_name(HOST))),
-        hosts.group_by("ds")
-        .agg(pl.col(*measures).sum())
-        .with_columns(aggregation_level=pl.lit(OVERALL), dim_hostname=pl.lit(None, dtype=pl.String)),
-    ]
-    columns_in_order = [*_COUNTED, *measures]
-    return pl.concat([level.select(columns_in_order) for level in levels]).sort(_COUNTED, nulls_last=False).collect()
+    hosts = counted.group_by("ds", "dim_hostname").agg(sums).collect()
+    total: dict[str, list[int]] = {}
+    for day, _, *counts_of_host in hosts.iter_rows():
+        total[day] = [sum(pair) for pair in zip(total.get(day, (0, 0)), counts_of_host, strict=True)]
+    overall = pl.DataFrame([(day, None, *sums) for day, sums in total.items()], schema=hosts.schema, orient="row")
+    levels = [OVERALL] * overall.height + [level_name(HOST)] * hosts.height
+    return pl.concat([overall, hosts]).hstack([pl.Series("aggregation_level", levels, dtype=pl.String)])

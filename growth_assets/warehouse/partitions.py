@@ -325,6 +325,9 @@ class Warehouse:
             numbers=dict(numbers or {}),
         )
         final = self.path(table, ds)
+        if one is not None and not is_remote(final) and not final.parent.exists():
+            durable.put_in_place(one, final, beside=(RECORD, record.__dict__))
+            return record
         # First the old record goes: a crash must not leave it beside a new file that happens to be as long. And so does
         # what a builder left that died while it wrote one: nobody else holds the day.
         durable.remove_file(final.with_name(RECORD))

@@ -24,12 +24,15 @@ def code_version(table: Table, settings: Settings) -> str:
     """A digest of what builds and audits the table, then one of the settings, packages and files its rows depend on."""
     functions = (table.contract, table.build) if table.build else (table.contract,)
     code = durable.digest_of([SOURCE.digest_of(*functions), table.history.back if table.history else ()])[:8]
+    beside = _beside(table, settings, tuple(_content(path) for path in table.files(settings)))
+    return f"{code}-{beside}" if beside else code
+
+
+@lru_cache(maxsize=64)
+def _beside(table: Table, settings: Settings, files: tuple[str, ...]) -> str:
     used = {name: _plain(getattr(settings, name)) for name in table.settings_used}
     packages = {name: _version(name) for name in table.packages}
-    files = [_content(path) for path in table.files(settings)]
-    if not used and not packages and not files:
-        return code
-    return f"{code}-{durable.digest_of([used, packages, files])[:12]}"
+    return durable.digest_of([used, packages, files])[:12] if used or packages or files else ""
 
 
 _version = lru_cache(version)
