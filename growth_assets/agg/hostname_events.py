@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from growth_assets.checks.agreement import LEVEL, disagreements
+from growth_assets.contracts.columns import HOUR
 from growth_assets.contracts.contract import (
     Contract,
     Finding,
@@ -77,7 +78,7 @@ def part(events: pl.LazyFrame, settings: Settings) -> pl.DataFrame:  # noqa: ARG
         events.group_by(
             "dim_hostname",
             "dim_action_type",
-            pl.col("event_timestamp").dt.hour().cast(pl.Int32).alias("event_hour"),
+            HOUR.alias("event_hour"),
             "is_bot",
         )
         .agg(
@@ -99,14 +100,13 @@ def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings:
 
 def recount(events: pl.LazyFrame, frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:  # noqa: ARG001 - every recount takes them
     """What of the counts is not what the events say."""
-    hour = pl.col("event_timestamp").dt.hour().cast(pl.Int32)
     counts = {
         "m_total_events": pl.lit(value=True),
         "m_unknown_country": pl.col("dim_country") == UNKNOWN_COUNTRY,
         "m_unknown_brand": pl.col("dim_device_brand") == device.UNKNOWN,
     }
     one_level = frame.with_columns(pl.lit("all").alias(LEVEL))
-    return disagreements(events, one_level, {"all": KEY}, counts=counts, visitors={}, made={"event_hour": hour})
+    return disagreements(events, one_level, {"all": KEY}, counts=counts, visitors={}, made={"event_hour": HOUR})
 
 
 def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:

@@ -13,6 +13,7 @@ import polars as pl
 
 from growth_assets.agg.grouping_sets import OVERALL, all_sets, level_name, names_of, roll_up
 from growth_assets.checks.agreement import disagreements, levels_add_up
+from growth_assets.contracts.columns import HOUR
 from growth_assets.contracts.contract import (
     Contract,
     Finding,
@@ -45,7 +46,6 @@ COLUMNS = columns(
 LEVELS = all_sets(DIMENSIONS)
 
 COUNTS = {"m_total_events": pl.lit(value=True), "m_bot_events": pl.col("is_bot")}
-_HOUR = pl.col("event_timestamp").dt.hour().cast(pl.Int32)
 VISITORS = {"m_unique_visitors": pl.lit(value=True)}
 
 
@@ -113,7 +113,7 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
 
 def part(events: pl.LazyFrame, settings: Settings) -> pl.DataFrame:  # noqa: ARG001 - every part takes them
     """The 16 rollups of some visitors' events."""
-    events = events.with_columns(_HOUR.alias("event_hour"))
+    events = events.with_columns(HOUR.alias("event_hour"))
     return roll_up(events, DIMENSIONS, LEVELS, counts=COUNTS, visitors=VISITORS)[list(COLUMNS)]
 
 
@@ -124,7 +124,7 @@ def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings:
 
 def recount(events: pl.LazyFrame, frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:  # noqa: ARG001 - every recount takes them
     """What of the rollups is not what the events say."""
-    return disagreements(events, frame, names_of(LEVELS), counts=COUNTS, visitors=VISITORS, made={"event_hour": _HOUR})
+    return disagreements(events, frame, names_of(LEVELS), counts=COUNTS, visitors=VISITORS, made={"event_hour": HOUR})
 
 
 def in_itself(frame: pl.DataFrame) -> Sequence[Finding]:

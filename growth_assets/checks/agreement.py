@@ -4,8 +4,10 @@ The events are counted anew, and not by way of the table's own cells: events by 
 visitors as distinct pairs of visitor and group. That a visitor has one value of a dimension is never taken for granted
 here: it is tried on the day's events, and a dimension of which it is not true is counted pair by pair.
 
-Events are counted visitor by visitor. So lie next to each other the values that a visitor has of a dimension, of which
-there may be one or several, and the pairs that may be the same.
+Of an event there matter its visitor and its cell: the values of all that the tables of the day are compared by, of
+which there are far fewer than events. What a table asks is asked of the cells. Distinct pairs of visitor and cell are
+looked at visitor by visitor: so lie next to each other the values that a visitor has of a dimension, of which there may
+be one or several, and the pairs that may be the same.
 """
 
 from __future__ import annotations
@@ -13,26 +15,28 @@ from __future__ import annotations
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import groupby
 from typing import ClassVar, TypeAlias
 
 import numpy as np
 import polars as pl
 
-from growth_assets.checks.numbered import Column, Numbered, one_number
+from growth_assets.checks.numbered import Column, Numbered, cells_of, one_number
+from growth_assets.contracts.columns import VISITOR_NUMBER
 from growth_assets.contracts.contract import Finding
 from growth_assets.contracts.sample import Sample, sample
 from growth_assets.contracts.texts import dictionary, numbered
 from growth_assets.contracts.whole_numbers import (
-    FEW,
+    ROWS_AT_HAND,
     Counts,
     Flags,
     another,
-    counted,
     distinct,
+    in_order,
     nulls_in,
     order_of,
+    rows_of_each,
     true_in,
     with_nulls_as,
 )
@@ -43,11 +47,8 @@ VISITOR = "logged_out_user_id"
 
 _CELL = "cell"
 
-_FEW = 0.1
-"""A smaller share of the events is put into the order of visitors by itself."""
-
-_MOST_FLAGS = 8
-"""So many measures are counted at once."""
+_FEW_VALUES = (pl.String, pl.Categorical, pl.Boolean)
+"""Columns of these kinds are dimensions, and so repeat."""
 
 Rows: TypeAlias = Codes
 
@@ -82,12 +83,13 @@ def disagreements(
     keys = [LEVEL, *dict.fromkeys(name for level in levels.values() for name in level)]
     dimensions = {name: (made or {}).get(name, pl.col(name)) for name in keys[1:]}
     day = _Events.of(events)
-    numbers = day.numbers(events, dimensions)
-    given = events.select(VISITOR, *(flag.alias(name) for name, flag in {**counts, **visitors}.items()))
-    flags = given.collect()[measures]
-    parts = [_events_of(flags, numbers, levels, list(counts))]
+    said = day.by_cell(events, {**dimensions, **counts, **visitors})
+    numbers = {name: Numbered.of(said[name]) for name in dimensions}
+    flags = {name: true_in(said[name]) for name in measures}
+    parts = [_events_of(day.rows, {name: flags[name] for name in counts}, numbers, levels)]
     for name in visitors:
-        parts += _visitors_of(*day.by_visitor(events, dimensions, true_in(flags[name])), levels, name)
+        visitor, cell = day.pairs(flags[name])
+        parts += _visitors_of(visitor, {each: of.at(cell) for each, of in numbers.items()}, levels, name)
     columns = [column for each in numbers.values() for column in each.columns]
     rows = _Published.of(published, columns, levels, measures)
     compared = [_compared(level, grouped, parts, rows) for level, grouped in levels.items()]
@@ -136,67 +138,91 @@ def _zero_for_null(measure: pl.Series) -> Counts:
 
 
 class _Events:
-    """The events of a day as numbers, also in the order of their visitors."""
+    """The events of a day: of each its visitor and its cell."""
 
     _made: ClassVar[dict[int, _Events]] = {}
     """By the identity of frames that are there still; days may be built by several threads at once."""
 
-    def __init__(self) -> None:
-        self._numbers: dict[tuple[str, str], Numbered] = {}
-        self._ordered: dict[tuple[str, str], Numbered] = {}
+    def __init__(self, events: pl.LazyFrame) -> None:
+        self._schema = events.collect_schema()
+        self._ids = events.select(name for name in (VISITOR, VISITOR_NUMBER) if name in self._schema).collect()
+        self._looked_at: list[str] = []
+        self._pairs: tuple[Rows, Rows] | None = None
+        self._cell = one_number(self._ids.height)
+        self._put(self._cell)
 
     @classmethod
     def of(cls, events: pl.LazyFrame) -> _Events:
         """Made once for the tables of a day, which are compared with the same frame one after the other."""
         found = cls._made.get(id(events))
         if found is None:
-            found = cls._made[id(events)] = cls()
+            found = cls._made[id(events)] = cls(events)
             weakref.finalize(events, cls._made.pop, id(events), None)
         return found
 
-    def numbers(self, events: pl.LazyFrame, columns: Mapping[str, pl.Expr]) -> dict[str, Numbered]:
-        """The values of columns, event by event."""
-        new = [each.alias(name) for name, each in columns.items() if (name, str(each)) not in self._numbers]
-        for values in events.select(new).collect().get_columns() if new else ():
-            self._numbers[values.name, str(columns[values.name])] = Numbered.of(values)
-        return {name: self._numbers[name, str(each)] for name, each in columns.items()}
+    def by_cell(self, events: pl.LazyFrame, wanted: Mapping[str, pl.Expr]) -> pl.DataFrame:
+        """Expressions, cell by cell."""
+        # What is a number already is taken at once, since some table asks for it.
+        looked_at = {name: pl.col(name) for name, kind in self._schema.items() if isinstance(kind, pl.Categorical)}
+        asked = []
+        for name, each in wanted.items():
+            of = each.meta.root_names()
+            if all(isinstance(self._schema[column], _FEW_VALUES) for column in of):
+                looked_at |= {column: pl.col(column) for column in of}
+                asked.append(each.alias(name))
+            else:
+                # As of a moment the hour: of that itself there would be as many values as events.
+                looked_at[str(each)] = each
+                asked.append(pl.col(str(each)).alias(name))
+        self._look_at(events, looked_at)
+        return self._values.select(_CELL, *asked)
 
-    def by_visitor(
-        self, events: pl.LazyFrame, columns: Mapping[str, pl.Expr], flag: Flags
-    ) -> tuple[Rows, dict[str, Numbered]]:
-        """A number of the visitor, and the values of columns, of the events with `flag`, visitor by visitor."""
-        numbers = self.numbers(events, columns)
-        if np.count_nonzero(flag) < _FEW * len(flag):
-            rows = np.flatnonzero(flag)
-            visitor = self._visitors(events)[rows]
-            order = order_of(visitor)
-            return _counted_up(visitor[order]), {name: each.at(rows[order]) for name, each in numbers.items()}
-        order_of_all = self._order(events)
-        for name, each in columns.items():
-            if (name, str(each)) not in self._ordered:
-                self._ordered[name, str(each)] = numbers[name].at(order_of_all)
-        ordered = {name: self._ordered[name, str(each)] for name, each in columns.items()}
+    def pairs(self, flag: Flags) -> tuple[Rows, Rows]:
+        """A number of the visitor and the cell, of each pair met in the cells with `flag`, visitor by visitor."""
+        if self._pairs is None:
+            size = np.uint64(max(self._values.height, 1))
+            both: Codes = self._visitor.astype(np.uint64)
+            both *= size
+            both += self._cell.codes
+            both = in_order(both)
+            visitor, cell = np.divmod(both[another(both)], size)
+            self._pairs = visitor.astype(np.uint32), cell.astype(np.uint32)
+        visitor, cell = self._pairs
         if flag.all():
-            return self._visitor, ordered
-        there = flag[order_of_all]
-        return self._visitor[there], {name: each.at(there) for name, each in ordered.items()}
+            return visitor, cell
+        there = flag[cell]
+        return visitor[there], cell[there]
 
-    def _visitors(self, events: pl.LazyFrame) -> Codes:
-        if not hasattr(self, "_ids"):
-            self._ids: Codes = events.select(VISITOR).collect().to_series().to_numpy()
-        return self._ids
+    def _look_at(self, events: pl.LazyFrame, columns: Mapping[str, pl.Expr]) -> None:
+        new = [each.alias(name) for name, each in columns.items() if name not in self._looked_at]
+        if new:
+            found = events.select(new).collect().get_columns()
+            self._put(cells_of([self._cell, *map(Numbered.of, found)], self._ids.height))
+            self._looked_at += [each.name for each in found]
 
-    def _order(self, events: pl.LazyFrame) -> Rows:
-        if not hasattr(self, "_rows"):
-            visitor = self._visitors(events)
-            self._rows: Rows = order_of(visitor)
-            self._visitor = _counted_up(visitor[self._rows])
-        return self._rows
+    def _put(self, cell: Numbered) -> None:
+        self._cell = cell = cell.dense()
+        self.rows = rows_of_each(cell.codes, cell.size)
+        cells = np.arange(cell.size)
+        self._values = pl.DataFrame([pl.Series(_CELL, cells), *replace(cell, codes=cells.astype(np.uint64)).told()])
+        self._pairs = None
 
-
-def _counted_up(visitors: Codes) -> Rows:
-    """Equal neighbours have the same number, others different ones."""
-    return np.cumsum(another(visitors), dtype=np.uint32)
+    @cached_property
+    def _visitor(self) -> Rows:
+        """A number of each event's visitor: that of the day, where each visitor has one and none another's."""
+        ids: Codes = self._ids[VISITOR].to_numpy()
+        if VISITOR_NUMBER in self._schema and len(ids):
+            number: Codes = self._ids[VISITOR_NUMBER].to_numpy()
+            id_of, met = np.zeros(int(number.max()) + 1, ids.dtype), np.zeros(int(number.max()) + 1, bool)
+            id_of[number], met[number] = ids, True
+            parts = (slice(first, first + ROWS_AT_HAND) for first in range(0, len(ids), ROWS_AT_HAND))
+            same = all((id_of[number[part]] == ids[part]).all() for part in parts)
+            if same and len(distinct(id_of[met])) == met.sum():
+                return number
+        order = order_of(ids)
+        number = np.empty(len(ids), np.uint32)
+        number[order] = np.cumsum(another(ids[order]), dtype=np.uint32) - np.uint32(1)
+        return number
 
 
 @dataclass(frozen=True)
@@ -353,41 +379,15 @@ def _shown(name: str, keys: Sequence[str], published: _Published, compared: Sequ
 
 
 def _events_of(
-    flags: pl.DataFrame, numbers: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]], names: Sequence[str]
+    rows: Counts, flags: Mapping[str, Flags], numbers: Mapping[str, Numbered], levels: Mapping[str, tuple[str, ...]]
 ) -> _Cells:
-    cell = _together(numbers.values(), flags.height)
-    if len(names) <= _MOST_FLAGS and cell.size << len(names) <= flags.height:
-        return _Cells.of(levels, cell, *_counted(flags, cell, names))
-    if flags.height <= FEW:
-        cells, number = np.unique(cell.codes, return_inverse=True)
-        counts = {name: np.bincount(number[true_in(flags[name])], minlength=len(cells)) for name in names}
-        return _Cells.of(levels, cell, cells, counts)
-    summed = (
-        flags.lazy()
-        .select(*names, pl.lit(pl.Series(_CELL, cell.codes)))
-        .group_by(_CELL)
-        .agg(pl.col(name).sum().cast(pl.Int64) for name in names)
-        .collect()
-    )
-    counts = {name: summed[name].to_numpy() for name in names}
-    return _Cells.of(levels, cell, summed[_CELL].to_numpy(), counts)
-
-
-def _counted(flags: pl.DataFrame, cell: Numbered, names: Sequence[str]) -> tuple[Codes, dict[str, Counts]]:
-    """The cells that any event is in, of not too many, and in each how many have a flag."""
-    # One count for each cell and each way in which the flags are set.
-    ways = 1 << len(names)
-    way = np.zeros(flags.height, np.uint8)
-    for place, name in enumerate(names):
-        way |= true_in(flags[name]).view(np.uint8) << np.uint8(place)
-    code = cell.codes.astype(np.int64)
-    code *= ways
-    code += way
-    found = np.bincount(code, minlength=cell.size * ways).reshape(cell.size, ways)
-    cells = np.flatnonzero(found.any(axis=1))
-    of_way = (np.arange(ways)[:, None] >> np.arange(len(names))) & 1
-    counts = found[cells] @ of_way
-    return cells.astype(np.uint64), {name: counts[:, place] for place, name in enumerate(names)}
+    cell = cells_of(numbers.values(), len(rows))
+    # As fractions numbers of events are exact below 2**53.
+    counts = {
+        name: np.bincount(cell.codes[flag], rows[flag], minlength=cell.size).astype(np.int64)
+        for name, flag in flags.items()
+    }
+    return _Cells.of(levels, cell, np.arange(cell.size, dtype=np.uint64), counts)
 
 
 def _visitors_of(
@@ -397,7 +397,7 @@ def _visitors_of(
     # What each visitor has one of goes with the visitor; only the others multiply.
     single = [each for each, of in of_event.items() if bool((new[1:] | (of.codes[1:] == of.codes[:-1])).all())]
     people = int(new.sum())
-    of_visitor = _together((of_event[each].at(new) for each in single), people)
+    of_visitor = cells_of((of_event[each].at(new) for each in single), people)
     # An event that says of its visitor what the one before said adds nothing to any pair.
     says = new.copy()
     for each, of in of_event.items():
@@ -411,12 +411,15 @@ def _visitors_of(
 
     parts = []
     for several, same in groupby(sorted(levels, key=multiplying), key=multiplying):
-        others = _together((of_event[each] for each in several), len(number)).small()
-        size = np.uint64(others.size)
-        pairs = distinct(number * size + others.codes)
-        cell = of_visitor.at(pairs // size).by(replace(others, codes=pairs % size))
-        cells, people_in = counted(cell.codes)
-        parts.append(_Cells.of(set(same), cell, cells, {name: people_in}))
+        cell = of_visitor
+        if several:
+            others = cells_of((of_event[each] for each in several), len(number))
+            size = np.uint64(others.size)
+            pairs = distinct(number * size + others.codes)
+            cell = of_visitor.at(pairs // size).by(replace(others, codes=pairs % size))
+        cell = cell.dense()
+        people_in = rows_of_each(cell.codes, cell.size)
+        parts.append(_Cells.of(set(same), cell, np.arange(cell.size, dtype=np.uint64), {name: people_in}))
     return parts
 
 

@@ -5,16 +5,17 @@ To sort, hash and compare texts takes most of the time of counting ten million e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from growth_assets.contracts.texts import dictionary, is_numbered
+from growth_assets.contracts.whole_numbers import FEW, ROWS_AT_HAND, another, nulls_in, order_of, with_nulls_as
 from growth_assets.contracts.whole_numbers import Numbers as Codes
-from growth_assets.contracts.whole_numbers import nulls_in, with_nulls_as
 
 LARGEST = 1 << 32
 """Numbers below this may be combined: two of them fit into 64 bits. Larger ones are numbered anew before."""
@@ -38,6 +39,8 @@ class Numbered:
             numbers, values = column.to_physical(), dictionary(column)
         elif column.dtype == pl.String:
             return cls.of(column.cast(pl.Categorical(pl.Categories.random())))
+        elif column.dtype == pl.Boolean:
+            numbers, values = column.cast(pl.UInt8), pl.Series([False, True])
         else:
             whole = column.cast(pl.Int64)
             low, high = (int(end) if isinstance(end, int) else 0 for end in (whole.min(), whole.max()))
@@ -65,8 +68,9 @@ class Numbered:
         """One number for the values of both."""
         left, right = self.small(), other.small()
         narrow = left.size * right.size < 1 << 32
-        wide: Codes = left.codes.astype(np.uint32) if narrow else left.codes.astype(np.uint64)
-        codes: Codes = wide * right.size + right.codes
+        codes: Codes = left.codes.astype(np.uint32 if narrow else np.uint64)
+        codes *= codes.dtype.type(right.size)
+        codes += right.codes.astype(codes.dtype, copy=False)
         size = np.uint64(right.size)
         return Numbered(
             codes,
@@ -77,12 +81,25 @@ class Numbered:
 
     def small(self) -> Numbered:
         """The same with a `size` of at most `LARGEST`."""
-        if self.size <= LARGEST:
-            return self
-        known, codes = np.unique(self.codes, return_inverse=True)
-        return replace(
-            self, codes=codes.astype(np.uint64), size=len(known), split=lambda codes: self.split(known[codes])
-        )
+        return self if self.size <= LARGEST else self.dense()
+
+    def dense(self) -> Numbered:
+        """The same by numbers of which each is that of a row."""
+        known: Codes
+        if self.size <= _most(len(self.codes)):
+            there = np.zeros(self.size, bool)
+            there[self.codes] = True
+            known = np.flatnonzero(there).astype(np.uint64)
+            place = np.empty(self.size, np.uint32)
+            place[known] = np.arange(len(known), dtype=np.uint32)
+            codes = place[self.codes]
+        else:
+            order = order_of(self.codes)
+            ordered = self.codes[order]
+            differs = another(ordered)
+            known, codes = ordered[differs], np.empty(len(order), np.uint32)
+            codes[order] = np.cumsum(differs, dtype=np.uint32) - np.uint32(1)
+        return Numbered(codes, len(known), self.columns, lambda codes: self.split(known[codes]))
 
 
 @dataclass(frozen=True)
@@ -112,6 +129,43 @@ class Column:
         if len(known) < beyond:
             codes[nulls_in(given)] = beyond - 1
         return codes
+
+
+def _most(rows: int) -> int:
+    """Up to so many numbers there is a place for each, whether it is there or not."""
+    return 4 * rows + FEW
+
+
+def cells_of(several: Iterable[Numbered], height: int) -> Numbered:
+    """One number for the values of several columns, of which each is that of a row."""
+    found = [one_number(height)]
+    for each in several:
+        if prod(one.size for one in found) * each.size > _most(height):
+            found = [_together(found).dense()]
+        found.append(each)
+    return _together(found).dense()
+
+
+def _together(several: Sequence[Numbered]) -> Numbered:
+    """One number for the values of several columns, whose sizes multiplied are below 2**64."""
+    size = prod(each.size for each in several)
+    codes: Codes = np.empty(len(several[0].codes), np.uint32 if size < 1 << 32 else np.uint64)
+    # Some rows at a time, as long as they are at hand: whole columns would go through memory again and again.
+    for first in range(0, len(codes), ROWS_AT_HAND):
+        some = codes[first : first + ROWS_AT_HAND]
+        some[:] = 0
+        for each in several:
+            some *= some.dtype.type(each.size)
+            some += each.codes[first : first + ROWS_AT_HAND].astype(some.dtype)
+
+    def split(codes: Codes) -> list[Codes]:
+        found: list[Codes] = []
+        for each in reversed(several):
+            codes, own = np.divmod(codes, np.uint64(each.size))
+            found = [*each.split(own), *found]
+        return found
+
+    return Numbered(codes, size, [column for each in several for column in each.columns], split)
 
 
 def one_number(height: int) -> Numbered:

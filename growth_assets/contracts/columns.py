@@ -64,6 +64,9 @@ VISITOR_NUMBER = "visitor_number"
 All events of a visitor have the same, those of two visitors never. Not every day comes with it.
 """
 
+HOUR = (pl.col("event_timestamp").dt.timestamp("us") // 3_600_000_000 % 24).cast(pl.Int32)
+"""Hour of the event (UTC, 0 to 23), by whole numbers: the calendar takes three times as long."""
+
 SHARED: dict[str, tuple[pl.DataType, str]] = {
     "ds": (pl.String(), "Partition: UTC day, YYYY-MM-DD"),
     "dim_hostname": (pl.String(), "Host the event belongs to, like www.xx.com"),

@@ -18,6 +18,9 @@ Counts: TypeAlias = npt.NDArray[np.int64]
 FEW = 4_000
 """So many numbers numpy sorts sooner."""
 
+ROWS_AT_HAND = 1 << 17
+"""So many are looked at while they are in the processor's own memory."""
+
 
 def order_of(numbers: Numbers) -> Numbers:
     """Rows in the order of their numbers; equal ones in any."""
@@ -29,6 +32,11 @@ def another(ordered: Numbers) -> Flags:
     differs = np.ones(len(ordered), bool)
     differs[1:] = ordered[1:] != ordered[:-1]
     return differs
+
+
+def in_order(numbers: Numbers) -> Numbers:
+    """The numbers, the least first."""
+    return np.sort(numbers) if len(numbers) <= FEW else pl.Series(numbers).sort().to_numpy()
 
 
 def distinct(numbers: Numbers) -> Numbers:
@@ -70,3 +78,12 @@ def true_in(flags: pl.Series) -> Flags:
 def nulls_in(values: pl.Series) -> Flags:
     """Where there is none."""
     return values.is_null().to_numpy() if values.null_count() else np.zeros(len(values), bool)
+
+
+def rows_of_each(numbers: Numbers, size: int) -> Counts:
+    """How often each number below `size` is there."""
+    step = max(ROWS_AT_HAND, size)
+    found = np.zeros(size, np.int64)
+    for first in range(0, len(numbers), step):
+        found += np.bincount(numbers[first : first + step], minlength=size)
+    return found

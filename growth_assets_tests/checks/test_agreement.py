@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from growth_assets.checks import numbered
 from growth_assets.checks.agreement import disagreements
 from growth_assets.checks.numbered import Numbered, one_number
+from growth_assets.contracts.columns import VISITOR_NUMBER
 
 DIMENSIONS = {"country": pl.String, "host": pl.String, "hour": pl.Int32, "bot": pl.Boolean}
 LEVELS = {"+".join(by) or "all": by for size in range(5) for by in combinations(DIMENSIONS, size)}
@@ -89,6 +90,15 @@ def test_one_wrong_number_is_found_and_a_right_table_is_left_in_peace(rows, data
         elsewhere = table.with_columns(pl.when(by_country).then(made).otherwise("country"))
         assert broken(events, elsewhere, country=made) == {}
     assert broken(frame_of([*rows, (5, "DE", "b", 7, None, False)]).lazy(), table)
+
+
+@few
+@given(rows=events, numbers=st.lists(st.integers(0, 6), min_size=25, max_size=25), true=st.booleans())
+def test_visitors_are_told_apart_by_their_ids_whatever_the_numbers_that_came_with_them_say(rows, numbers, true):
+    table, ids = plainly(rows), sorted({row[0] for row in rows})
+    given = [ids.index(row[0]) + 3 if true else number for row, number in zip(rows, numbers, strict=False)]
+    events = frame_of(rows).with_columns(pl.Series(VISITOR_NUMBER, given, dtype=pl.UInt32))
+    assert broken(events.lazy(), table) == {}
 
 
 @few
