@@ -54,7 +54,7 @@ def identify(events: pl.DataFrame, as_received: AsReceived, columns: Sequence[st
     Returns:
         The rows that stay, by time and visitor, and how many were dropped, counted for itself.
     """
-    suspects = _Suspects.of(as_received)
+    suspects = Suspects.of(as_received)
     ordered = _in_order(events, as_received)
     repeated = suspects.repeated(ordered, events, as_received)
     del suspects
@@ -130,7 +130,7 @@ def _as_before(*names: str) -> pl.Expr:
 
 
 @dataclass(frozen=True)
-class _Suspects:
+class Suspects:
     """The events that may have been delivered before, to be looked at when all are in order."""
 
     ids: pl.Series
@@ -144,7 +144,8 @@ class _Suspects:
     """
 
     @classmethod
-    def of(cls, as_received: AsReceived) -> _Suspects:
+    def of(cls, as_received: AsReceived) -> Suspects:
+        """Of all events."""
         # Ids are compared by hash first: most days repeat few of them or none.
         ids = as_received("event_id")
         without = ids.is_null()
@@ -160,13 +161,13 @@ class _Suspects:
         """True where an event was delivered before; None where none was."""
         found = [
             each
-            for each in (self._repeated_ids(ordered), self._repeated_fields(ordered, events, as_received))
+            for each in (self.repeated_ids(ordered), self.repeated_fields(ordered, events, as_received))
             if each is not None
         ]
         return reduce(or_, found) if found else None
 
-    def _repeated_ids(self, ordered: pl.DataFrame) -> pl.Series | None:
-        """Where the visitor's event of this event_id was delivered before."""
+    def repeated_ids(self, ordered: pl.DataFrame) -> pl.Series | None:
+        """True where the visitor's event of this event_id was delivered before."""
         if self.ids.is_empty():
             return None
         suspect = self.shared.gather(ordered["position"])
@@ -175,10 +176,8 @@ class _Suspects:
         rows = rows.select(VISITOR, self.ids.gather(place))
         return _scattered(suspect, ~rows.select(pl.struct(VISITOR, "event_id").is_first_distinct()).to_series())
 
-    def _repeated_fields(
-        self, ordered: pl.DataFrame, events: pl.DataFrame, as_received: AsReceived
-    ) -> pl.Series | None:
-        """Where one of the doubtful was delivered before in all fields."""
+    def repeated_fields(self, ordered: pl.DataFrame, events: pl.DataFrame, as_received: AsReceived) -> pl.Series | None:
+        """True where one of the doubtful was delivered before in all fields."""
         if not self.doubtful.any():
             return None
         instant = ordered.select(_as_before(VISITOR, "event_timestamp")).to_series()

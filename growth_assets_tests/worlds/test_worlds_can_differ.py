@@ -1,6 +1,5 @@
 """The oracle is no echo: with a defect in the product some small world differs, and its seed is told."""
 
-import polars as pl
 import pytest
 
 from growth_assets.enrich import country
@@ -10,16 +9,11 @@ from growth_assets.sources import batch
 from growth_assets_tests.worlds import __main__ as command
 from growth_assets_tests.worlds.play import World
 
-
-def nothing_repeats(ordered, *_):
-    return pl.repeat(value=False, n=ordered.height, dtype=pl.Boolean, eager=True)
-
-
 DEFECTS = {
     "a file that grew is taken for another": (landing, "_begun_by", lambda *_: []),
     "what a dead process left counts": (placing, "tidy", lambda *_: None),
-    "repeated ids stay": (identity, "_repeated_ids", nothing_repeats),
-    "equal fields stay": (identity, "_repeated_fields", nothing_repeats),
+    "repeated ids stay": (identity.Suspects, "repeated_ids", lambda *_: None),
+    "equal fields stay": (identity.Suspects, "repeated_fields", lambda *_: None),
     "equal times stay": (identity, "tell_apart", lambda ordered: ordered),
     "texts of rejected lines are cut short": (batch, "TEXT_LIMIT", 3),
     "no country": (country.CountryDatabase, "_country", lambda *_: "ZZ"),
