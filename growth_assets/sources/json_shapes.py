@@ -32,6 +32,8 @@ _MOST_SHAPES = 100
 _VAIN = 4
 """Of so many lines no more are tried, among those with as many quotes, where each is like few others."""
 _MOST_QUOTES = 1_000
+_AT_ONCE = 2 << 20
+"""So many bytes are looked at once more while they are in the cache; of fewer, to do it by turns takes longer."""
 _SCATTERED = 4
 """Of so many lines one or fewer."""
 _LONGEST = 10_000
@@ -246,7 +248,7 @@ class _Block:
         begin = 0
         while begin < len(rows):
             start = int(self._begins[rows[begin]])
-            end = max(begin + 1, int(np.searchsorted(self._ends[rows], start + BLOCK_BYTES)))
+            end = max(begin + 1, int(np.searchsorted(self._ends[rows], start + _AT_ONCE)))
             self._data.find(b"\0", start, int(self._ends[rows[end - 1]]))
             yield begin, end
             begin = end

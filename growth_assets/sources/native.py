@@ -13,6 +13,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from growth_assets.contracts.columns import MAP, RECEIVED
@@ -98,11 +99,28 @@ def frame_of(rows: Sequence[Row]) -> pl.DataFrame:
     )
 
 
+_FEW = 64
+"""So many events are put between others one by one."""
+
+
 def merged(parts: Sequence[pl.DataFrame], rejections: Sequence[Rejection]) -> Batch:
     """One batch of frames of events and of rejections, in line order."""
     filled = [part for part in parts if part.height] or [frame_of([])]
-    events = filled[0] if len(filled) == 1 else pl.concat(filled).sort("line_number", maintain_order=True)
+    events = filled[0] if len(filled) == 1 else _in_line_order(filled)
     return Batch(events, rejected_frame(rejections), events.height + len(rejections))
+
+
+def _in_line_order(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    many, *others = sorted(parts, key=lambda part: -part.height)
+    few, numbers = pl.concat(others), many["line_number"].to_numpy()
+    if few.height > _FEW or (numbers[1:] < numbers[:-1]).any():
+        return pl.concat(parts).sort("line_number", maintain_order=True)
+    order = np.argsort(few["line_number"].to_numpy())
+    places = np.searchsorted(numbers, few["line_number"].to_numpy()[order]).tolist()
+    pieces = []
+    for row, begin, end in zip(order.tolist(), [0, *places], places, strict=False):
+        pieces += [many[begin:end], few[row : row + 1]]
+    return pl.concat([each for each in [*pieces, many[places[-1] :]] if each.height], rechunk=True)
 
 
 def fast_events(
