@@ -9,6 +9,7 @@ than the bytes that are kept is told by them alone, whatever it was taken for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import polars as pl
 
@@ -32,9 +33,9 @@ def may_begin(shorter: Entry, longer: Entry) -> bool:
     """False where the ledger tells already that `shorter` is no beginning of `longer`."""
     if shorter.length >= longer.length or not shorter.beginnings:
         return False
-    if longer.first and not longer.first_bytes.startswith(shorter.first_bytes):
+    if any(longer.beginnings.get(length) != sha256 for length, sha256 in shorter.beginnings.items()):
         return False
-    return all(longer.beginnings.get(length) == sha256 for length, sha256 in shorter.beginnings.items())
+    return not longer.first or longer.first_bytes.startswith(shorter.first_bytes)
 
 
 def may_begin_alike(one: Entry, other: Entry) -> bool:
@@ -111,11 +112,20 @@ def _whatever_settings(events: pl.DataFrame) -> pl.DataFrame:
 
 
 class ReadFiles:
-    """The Parquet files that hold what was read of one content."""
+    """The Parquet files that hold what was read of one content; opened when they are first asked for."""
 
     def __init__(self, segments: Place, rejected: Place) -> None:
-        self.events = [scan(path) for path in segments.glob("ds=*.parquet")]
-        self.rejected = [scan(rejected)] if rejected.exists() else []
+        self._segments, self._rejected = segments, rejected
+
+    @cached_property
+    def events(self) -> list[pl.LazyFrame]:
+        """Its events, day by day."""
+        return [scan(path) for path in self._segments.glob("ds=*.parquet")]
+
+    @cached_property
+    def rejected(self) -> list[pl.LazyFrame]:
+        """Its rejected lines, where it has any."""
+        return [scan(self._rejected)] if self._rejected.exists() else []
 
 
 def _lines(first: int, below: int, files: Sequence[pl.LazyFrame], columns: Sequence[str]) -> pl.DataFrame:

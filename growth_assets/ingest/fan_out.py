@@ -82,13 +82,15 @@ def fan_out(
                     started = batch.events["event_timestamp"].head(1)
                     result.started_at = started.item().isoformat()
                 if started is not None and batch.events.height:
-                    times = batch.events["event_timestamp"]
-                    yield batch.events.with_columns(
-                        pl.lit(source).alias("source"),
-                        pl.lit(source_file).alias("source_file"),
-                        pl.lit(started).first().alias("file_started_at"),
-                        (times > latest).alias("in_the_future"),
-                        _days(times),
+                    height, times = batch.events.height, batch.events["event_timestamp"]
+                    yield batch.events.hstack(
+                        [
+                            pl.Series("source", [source]).new_from_index(0, height),
+                            pl.Series("source_file", [source_file]).new_from_index(0, height),
+                            started.alias("file_started_at").new_from_index(0, height),
+                            (times > latest).alias("in_the_future"),
+                            _days(times),
+                        ]
                     )
         except Exception as error:
             # Polars would wrap it; the caller wants the reader's own words.
@@ -108,12 +110,19 @@ def fan_out(
     return result
 
 
-def _days(times: pl.Series) -> pl.Expr:
-    """The column `ds`: written once where all events are of one day, as in most files."""
+def _days(times: pl.Series) -> pl.Series:
+    """The column `ds`."""
+    if (day := _one_day(times)) is not None:
+        return pl.Series("ds", [day]).new_from_index(0, len(times))
+    return times.dt.strftime("%Y-%m-%d").alias("ds")
+
+
+def _one_day(times: pl.Series) -> str | None:
+    """The day of all times, where they have but one, as in most files."""
     first, last = times.min(), times.max()
     if isinstance(first, dt.datetime) and isinstance(last, dt.datetime) and first.date() == last.date():
-        return pl.lit(first.date().isoformat()).alias("ds")
-    return pl.col("event_timestamp").dt.strftime("%Y-%m-%d").alias("ds")
+        return first.date().isoformat()
+    return None
 
 
 def _spread(frames: Iterator[pl.DataFrame], segments: Path) -> dict[str, Segment]:
@@ -155,7 +164,9 @@ def _put_together(pieces: Sequence[Path], segments: Path) -> None:
 def _write_at_once(frames: Collection[pl.DataFrame], segments: Path) -> dict[str, Segment]:
     written: dict[str, Segment] = {}
     # The bytes of a file are to depend on its rows, and not on the batches that they came in.
-    days = pl.concat(frames, rechunk=True).partition_by("ds", maintain_order=True) if frames else []
+    days = [pl.concat(frames, rechunk=True)] if frames else []
+    if days and _one_day(days[0]["event_timestamp"]) is None:
+        days = days[0].partition_by("ds", maintain_order=True)
     for frame in sorted(days, key=lambda each: str(each["ds"][0])):
         ds = str(frame["ds"][0])
         path = segments / f"ds={ds}.parquet"

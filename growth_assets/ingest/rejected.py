@@ -61,35 +61,37 @@ class RejectedLines:
         self._rows += frame.height
         self._bytes += int(frame.estimated_size())
         if self._rows >= ROWS_HELD or self._bytes >= BYTES_HELD:
-            self._write()
+            self._write_piece()
 
-    def _write(self) -> None:
+    def _write_piece(self) -> None:
         pieces = self._folder / "rejected"
-        pieces.mkdir(parents=True, exist_ok=True)
-        frame = pl.concat(self._held)
+        pieces.mkdir(exist_ok=True)
+        self._pieces.append(pieces / f"{len(self._pieces):08}.parquet")
+        self._write(self._pieces[-1])
+
+    def _write(self, path: Path) -> None:
+        frame = pl.concat(self._held) if len(self._held) > 1 else self._held[0]
         self._held, self._rows, self._bytes = [], 0, 0
         if self._originals is None:
             self._originals = pq.ParquetWriter(self._folder / ORIGINALS, _ARROW, compression="zstd")
         self._originals.write_table(frame.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(_ARROW))
-        path = pieces / f"{len(self._pieces):08}.parquet"
-        frame.select(*REJECTED).with_columns(
-            pl.lit(self._source).alias("source"), pl.lit(self._source_file).alias("source_file")
-        ).write_parquet(path, compression="zstd")
-        self._pieces.append(path)
+        told = {"source": self._source, "source_file": self._source_file}
+        constants = [pl.Series(name, [text]).new_from_index(0, frame.height) for name, text in told.items()]
+        frame[list(REJECTED)].hstack(constants).write_parquet(path, compression="zstd")
 
     def finish(self) -> None:
         """Write what is held."""
-        if self._rows:
-            self._write()
+        if not self._pieces and self._rows:
+            self._write(self._folder / TABLE)
+        elif self._rows:
+            self._write_piece()
         if self._originals is not None:
             self._originals.close()
-        if len(self._pieces) == 1:
-            self._pieces[0].rename(self._folder / TABLE)
-        elif self._pieces:
+        if self._pieces:
             pl.concat([pl.scan_parquet(piece) for piece in self._pieces]).sink_parquet(
                 self._folder / TABLE, compression="zstd", maintain_order=True
             )
-        shutil.rmtree(self._folder / "rejected", ignore_errors=True)
+            shutil.rmtree(self._folder / "rejected", ignore_errors=True)
 
     def close(self) -> None:
         """Let go of the files, also where reading failed."""

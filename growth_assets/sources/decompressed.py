@@ -119,12 +119,13 @@ _ZSTD_SKIPPABLE = tuple(bytes([0x50 + low]) + b"\x2a\x4d\x18" for low in range(1
 _ERRORS = (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError, zstandard.ZstdError)
 
 
-def pieces(path: Place, sound: int | None = None) -> Iterator[bytes]:
+def pieces(path: Place, sound: int | None = None, *, at_once: int = PLAIN_PIECE) -> Iterator[bytes]:
     """The decompressed bytes of `path` in order, in non-empty pieces of bounded size.
 
     Args:
         path: a file.
         sound: so many bytes are known to be sound, and the others are not asked for.
+        at_once: of a plain file, so many bytes are read at a time.
 
     Raises:
         SourceError: the file cannot be opened, or is damaged before its first byte.
@@ -133,7 +134,7 @@ def pieces(path: Place, sound: int | None = None) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             given = 0
-            for piece in _from_file(file, path):
+            for piece in _from_file(file, path, at_once):
                 if sound is not None and given + len(piece) >= sound:
                     yield piece[: sound - given]
                     raise DamagedError(f"{path}: corrupt after the first {sound:,} bytes of its content", sound)
@@ -151,7 +152,7 @@ def beginning(path: Place, length: int) -> tuple[bytes, bool]:
     """
     held = b""
     try:
-        for piece in pieces(path):
+        for piece in pieces(path, at_once=min(length, PLAIN_PIECE)):
             held += piece
             if len(held) >= length:
                 break
@@ -172,7 +173,7 @@ def _packed_with(head: bytes) -> str | None:
     return next((name for name, magic, *_ in _PACKED if head.startswith(magic)), None)
 
 
-def _from_file(file: BinaryIO, path: Place) -> Iterator[bytes]:
+def _from_file(file: BinaryIO, path: Place, at_once: int) -> Iterator[bytes]:
     head = file.read(8)
     packed = _packed_with(head)
     if head and any(len(head) < len(magic) and magic.startswith(head) for _, magic, *_ in _PACKED):
@@ -192,7 +193,7 @@ def _from_file(file: BinaryIO, path: Place) -> Iterator[bytes]:
             return
     while head:
         yield head
-        head = file.read(PLAIN_PIECE)
+        head = file.read(at_once)
 
 
 def _members(head: bytes, file: BinaryIO, make: Callable[[], _Member], step: int) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from growth_assets.contracts.columns import RECEIVED
 from growth_assets.sources.format import Context, TextFormat, share_of
-from growth_assets.sources.json_values import Object, clean, from_json
+from growth_assets.sources.json_values import Object, clean, from_json, looked_at
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.records import RecordLines, RecordReader
 from growth_assets.sources.said import Leaves
@@ -42,7 +42,7 @@ def text_format(
 
     def fits(line: str) -> bool:
         try:
-            record = from_json(line)
+            record = looked_at(line)
         except ValueError:
             return False
         if not isinstance(record, Object) or not is_one(dict(record)):

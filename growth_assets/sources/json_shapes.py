@@ -291,7 +291,7 @@ def _events(block: _Block, found: list[_Found], context: Context) -> pl.DataFram
         made["hostname"] = hosts.fill_null(context.default_hostname) if hosts.null_count() else hosts
     events = pl.DataFrame(
         [
-            made[name].alias(name) if name in made else pl.Series(name, [], dtype).clear(len(rows))
+            made[name].alias(name) if name in made else pl.Series(name, [None], dtype).new_from_index(0, len(rows))
             for name, dtype in RECEIVED.items()
         ]
     )

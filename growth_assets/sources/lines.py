@@ -14,7 +14,7 @@ import numpy.typing as npt
 from growth_assets.sources.errors import DamagedError
 from growth_assets.sources.reasons import Reason
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 10 << 20
 """About so many bytes are parsed at once. Memory of chunks of twice the size is given back by the allocators and mapped
 anew for each, which took an eighth of the time; of smaller ones the queries of each chunk take more."""
 MOST_LINES = 400_000

@@ -23,7 +23,7 @@ from growth_assets.sources import native
 from growth_assets.sources.batch import Batch, Rejection
 from growth_assets.sources.format import Context, TextFormat, share_of
 from growth_assets.sources.json_shapes import Shapes
-from growth_assets.sources.json_values import Object, clean, from_json
+from growth_assets.sources.json_values import Object, clean, from_json, looked_at
 from growth_assets.sources.lines import Chunk
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.text import Lines, replaced
@@ -244,7 +244,7 @@ def _in_batches(text: pa.Array) -> pa.Table:
 
 def _is_event(line: str) -> bool:
     try:
-        record = from_json(line)
+        record = looked_at(line)
     except ValueError:
         return False
     return isinstance(record, Object) and any(name == "event_time" for name, _ in record)

@@ -120,7 +120,8 @@ class Reading:
         encoding = canonical_encoding(self._source.encoding)
         parser = Keeping(text_format.parser(self._context))
         last_line, last_began, left, tail = 0, 0, None, None
-        for item in _ahead(_decoded(chunks(pieces, self._chunk_bytes, growing=self._growing), encoding)):
+        items = _decoded(chunks(pieces, self._chunk_bytes, growing=self._growing), encoding)
+        for item in items if len(head) < HEAD_BYTES else _ahead(items):
             if isinstance(item, Lines):
                 batch = parser.parse(item)
                 last_line, left = item.first_line + item.height - 1, None
