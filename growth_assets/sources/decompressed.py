@@ -18,7 +18,8 @@ import zstandard
 from growth_assets.places import Place
 from growth_assets.sources.errors import DamagedError, SourceError
 
-PLAIN_PIECE = 1 << 20
+PLAIN_PIECE = 10 << 20
+"""The most that is read of a file that is not compressed; as much as is parsed at once."""
 PIECE = 1 << 18
 """The most that one decompression call gives out; keeps a decompression bomb from filling the memory."""
 MEMORY_LIMIT = 256 << 20
@@ -191,9 +192,10 @@ def _from_file(file: BinaryIO, path: Place, at_once: int) -> Iterator[bytes]:
                     raise SourceError(f"{message}. Bring the file again, or remove it.") from error
                 raise DamagedError(message, error.sound) from error
             return
-    while head:
-        yield head
-        head = file.read(at_once)
+    # From its beginning again, so that a file of one piece is never copied.
+    file.seek(0)
+    while piece := file.read(at_once):
+        yield piece
 
 
 def _members(head: bytes, file: BinaryIO, make: Callable[[], _Member], step: int) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from growth_assets.places import Place
 from growth_assets.sources.errors import SourceError, UndecidedError
@@ -64,7 +65,7 @@ def explain(head: bytes, path: Place) -> Taken:
     lines = head.removeprefix(BOM).split(b"\n")
     if len(lines) > 1:
         lines.pop()  # nothing, or a line that is cut off or still being written
-    texts = [text for text in (line.decode("utf-8", "replace") for line in lines) if text.strip()][:_MOST_LINES]
+    texts = list(islice((text for line in lines if (text := line.decode("utf-8", "replace")).strip()), _MOST_LINES))
     if not texts:
         return Taken(next(iter(TEXT_FORMATS)), "there is nothing but blank lines, so that any format will do", {})
     shares: dict[str, float] = {}

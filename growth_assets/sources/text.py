@@ -155,6 +155,8 @@ def head_text(unread: Unread, encoding: str) -> str:
 
 def _not_utf8(data: bytes, ends: npt.NDArray[np.int64]) -> Iterator[int]:
     """Positions of the lines that are not UTF-8."""
+    if data.isascii():
+        return
     begin = 0
     while begin < len(data):
         last = min(int(np.searchsorted(ends, begin + BLOCK_BYTES)), len(ends) - 1)
