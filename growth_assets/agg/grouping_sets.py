@@ -120,7 +120,7 @@ class _Dimension:
 
     @classmethod
     def of(cls, column: pl.Series, numbers: pl.Series) -> _Dimension:
-        """A column of texts, numbered ones with their numbers, or one of whole numbers."""
+        """A column of texts, numbered ones with their numbers, or one of whole numbers or truth values."""
         if column.dtype == pl.String:
             column = column.cast(pl.Categorical(pl.Categories.random()))
             numbers = column.to_physical()
@@ -129,10 +129,11 @@ class _Dimension:
             order: Sequence[int] = sorted(range(len(texts)), key=texts.__getitem__)
             values = pl.Series(column.name, [None, *(texts[number] for number in order)], dtype=pl.String)
         else:
-            least, most = column.min(), column.max()
+            whole = column.cast(pl.Int64)
+            least, most = whole.min(), whole.max()
             there = range(least, most + 1) if isinstance(least, int) and isinstance(most, int) else range(0)
-            values = pl.Series(column.name, [None, *there], dtype=column.dtype)
-            numbers = column - there.start
+            values = pl.Series(column.name, [None, *there], dtype=pl.Int64).cast(column.dtype)
+            numbers = whole - there.start
             order = range(len(there))
         # One number more than values, for null.
         places = np.zeros(len(values), np.uint32)

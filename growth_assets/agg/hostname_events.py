@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from growth_assets.agg.grouping_sets import roll_up
 from growth_assets.checks.agreement import LEVEL, disagreements
 from growth_assets.contracts.columns import HOUR
 from growth_assets.contracts.contract import (
@@ -24,13 +25,18 @@ from growth_assets.contracts.contract import (
     unique_key,
 )
 from growth_assets.contracts.table import Built, Sums, Table, agrees_in_itself, as_it_is
-from growth_assets.contracts.texts import as_texts
 from growth_assets.enrich import device
 from growth_assets.enrich.iso_3166 import UNKNOWN_COUNTRY
 from growth_assets.fct import website_events as fct
 from growth_assets.settings import Settings
 
 KEY = ("dim_hostname", "dim_action_type", "event_hour", "is_bot")
+
+COUNTS = {
+    "m_total_events": pl.lit(value=True),
+    "m_unknown_country": pl.col("dim_country") == UNKNOWN_COUNTRY,
+    "m_unknown_brand": pl.col("dim_device_brand") == device.UNKNOWN,
+}
 
 COLUMNS = columns(
     [
@@ -74,23 +80,8 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
 
 def part(events: pl.LazyFrame, settings: Settings) -> pl.DataFrame:  # noqa: ARG001 - every part takes them
     """The counts of some visitors' events."""
-    return as_texts(
-        events.group_by(
-            "dim_hostname",
-            "dim_action_type",
-            HOUR.alias("event_hour"),
-            "is_bot",
-        )
-        .agg(
-            pl.len().cast(pl.Int64).alias("m_total_events"),
-            (pl.col("dim_country") == UNKNOWN_COUNTRY).sum().cast(pl.Int64).alias("m_unknown_country"),
-            (pl.col("dim_device_brand") == device.UNKNOWN).sum().cast(pl.Int64).alias("m_unknown_brand"),
-            pl.col("ds").first(),
-        )
-        .sort(KEY)
-        .select(list(COLUMNS))
-        .collect()
-    )
+    events = events.with_columns(HOUR.alias("event_hour"))
+    return roll_up(events, KEY, [KEY], counts=COUNTS, visitors={})[list(COLUMNS)]
 
 
 def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:
@@ -100,13 +91,8 @@ def agreement(inputs: Mapping[str, pl.LazyFrame], frame: pl.DataFrame, settings:
 
 def recount(events: pl.LazyFrame, frame: pl.DataFrame, settings: Settings) -> Sequence[Finding]:  # noqa: ARG001 - every recount takes them
     """What of the counts is not what the events say."""
-    counts = {
-        "m_total_events": pl.lit(value=True),
-        "m_unknown_country": pl.col("dim_country") == UNKNOWN_COUNTRY,
-        "m_unknown_brand": pl.col("dim_device_brand") == device.UNKNOWN,
-    }
     one_level = frame.with_columns(pl.lit("all").alias(LEVEL))
-    return disagreements(events, one_level, {"all": KEY}, counts=counts, visitors={}, made={"event_hour": HOUR})
+    return disagreements(events, one_level, {"all": KEY}, counts=COUNTS, visitors={}, made={"event_hour": HOUR})
 
 
 def headline(frame: pl.DataFrame) -> Mapping[str, float | int | str]:

@@ -327,7 +327,8 @@ def _compared(level: str, grouped: Sequence[str], parts: Sequence[_Cells], publi
         ),
         sum(heights) + len(rows),
     )
-    groups, group = np.unique(number.codes, return_inverse=True)
+    number = number.dense()
+    groups, group = np.arange(number.size, dtype=np.uint64), number.codes
     *of_parts, of_rows = np.split(group, np.cumsum(heights))
     truth = {name: np.zeros(len(groups), np.int64) for name in published.says}
     for part, of_cells in zip(here, of_parts, strict=True):

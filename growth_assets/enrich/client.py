@@ -77,7 +77,10 @@ def client_addresses(peers: pl.Series, forwarded: pl.Series, trusted: Sequence[s
         String; null where nobody knows. A single address that is spelled canonically comes back as it is.
     """
     chains = _Chains(trusted)
-    pairs = pl.DataFrame({"peer": peers.cast(pl.String), "forwarded": forwarded.cast(pl.String).replace("", None)})
+    forwarded = forwarded.cast(pl.String)
+    if forwarded.null_count() < len(forwarded):
+        forwarded = forwarded.replace("", None)
+    pairs = pl.DataFrame({"peer": peers.cast(pl.String), "forwarded": forwarded})
     alone = pairs["forwarded"].is_null()
     clients = pairs.select(pl.when(_plain(pairs["peer"]) & alone).then("peer")).to_series()
     rest = (clients.is_null() & (pairs["peer"].is_not_null() | ~alone)).arg_true()
