@@ -17,7 +17,7 @@ import polars as pl
 
 from growth_assets.contracts.columns import VISITOR_NUMBER
 from growth_assets.contracts.texts import dictionary, is_numbered
-from growth_assets.contracts.whole_numbers import Counts, Flags, Numbers, distinct, true_in, with_nulls_as
+from growth_assets.contracts.whole_numbers import PLAIN, Counts, Flags, Numbers, distinct, true_in, with_nulls_as
 from growth_assets.enrich.distinct import together, without_gaps
 
 VISITOR = "logged_out_user_id"
@@ -63,13 +63,16 @@ def roll_up(
     who = VISITOR_NUMBER if VISITOR_NUMBER in schema else VISITOR
     numbered = {name: f"{name}#" for name in dimensions if isinstance(schema[name], pl.Categorical)}
     numbers = (pl.col(name).to_physical().alias(number) for name, number in numbered.items())
-    marks = (flag.alias(name) for name, flag in flags.items())
-    narrow = events.select(who, "ds", *dimensions, *numbers, *marks).collect()
+    # Measures that ask the same are answered once.
+    asked = {str(flag): flag for flag in flags.values()}
+    mark = {name: f"mark#{list(asked).index(str(flag))}" for name, flag in flags.items()}
+    marks = (flag.alias(f"mark#{number}") for number, flag in enumerate(asked.values()))
+    narrow = events.select(who, "ds", *dimensions, *numbers, *marks).collect(optimizations=PLAIN)
     # From here on an event has two numbers, of its cell and of its visitor: what is grouped are integers.
     by = [_Dimension.of(narrow[name], narrow[numbered.get(name, name)]) for name in dimensions]
     cells, rows_cell = _Cells.of(by, narrow.height)
     visitor, people_in_all = _visitor_numbers(narrow[who])
-    marked = {name: true_in(narrow[name]) for name in flags}
+    marked = {name: true_in(narrow[mark[name]]) for name in flags}
     events_of = {name: np.bincount(rows_cell[marked[name]], minlength=cells.height) for name in counts}
     seen = {name: _Pairs.of(visitor, people_in_all, rows_cell, cells.height, marked[name]) for name in visitors}
     own = [name for name in dimensions if name in ADDITIVE]

@@ -19,6 +19,7 @@ from pandera.errors import SchemaErrors
 from growth_assets.contracts.columns import MAP, SHARED
 from growth_assets.contracts.sample import ROWS_SHOWN, Sample, sample
 from growth_assets.contracts.texts import as_texts, dictionary, is_numbered
+from growth_assets.contracts.whole_numbers import PLAIN
 
 
 class ContractError(Exception):
@@ -326,7 +327,7 @@ def _every_rule_check(row_rules: Sequence[RowRule], frame_rules: Sequence[FrameR
         # Of numbered texts each is looked at once.
         texts = [pl.col(name).unique().cast(pl.String).implode() for name in numbered]
         by_row = _kept(rule for rule in row_rules if rule.column not in numbered).alias(_EVERY_ROW)
-        found = data.lazyframe.select(by_row if numbered else every_row, *texts, *at_first).collect(optimizations=_FEW)
+        found = data.lazyframe.select(by_row if numbered else every_row, *texts, *at_first).collect(optimizations=PLAIN)
         # A rule that gives more or fewer than one number has not been tried and must not pass.
         if found.height != 1 or not found[_EVERY_ROW][0]:
             return False
@@ -343,9 +344,6 @@ def _every_rule_check(row_rules: Sequence[RowRule], frame_rules: Sequence[FrameR
 
 
 _EVERY_ROW = "every_row"
-
-_FEW = pl.QueryOptFlags.none(projection_pushdown=True, simplify_expression=True)
-"""Of a plain select of counts nothing else is gained, and to look for it takes as long as to run it."""
 
 
 def _kept(rules: Iterable[RowRule]) -> pl.Expr:

@@ -16,9 +16,11 @@ _MANY = 10_000
 
 def numbered(texts: pl.Series) -> pl.Series:
     """The texts as numbers, in as few bytes as there are texts for."""
-    known = texts if len(texts) <= _NARROW else _as(texts, pl.UInt32).unique()
-    width = pl.UInt8 if len(known) <= _NARROW else pl.UInt16 if len(known) <= _WIDE else pl.UInt32
-    return _as(texts, width)
+    if len(texts) <= _NARROW:
+        return _as(texts, pl.UInt8)
+    column = _as(texts, pl.UInt32)
+    known = len(dictionary(column))
+    return _as(texts, pl.UInt8 if known <= _NARROW else pl.UInt16) if known <= _WIDE else column
 
 
 def _as(texts: pl.Series, width: type[pl.UInt8 | pl.UInt16 | pl.UInt32]) -> pl.Series:

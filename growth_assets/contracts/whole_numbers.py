@@ -15,6 +15,9 @@ Numbers: TypeAlias = npt.NDArray[np.integer]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
+PLAIN = pl.QueryOptFlags.none(predicate_pushdown=True, projection_pushdown=True, simplify_expression=True)
+"""Of a select of a few columns nothing else is gained, and to look for it takes as long as to run it."""
+
 FEW = 4_000
 """So many numbers numpy sorts sooner."""
 

@@ -17,7 +17,7 @@ import maxminddb
 import numpy as np
 import polars as pl
 
-from growth_assets.contracts.whole_numbers import order_of
+from growth_assets.contracts.whole_numbers import nulls_in, order_of
 from growth_assets.enrich.addresses import (
     embedded_ipv4,
     ipv4_numbers,
@@ -114,33 +114,32 @@ class CountryDatabase:
         """
         addresses = addresses.cast(pl.String)
         numbers = ipv4_numbers(addresses)
-        ipv6: dict[str, str] = {}
-        embedded: dict[str, str] = {}
-        for text in addresses.filter(numbers.is_null()).drop_nulls().to_list():
-            packed = packed_ipv6(text)
+        rows = np.flatnonzero(nulls_in(numbers))
+        ipv6: dict[int, str] = {}
+        embedded: dict[int, str] = {}
+        for row, text in zip(rows.tolist(), addresses[rows].to_list(), strict=True):
+            packed = packed_ipv6(text) if text else None
             if packed is None:
                 continue
             ipv4 = embedded_ipv4(packed)
             if ipv4 is not None:
-                embedded[text] = ipv4
+                embedded[row] = ipv4
             elif self._ip_version == 6 and is_public_ipv6(packed):
-                ipv6[text] = self._country(text, self._lookup(text)[0])
+                ipv6[row] = self._country(text, self._lookup(text)[0])
         if embedded:
-            mapped = ipv4_numbers(addresses.replace_strict(embedded, default=None, return_dtype=pl.String))
-            numbers = numbers.zip_with(numbers.is_not_null(), mapped)
+            numbers.scatter([*embedded], ipv4_numbers(pl.Series([*embedded.values()])))
         countries = self._of_ipv4(numbers)
         if ipv6:
-            others = addresses.replace_strict(ipv6, default=None, return_dtype=pl.String)
-            countries = countries.zip_with(countries.is_not_null(), others)
-        return countries.fill_null(UNKNOWN_COUNTRY).alias(addresses.name)
+            countries.scatter([*ipv6], pl.Series([*ipv6.values()]))
+        return countries.alias(addresses.name)
 
     def _of_ipv4(self, numbers: pl.Series) -> pl.Series:
-        """Country of each public IPv4 address; null for any other and for null."""
+        """Country of each public IPv4 address; unknown for any other and for null."""
         rows = np.flatnonzero(public_ipv4(numbers))
         wanted = numbers.to_numpy()[rows].astype(np.uint32)
         order = order_of(wanted)
         rows, ordered = rows[order], wanted[order].tolist()
-        codes: list[str | None] = []
+        codes: list[str] = []
         counts: list[int] = []
         at = 0
         # One lookup a network, not one an address: neighbours in order share their network's answer.
@@ -155,7 +154,7 @@ class CountryDatabase:
         nothing = len(codes)
         answer_of_row = np.full(len(numbers), nothing, dtype=np.uint32)
         answer_of_row[rows] = np.repeat(np.arange(nothing, dtype=np.uint32), counts)
-        return pl.Series([*codes, None], dtype=pl.String)[pl.Series(answer_of_row)]
+        return pl.Series([*codes, UNKNOWN_COUNTRY], dtype=pl.String)[pl.Series(answer_of_row)]
 
     def _lookup(self, address: str) -> tuple[Any, int]:
         try:

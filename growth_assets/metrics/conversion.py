@@ -182,7 +182,7 @@ def conversion(
     judged: dict[tuple[str, str | None], tuple[float | str | None, ...]] = {}
     if ds:
         rows = guardrail.judge(_rates(counted, above, below), ds, settings.guardrails.margin, settings.days_off)
-        judged = {(level, host): (*told,) for level, host, *told in rows.select(list(guardrail.SCHEMA)).iter_rows()}
+        judged = {(level, host): (*told,) for level, host, *told in rows.iter_rows()}
     nothing = (None, None, None, "cannot_tell", "there is no event")
     keys = zip(rolled["aggregation_level"].to_list(), rolled["dim_hostname"].to_list(), strict=True)
     compared = pl.DataFrame([judged.get(key, nothing) for key in keys], schema=_COMPARED, orient="row")
