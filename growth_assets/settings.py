@@ -270,6 +270,8 @@ class Spark(_Strict):
     """About so many events a task takes, of those received and then of those of some visitors."""
     large_days_at_once: Annotated[int, Field(ge=1, le=16)] = 2
     """So many days of several tasks are under way at once."""
+    catalogue: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    """A database of the cluster's own catalogue, where the tables of events are to be found as well."""
     conf: tuple[tuple[str, str], ...] = Field(default=(), repr=False)
     """Settings of Spark's own, by their names: a table. Some are passwords."""
 

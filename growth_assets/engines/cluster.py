@@ -148,6 +148,17 @@ class Cluster:
         frame = self._spark.range(0, len(shares), 1, len(shares)).mapInArrow(_doing(content, code), PIECES)
         return [bytes(row["content"]) for row in self._collected(frame, what)]
 
+    def sql(self, statement: str) -> list[tuple[object, ...]]:
+        """The rows of a statement of Spark SQL.
+
+        Raises:
+            ClusterError: it failed.
+        """
+        try:
+            return [tuple(row) for row in self._spark.sql(statement).collect()]
+        except Exception as error:  # whatever Spark's two clients raise
+            raise explained(error) from error
+
     def codes(self) -> Mapping[str, int]:
         """The code of the machines' processes, as far as these can be reached, to how many have it."""
         frame = self._spark.range(0, _ASKED, 1, _ASKED).mapInArrow(_telling(), PIECES)
@@ -397,6 +408,9 @@ def _session(settings: Settings) -> Any:  # noqa: ANN401 - PySpark's own, which 
     builder = builder.remote(remote) if remote else builder.master(str(chosen.master))
     # Of a server that is there already only what belongs to a session can be set.
     defaults = {name: value for name, value in DEFAULTS.items() if not remote or name.startswith("spark.sql.")}
+    if chosen.catalogue and not remote:
+        # Without a catalogue that is kept somewhere the tables would go with the session.
+        defaults |= {"spark.sql.catalogImplementation": "hive"}
     for name, value in {**defaults, **dict(chosen.conf)}.items():
         builder = builder.config(name, value)
     try:

@@ -43,7 +43,13 @@ from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.charts import last_weeks
 from growth_assets.orchestration.event_log import Materialized, together
 from growth_assets.orchestration.instance import keep_connections
-from growth_assets.orchestration.on_cluster import PROGRESS_SECONDS, tell_session, tell_spent, wait_for
+from growth_assets.orchestration.on_cluster import (
+    PROGRESS_SECONDS,
+    ClusterCatalogue,
+    tell_session,
+    tell_spent,
+    wait_for,
+)
 from growth_assets.orchestration.rule_tables import rule_tables
 from growth_assets.orchestration.specs import BY_DAY, ROWS, asset_key, asset_spec, check_specs, table_name
 from growth_assets.places import is_remote
@@ -114,7 +120,7 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
 
         bad = building.days(days, told)
         yield from building.events.failed
-        unviewed = _not_refreshed(settings)
+        unviewed = _not_refreshed(settings) or building.unregistered
         yield from recency.evaluations(settings, context.instance, context.selected_asset_check_keys)
         if bad or unviewed:
             listed = [f"{len(bad)} of {len(days)} days not published in full:"] if bad else []
@@ -197,6 +203,12 @@ class _Building:
         self.name = secrets.token_hex(8)
         self.workers = workers.Workers()
         self.cluster: Cluster | None = None
+        self.catalogue: ClusterCatalogue | None = None
+
+    @property
+    def unregistered(self) -> str:
+        """Why the cluster's own catalogue is not up to date, or ""."""
+        return self.catalogue.why if self.catalogue else ""
 
     def tell_versions(self, days: Sequence[str]) -> None:
         """Note on a run that a person asked for in Dagster's pages what it is to build, in case it is canceled.
@@ -272,6 +284,8 @@ class _Building:
             return
         with cluster.at_hand(self.settings) as self.cluster:
             tell_session(self.context, self.cluster)
+            self.catalogue = ClusterCatalogue(self.context, self.cluster, self.settings, self.warehouse)
+            self.catalogue.ensure()
             yield
 
     def _tell_stopped(self, done: int, days: int) -> None:
@@ -354,6 +368,8 @@ class _Building:
             try:
                 spent = tell_spent(self.context, self.cluster, ds) if self.cluster else {}
                 self.events.log(ds, built.outcomes, judged, spent)
+                if self.catalogue:
+                    self.catalogue.tell(ds, [each.table for each in built.outcomes if each.record])
                 self.past.forget_before(ds)
                 refused = _refused(built.outcomes)
                 if built.attempt and error is None:

@@ -12,12 +12,15 @@ from typing import Any
 import dagster as dg
 from dagster._utils.interrupts import capture_interrupts, check_captured_interrupt, pop_captured_interrupt
 
-from growth_assets.engines import cluster
-from growth_assets.engines.cluster import Cluster
+from growth_assets.contracts.table import Table, contract_of
+from growth_assets.engines import cluster, spark_catalogue
+from growth_assets.engines.cluster import Cluster, ClusterError
 from growth_assets.ingest import landing
 from growth_assets.ingest.landing import Landed, Progress
 from growth_assets.ingest.many_files import Share
 from growth_assets.settings import Settings
+from growth_assets.tables import DAILY
+from growth_assets.warehouse.partitions import Warehouse, WarehouseError
 
 LOOK_SECONDS = 0.5
 """How often it is looked whether somebody stops a run that waits for a cluster."""
@@ -71,6 +74,37 @@ def tell_spent(context: dg.AssetExecutionContext, at_hand: Cluster, name: str) -
         "spark_run_seconds": dg.MetadataValue.float(round(sum(each.run_seconds for each in spent), 3)),
         "spark_cpu_seconds": dg.MetadataValue.float(round(sum(each.cpu_seconds for each in spent), 3)),
     }
+
+
+class ClusterCatalogue:
+    """The large tables in the cluster's own catalogue, where a setting names a database of it."""
+
+    def __init__(
+        self, context: dg.AssetExecutionContext, at_hand: Cluster, settings: Settings, warehouse: Warehouse
+    ) -> None:
+        self._context, self._cluster, self._settings, self._warehouse = context, at_hand, settings, warehouse
+        self.why = ""
+        """Why it is not up to date, or ""."""
+
+    def ensure(self) -> None:
+        """Have the tables there, with all their days."""
+        for table in spark_catalogue.kept(DAILY):
+            self._try(spark_catalogue.ensure, table, contract_of(table, self._settings))
+
+    def tell(self, ds: str, tables: Sequence[Table]) -> None:
+        """Have a day of the tables there that was published."""
+        for table in spark_catalogue.kept(tables):
+            self._try(spark_catalogue.tell, table, ds)
+
+    def _try(self, do: Callable[..., None], *given: object) -> None:
+        database = self._settings.spark.catalogue
+        if database is None or self.why:
+            return
+        try:
+            do(self._cluster, database, self._warehouse, *given)
+        except (ClusterError, WarehouseError) as error:
+            self.why = f"The cluster's catalogue {database} is not up to date, though the days are: {error}"
+            self._context.log.warning(self.why)
 
 
 def land(context: dg.AssetExecutionContext, settings: Settings, progress: Progress) -> Landed:

@@ -91,6 +91,7 @@ hostnames = {hostnames}
 # master = "spark://host:7077"   # or yarn, k8s://https://host:443; or remote = "sc://host:15002" in its place
 # events_a_task = {events_a_task}
 # large_days_at_once = {large_days_at_once}   # of several tasks each
+# catalogue = "growth"   # a database of the cluster's own catalogue, where the tables of events are then found too
 # [spark.conf]
 # "spark.executor.memory" = "4g"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -18,7 +19,6 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from benchmarks import spark_events
 from benchmarks.spark_cluster import HOST, QUICK, absent, home, until
 from growth_assets import settings as site
 from growth_assets.engines import cluster, tasks
@@ -51,7 +51,10 @@ def settings(on_cluster, tmp_path, monkeypatch) -> Settings:
     monkeypatch.setattr(many_files, "WORTH_IT", 1)
     loaded(tmp_path / "local", "")
     chosen = on_cluster.chosen["spark"]
-    return loaded(tmp_path / "spark", f'engine = "spark"\n[spark]\nmaster = "{chosen["master"]}"\nevents_a_task = 50\n')
+    return loaded(
+        tmp_path / "spark",
+        f'engine = "spark"\n[spark]\nmaster = "{chosen["master"]}"\nevents_a_task = 50\ncatalogue = "growth"\n',
+    )
 
 
 def loaded(folder: Path, more: str, days: Sequence[str] = DAYS) -> Settings:
@@ -75,6 +78,23 @@ def told(settings: Settings, newest: int = 0) -> tuple[list[str], dict[str, str]
     with open_instance(settings) as instance:
         newest = instance.get_run_records(limit=newest + 1)[newest].dagster_run
         return [each.user_message for each in instance.all_logs(newest.run_id)], dict(newest.tags)
+
+
+def same_in_the_catalogue(settings: Settings, session: cluster.Cluster) -> None:
+    """The tables of events have the same rows there as for DuckDB, day by day."""
+    for name in ("raw.website_events", "raw.quarantined_events", "core.fct_website_events"):
+        expected = query(settings.catalogue, f"SELECT * FROM {name}")  # noqa: S608 - our own names
+        there = f"growth.{name.replace('.', '_')}"
+        told = session.sql(f"SELECT {', '.join(expected.columns)} FROM {there}")  # noqa: S608 - our own names
+        assert sorted(map(repr, told)) == sorted(repr(tuple(map(plain, row))) for row in expected.iter_rows())
+        assert len(told) > 0
+        by_day = session.sql(f"SELECT ds, count(*) FROM {there} GROUP BY ds ORDER BY ds")  # noqa: S608 - our own names
+        assert [ds for ds, _ in by_day] == DAYS
+
+
+def plain(value: Any) -> Any:
+    """A map as Spark gives it."""
+    return {each["key"]: each["value"] for each in value} if isinstance(value, list) else value
 
 
 def of_events(settings: Settings, ds: str) -> dict[str, Any]:
@@ -117,6 +137,14 @@ def test_one_setting_builds_a_site_on_the_cluster_to_the_same_tables(settings, o
     assert asked.says.startswith(f"{settings.spark.master}: Spark 4.")
     # All is up to date, whichever engine asks.
     assert run.build(settings.model_copy(update={"engine": "local"})).days == []
+    # The cluster's own catalogue has the same rows, also of a day whose one file takes the place of several.
+    same_in_the_catalogue(settings, on_cluster.session)
+    on_cluster.session.sql("ALTER TABLE growth.core_fct_website_events SET TBLPROPERTIES ('mine' = 'yes')")
+    few, first = settings.spark.model_copy(update={"events_a_task": 500}), dt.date.fromisoformat(DAYS[0])
+    assert run.build(settings.model_copy(update={"spark": few}), first, first).bad_days == {}
+    same_in_the_catalogue(settings, on_cluster.session)
+    # And the table is still the same one.
+    assert ("mine", "yes") in on_cluster.session.sql("SHOW TBLPROPERTIES growth.core_fct_website_events")
 
 
 @pytest.fixture
@@ -207,8 +235,6 @@ def test_a_run_that_is_stopped_ends_its_work_on_the_cluster(settings, on_cluster
     assert any(each.startswith("Stopped: ") for each in says)
     assert {table.name: Warehouse.of(settings).days(table) for table in DAILY} == {table.name: [] for table in DAILY}
     assert run.build(settings).days == DAYS
-    # Whoever looks at what Spark did has to know how many jobs that were.
-    until(lambda: spark_events.read(on_cluster.log).jobs == on_cluster.jobs, "jobs that nobody counted")
 
 
 def test_after_its_java_is_gone_the_next_build_has_a_new_session(settings, on_cluster):
