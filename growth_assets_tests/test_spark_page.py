@@ -10,7 +10,10 @@ import pytest
 from benchmarks import spark, spark_events, spark_sizes
 from benchmarks.processes import ROOT, Cost
 from benchmarks.spark_events import Application, Stage
+from growth_assets.engines import spark_catalogue
+from growth_assets.ingest import many_files
 from growth_assets.settings import load
+from growth_assets.tables import DAILY
 
 KEPT = json.loads(spark.KEPT.read_text(encoding="utf-8"))
 
@@ -133,3 +136,13 @@ def test_an_example_is_a_part_of_a_site(name, tmp_path):
     # Addresses and user agents are in what is shuffled.
     assert {conf[each] for each in ENCRYPTED} == {"true"}
     assert f"deploy/{name}" in spark.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_pages_say_from_how_many_bytes_on_a_cluster_lands():
+    worth = f"{many_files.WORTH_IT >> 20} MB or more together"
+    page = " ".join(spark.PAGE.read_text(encoding="utf-8").split())
+    assert worth in page
+    assert worth in " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"{many_files.TASKS_AT_ONCE} tasks at a time" in page
+    named = {spark_catalogue.name_of("growth", table).replace("`", "") for table in spark_catalogue.kept(DAILY)}
+    assert all(f"`{each}`" in page for each in named)
