@@ -179,10 +179,10 @@ class _Block:
     def fitting(self, shape: _Shape, rows: _Ints) -> tuple[_Bools, list[_Ints]]:
         """Which of `rows`, all with as many quotes, have the shape; and of these, where their numbers are."""
         fits = np.concatenate([self._fit(shape, rows[begin:end]) for begin, end in self._pieces(rows)])
-        spans = []
+        spans, first = [], self.before[rows] + 1
         for number in shape.bare:
             before, after = shape.fixed[number : number + 2]
-            span = np.stack([self._end(before, rows), self._end(after, rows) - after.length], axis=1)
+            span = np.stack([self._end(before, rows, first), self._end(after, rows, first) - after.length], axis=1)
             fits &= span[:, 0] < span[:, 1]
             spans.append(span)
         for span in spans:
@@ -197,12 +197,10 @@ class _Block:
         return np.arange(begin, begin + len(cuts), 2)
 
     def _fit(self, shape: _Shape, rows: _Ints) -> _Bools:
-        wrong = np.zeros(len(rows), np.uint64)
+        wrong, first = np.zeros(len(rows), np.uint64), self.before[rows] + 1
         for fixed in shape.fixed:
             width = 8 * len(fixed.words)
-            at = self._end(fixed, rows) - width
-            if fixed is shape.fixed[0]:
-                at = self._begins[rows]
+            at = self._begins[rows] if fixed is shape.fixed[0] else self._end(fixed, rows, first) - np.int32(width)
             last = len(self._data) - width
             if at[0] < 0 or at[-1] > last:
                 outside = (at < 0) | (at > last)
@@ -217,14 +215,14 @@ class _Block:
         fits: _Bools = wrong == 0
         return fits
 
-    def _end(self, fixed: _Fixed, rows: _Ints) -> npt.NDArray[np.int32]:
-        """Where the fixed bytes end in each line."""
+    def _end(self, fixed: _Fixed, rows: _Ints, first: _Ints) -> npt.NDArray[np.int32]:
+        """Where the fixed bytes end in each line; `first` is where the line's first quote is among the cuts."""
         if fixed.quote is None:
             return (self._ends[rows] + fixed.behind).astype(np.int32)
-        at: npt.NDArray[np.int32] = self._cuts[self.before[rows] + (1 + fixed.quote)] + np.int32(fixed.behind)
+        at: npt.NDArray[np.int32] = self._cuts[first + fixed.quote] + np.int32(fixed.behind)
         return at
 
-    def values(self, rows: _Ints, places: Mapping[str, tuple[_Ints, _Ints]]) -> dict[str, pl.Series]:
+    def values(self, rows: _Ints, places: Mapping[str, tuple[_Ints, _Ints]]) -> dict[str, list[pa.Array]]:
         """What is at some places in the lines at `rows`: texts behind the quotes of these numbers, or what was kept.
 
         Each column has the places that belong to all rows, with null for a negative one, and up to where they belong to
@@ -235,7 +233,7 @@ class _Block:
         for begin, end in self._pieces(rows):
             for name, (those, upto) in places.items():
                 found[name].append(_taken(every, those[upto[begin] : upto[end]]))
-        return {name: _series(pa.concat_arrays(each, memory_pool=_MEMORY)) for name, each in found.items()}
+        return found
 
     def _pieces(self, rows: _Ints) -> Iterator[tuple[int, int]]:
         """Some of `rows` at a time, where they are not scattered; their bytes are in the cache by then.
@@ -261,7 +259,7 @@ def _taken(texts: pa.Array, places: _Ints) -> pa.Array:
     return pc.take(texts, indices, boundscheck=False, memory_pool=_MEMORY)
 
 
-def _series(texts: pa.Array) -> pl.Series:
+def _series(texts: pa.Array | pa.ChunkedArray) -> pl.Series:
     series = pl.from_arrow(texts)
     assert isinstance(series, pl.Series)  # noqa: S101 - for the type checker
     return series
@@ -278,9 +276,10 @@ def _events(block: _Block, found: list[_Found], context: Context) -> pl.DataFram
     upto = np.arange(len(rows) + 1)
     offsets, names, keys, items = _entries(block, found, rows)
     wanted = {name: (places[rows], upto) for name, places in every.items()} | {"": (items, offsets)}
-    made = block.values(rows, wanted)
+    texts = block.values(rows, wanted)
+    times, finer = moments.iso_array(pa.concat_arrays(texts.pop("event_time")), context.utc_offset)
+    made = {name: _series(pa.chunked_array(each)).rechunk() for name, each in texts.items()}
     made["other_properties"] = map_series(offsets, pl.Series(names, dtype=pl.String).gather(keys), made.pop(""))
-    times, finer = moments.iso_column(made.pop("event_time"), context.utc_offset)
     made["event_timestamp"], made["subsecond_clock"] = times, finer
     made["line_number"] = pl.Series(rows + block.first_line, dtype=pl.Int64)
     for name in native.SCALARS:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -112,7 +113,18 @@ def _moment(numbers: list[int], micro: int, offset: str | None, *, subsecond: bo
 
 def iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
     """Times and subsecond flags of a column; null where only `iso` can tell."""
-    usual, micro = _usual(texts)
+    return _iso_times(texts, texts.to_arrow(compat_level=pl.CompatLevel.oldest()), utc_offset)
+
+
+def iso_array(texts: pa.Array, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
+    """The same of texts that lie one after the other, as Polars does not keep them."""
+    series = pl.from_arrow(texts)
+    assert isinstance(series, pl.Series)  # noqa: S101 - for the type checker
+    return _iso_times(series, texts, utc_offset)
+
+
+def _iso_times(texts: pl.Series, array: pa.Array, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:
+    usual, micro = _usual(array)
     if not len(micro):
         return _iso_column(texts, utc_offset)
     subsecond = np.full(len(texts), len(texts[0]) > len("2026-05-17T10:05:03Z"))
@@ -164,13 +176,13 @@ def _iso_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl
     return within(*frame["local", "subsecond"]) if all_zulu else _utc(frame)
 
 
-def _usual(texts: pl.Series) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+def _usual(texts: pa.Array) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
     """Which texts are of the day of the first, and as long, like 2026-05-17T10:05:03.123Z; and their microseconds.
 
     In most batches nearly all are, and take a third of the time.
     """
     nothing = np.zeros(len(texts), np.bool_), np.empty(0, np.int64)
-    first = texts[0] if len(texts) else None
+    first = texts[0].as_py() if len(texts) else None
     if first is None or not first.isascii() or not 20 <= len(first) <= 27:
         return nothing
     finer = len(first) - len("2026-05-17T10:05:03.Z")
@@ -181,11 +193,10 @@ def _usual(texts: pl.Series) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int6
         return nothing
     if len(form) != len(first) or not 3 < day.toordinal() < 3_650_000:
         return nothing
-    array = texts.to_arrow(compat_level=pl.CompatLevel.oldest())
-    usual = np.diff(_offsets(array)) == len(first)
-    if array.null_count:
-        usual &= array.is_valid().to_numpy(zero_copy_only=False)
-    some = array if usual.all() else array.filter(pa.array(usual))
+    usual = np.diff(_offsets(texts)) == len(first)
+    if texts.null_count:
+        usual &= texts.is_valid().to_numpy(zero_copy_only=False)
+    some = texts if usual.all() else texts.filter(pa.array(usual))
     begin = int(_offsets(some)[0])
     signs = np.frombuffer(some.buffers()[2], np.uint8, len(some) * len(form), begin).reshape(-1, len(form)).T.copy()
     digits = signs - np.uint8(ord("0"))
@@ -207,9 +218,10 @@ def _usual(texts: pl.Series) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int6
     return usual, micro if sure.all() else micro[sure]
 
 
-def _offsets(texts: pa.LargeStringArray) -> npt.NDArray[np.int64]:
+def _offsets(texts: pa.Array) -> npt.NDArray[np.signedinteger[Any]]:
     """Where each text begins in their bytes, and where the last ends."""
-    return np.frombuffer(texts.buffers()[1], np.int64, len(texts) + 1, 8 * texts.offset)
+    kind, size = (np.int64, 8) if pa.types.is_large_string(texts.type) else (np.int32, 4)
+    return np.frombuffer(texts.buffers()[1], kind, len(texts) + 1, size * texts.offset)
 
 
 def written_column(texts: pl.Series, utc_offset: str | None) -> tuple[pl.Series, pl.Series]:

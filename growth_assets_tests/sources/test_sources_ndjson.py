@@ -271,6 +271,7 @@ def test_lines_of_each_shape_are_read_as_they_are_one_by_one(read_bytes):
         f'"{name}"{colon}{value}' for name in ("ip", "zone", "properties") for value in values for colon in (":", " : ")
     ]
     shapes += [f'"properties":{{"zone":{value},"ip":"x"}},"zone":"t%d"' for value in values]
+    shapes += ['"zone" : %d , "ip":"x"', '"zone" : , "ip":"x"', '"zone" :  , "ip":"x"']
     shapes += ['"zone":1,"zone":%d', '"ip":"","ip":"%d"', '"properties":{},"properties":{"a":%d}', '"é":"%d"', '"":%d']
     shapes += ['"properties":{"a":%d},"properties":null', '"event_time":"%d"', '"a b":{"c":%d}']
     lines = []
