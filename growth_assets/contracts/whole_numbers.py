@@ -50,18 +50,6 @@ def distinct(numbers: Numbers) -> Numbers:
     return ordered[another(ordered)]
 
 
-def counted(numbers: Numbers) -> tuple[Numbers, Counts]:
-    """Each number once, and how often it is there."""
-    if len(numbers) > FEW:
-        found = (
-            pl.LazyFrame({"number": numbers}).group_by("number").agg(pl.len().cast(pl.Int64).alias("rows")).collect()
-        )
-        return found["number"].to_numpy(), found["rows"].to_numpy()
-    ordered = np.sort(numbers)
-    first = np.flatnonzero(another(ordered))
-    return ordered[first], np.diff(first, append=len(ordered))
-
-
 def with_nulls_as(number: int, numbers: pl.Series) -> Numbers:
     """A column of whole numbers below 2**53, `number` in place of null."""
     if not numbers.null_count():

@@ -11,7 +11,7 @@ from growth_assets.contracts.columns import VISITOR_NUMBER
 from growth_assets.enrich import bot, client, country, domains, referrer, visitor
 from growth_assets.enrich.distinct import Distinct, without_gaps
 from growth_assets.fct.private_properties import without_private
-from growth_assets.fct.received import Received
+from growth_assets.fct.received import ONE_THREAD, Received
 from growth_assets.fct.stand_ins import Lacking, stand_in
 from growth_assets.settings import ActionRule, Settings
 
@@ -35,10 +35,6 @@ URL_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|//[^/?#]*)?([^?#]*)"
 
 TARGET_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]*)"
 """Group 1 is the path of a request target: in `GET //favicon.ico` no host follows the two slashes."""
-
-
-ONE_THREAD = 100_000
-"""Of so many events one thread takes no longer than two do, which get into each other's way."""
 
 
 def enrich(received: Received, settings: Settings) -> pl.DataFrame:

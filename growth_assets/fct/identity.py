@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from growth_assets.fct.received import ONE_THREAD
+
 VISITOR = "logged_out_user_id"
 
 ORDER = ("event_timestamp", VISITOR, "file_started_at", "line_number")
@@ -33,9 +35,6 @@ CONTENT = (
 
 is_bot is among them: no user agent and an empty one are one visitor, but only the empty one is a robot's.
 """
-
-ONE_THREAD = 100_000
-"""Of so many events one thread takes no longer than two do, which get into each other's way."""
 
 DAY_MICROSECONDS = 86_400_000_000
 

@@ -10,6 +10,9 @@ ROWS_AT_ONCE = 1_000_000
 TEXTS_AT_ONCE = 4_000_000
 """Of so many rows the texts of a column are held while they are numbered."""
 
+ONE_THREAD = 100_000
+"""Of so many events one thread takes no longer than two do, which get into each other's way."""
+
 
 class Received:
     """The received events of a day, in order."""
