@@ -147,7 +147,8 @@ def test_what_is_no_function_of_the_package_is_told(tmp_path, as_it_is, where):
 OWN = versions.SOURCE.root
 
 RATES = {"metrics.signup_conversion_rate", "metrics.purchase_conversion_rate"}
-ROLLED_UP = {"core.agg_website_events", "metrics.daily_visitors", "metrics.traffic_breakdown"} | RATES
+ROLLED_UP = {f"core.agg_{name}_events" for name in ("website", "hostname")} | RATES
+ROLLED_UP |= {"metrics.daily_visitors", "metrics.traffic_breakdown"}
 FACTS = {"core.fct_website_events", "raw.quarantined_events"}
 
 CHANGED = {
