@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.cli import app
+from growth_assets.ingest import landing as ingest
 from growth_assets.ingest import ledger
 from growth_assets.orchestration import doctor, landing
 from growth_assets.orchestration.graph import definitions
@@ -121,14 +122,14 @@ def test_what_is_lost_makes_its_own_check_red(landed, plant, red):
 
 
 def test_a_run_that_loses_something_fails_and_builds_what_is_sound(landed, monkeypatch):
-    land = landing.land
+    land = ingest.land
 
     def losing(settings, progress):
         found = land(settings, progress)
         lose_an_event(settings.warehouse)
         return found
 
-    monkeypatch.setattr(landing, "land", losing)
+    monkeypatch.setattr(ingest, "land", losing)
     report = build(landed.settings)
     assert failing(report) == {LINES, DAY}
     assert published(landed) == [D2]
