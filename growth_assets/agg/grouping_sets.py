@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from growth_assets.contracts.columns import VISITOR_NUMBER
+from growth_assets.contracts.columns import VISITOR_NUMBER, key_of
 from growth_assets.contracts.texts import dictionary, is_numbered
 from growth_assets.contracts.whole_numbers import PLAIN, Counts, Flags, Numbers, distinct, true_in, with_nulls_as
 from growth_assets.enrich.distinct import together, without_gaps
@@ -64,8 +64,8 @@ def roll_up(
     numbered = {name: f"{name}#" for name in dimensions if isinstance(schema[name], pl.Categorical)}
     numbers = (pl.col(name).to_physical().alias(number) for name, number in numbered.items())
     # Measures that ask the same are answered once.
-    asked = {str(flag): flag for flag in flags.values()}
-    mark = {name: f"mark#{list(asked).index(str(flag))}" for name, flag in flags.items()}
+    asked = {key_of(flag): flag for flag in flags.values()}
+    mark = {name: f"mark#{list(asked).index(key_of(flag))}" for name, flag in flags.items()}
     marks = (flag.alias(f"mark#{number}") for number, flag in enumerate(asked.values()))
     narrow = events.select(who, "ds", *dimensions, *numbers, *marks).collect(optimizations=PLAIN)
     # From here on an event has two numbers, of its cell and of its visitor: what is grouped are integers.

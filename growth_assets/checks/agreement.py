@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from growth_assets.checks.numbered import Column, Numbered, cells_of, one_number
-from growth_assets.contracts.columns import VISITOR_NUMBER
+from growth_assets.contracts.columns import VISITOR_NUMBER, key_of
 from growth_assets.contracts.contract import Finding
 from growth_assets.contracts.sample import Sample, sample
 from growth_assets.contracts.texts import dictionary, numbered
@@ -172,8 +172,8 @@ class _Events:
                 asked.append(each.alias(name))
             else:
                 # As of a moment the hour: of that itself there would be as many values as events.
-                looked_at[str(each)] = each
-                asked.append(pl.col(str(each)).alias(name))
+                looked_at[key_of(each)] = each
+                asked.append(pl.col(key_of(each)).alias(name))
         self._look_at(events, looked_at)
         return self._values.select(_CELL, *asked)
 

@@ -5,6 +5,8 @@ A table picks from here, so that its contract, its DuckDB view and its page in D
 
 from __future__ import annotations
 
+import hashlib
+
 import polars as pl
 
 MAP = pl.Map(pl.String, pl.String)
@@ -66,6 +68,12 @@ All events of a visitor have the same, those of two visitors never. Not every da
 
 HOUR = (pl.col("event_timestamp").dt.timestamp("us") // 3_600_000_000 % 24).cast(pl.Int32)
 """Hour of the event (UTC, 0 to 23), by whole numbers: the calendar takes three times as long."""
+
+
+def key_of(expression: pl.Expr) -> str:
+    """A name that expressions share which ask the same, and no others: as text long lists of values are cut short."""
+    return f"{expression}#{hashlib.sha256(expression.meta.serialize()).hexdigest()}"
+
 
 SHARED: dict[str, tuple[pl.DataType, str]] = {
     "ds": (pl.String(), "Partition: UTC day, YYYY-MM-DD"),

@@ -21,6 +21,9 @@ PLAIN = pl.QueryOptFlags.none(predicate_pushdown=True, projection_pushdown=True,
 FEW = 4_000
 """So many numbers numpy sorts sooner."""
 
+_EXACT = 1 << 53
+"""Above it a fraction of 64 bits holds no longer every whole number."""
+
 ROWS_AT_HAND = 1 << 17
 """So many are looked at while they are in the processor's own memory."""
 
@@ -51,10 +54,10 @@ def distinct(numbers: Numbers) -> Numbers:
 
 
 def with_nulls_as(number: int, numbers: pl.Series) -> Numbers:
-    """A column of whole numbers below 2**53, `number` in place of null."""
+    """A column of whole numbers, `number`, which is none of them, in place of null."""
     if not numbers.null_count():
         return numbers.to_numpy()
-    if len(numbers) > FEW:
+    if len(numbers) > FEW or number >= _EXACT:
         return numbers.cast(pl.Int64).fill_null(number).to_numpy()
     # As numpy has no null, Polars hands such a column over as fractions.
     found = numbers.to_numpy()

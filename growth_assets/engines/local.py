@@ -287,10 +287,8 @@ class Day:
     ) -> Audited:  # fmt: skip
         findings = contract_of(table, self.settings).audit(frame)
         judged = verdicts(table, findings, numbers, self.settings.max_quarantined_share, aside)
-        # What is balanced is counted in the file itself.
-        balanced = table.balance or table.built_with
-        rows = frame.height if isinstance(frame, pl.DataFrame) and not balanced else rows_of(path)
-        return Audited(table, path, frame.lazy(), rows, judged)
+        # Rows are counted in the file itself: a file that was written short is none that may be published.
+        return Audited(table, path, frame.lazy(), rows_of(path), judged)
 
     def _publish(
         self, table: Table, staged: list[Audited], built: Built, inputs: Mapping[str, str], version: str,

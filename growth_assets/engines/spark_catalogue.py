@@ -70,6 +70,10 @@ def ensure(session: Session, database: str, warehouse: Warehouse, table: Table, 
     known = {str(row[0]).partition("=")[2] for row in session.sql(f"SHOW PARTITIONS {name}")}
     published = warehouse.days(table)
     missing = [ds for ds in published if ds not in known]
+    for ds in known.intersection(published):
+        # It may have been of one file when it was told, and nobody told that it is of several now.
+        if _parts(warehouse, table, ds).is_symlink():
+            _place(session, name, _day(warehouse, table, ds))
     for first in range(0, len(missing), DAYS_AT_ONCE):
         said = " ".join(_day(warehouse, table, ds) for ds in missing[first : first + DAYS_AT_ONCE])
         session.sql(f"ALTER TABLE {name} ADD IF NOT EXISTS {said}")
@@ -81,6 +85,10 @@ def tell(session: Session, database: str, warehouse: Warehouse, table: Table, ds
     """Have a day that was published in the table, where it is now."""
     name, day = name_of(database, table), _day(warehouse, table, ds)
     session.sql(f"ALTER TABLE {name} ADD IF NOT EXISTS {day}")
+    _place(session, name, day)
+
+
+def _place(session: Session, name: str, day: str) -> None:
     session.sql(f"ALTER TABLE {name} {day.replace(' LOCATION ', ' SET LOCATION ', 1)}")
 
 
@@ -91,9 +99,12 @@ def _columns(contract: Contract) -> dict[str, str]:
 
 
 def _day(warehouse: Warehouse, table: Table, ds: str) -> str:
-    folder = _folder(warehouse, table) / f"ds={ds}"
-    link = folder / PARTS
-    return f"PARTITION (ds = {_text(ds)}) LOCATION {_text(_location(link if link.is_symlink() else folder))}"
+    link = _parts(warehouse, table, ds)
+    return f"PARTITION (ds = {_text(ds)}) LOCATION {_text(_location(link if link.is_symlink() else link.parent))}"
+
+
+def _parts(warehouse: Warehouse, table: Table, ds: str) -> Path:
+    return _folder(warehouse, table) / f"ds={ds}" / PARTS
 
 
 def _location(folder: Path) -> str:

@@ -98,13 +98,15 @@ class ClusterCatalogue:
 
     def _try(self, do: Callable[..., None], *given: object) -> None:
         database = self._settings.spark.catalogue
-        if database is None or self.why:
+        if database is None:
             return
         try:
             do(self._cluster, database, self._warehouse, *given)
         except (ClusterError, WarehouseError) as error:
-            self.why = f"The cluster's catalogue {database} is not up to date, though the days are: {error}"
-            self._context.log.warning(self.why)
+            # The days that follow are told all the same: each of them may be told or not.
+            if not self.why:
+                self.why = f"The cluster's catalogue {database} is not up to date, though the days are: {error}"
+                self._context.log.warning(self.why)
 
 
 def land(context: dg.AssetExecutionContext, settings: Settings, progress: Progress) -> Landed:

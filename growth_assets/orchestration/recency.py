@@ -92,8 +92,8 @@ def look(
     """What there is of each of `tables` at the moment `now` (UTC, naive)."""
     freshness, warehouse = settings.freshness, Warehouse.of(settings)
     days = {table.name: warehouse.days(table) for table in tables}
-    # Of a pipeline, and not of a table: one is asked, since each answer is put together from many events.
-    live = next((_is_live(instance, table, days[table.name][-1]) for table in tables if days[table.name]), False)
+    # Of a pipeline, and not of a table: the others are asked where the first one has old days alone.
+    live = any(_is_live(instance, table, days[table.name][-1]) for table in tables if days[table.name])
 
     def there_is(table: Table) -> Recency:
         deadline = freshness.guardrail_deadline if table.guardrail else freshness.metric_deadline

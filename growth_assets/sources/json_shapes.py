@@ -186,6 +186,8 @@ class _Block:
             fits &= span[:, 0] < span[:, 1]
             spans.append(span)
         for span in spans:
+            if not fits.any():
+                break
             texts = text_array(self._data, span[fits].ravel()).take(pa.array(np.arange(0, 2 * fits.sum(), 2)))
             fits[fits] = _series(texts).str.contains(_BARE).to_numpy()
         return fits, [self._kept(span[fits].ravel()) for span in spans]

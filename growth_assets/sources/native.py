@@ -115,8 +115,8 @@ def _in_line_order(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     few, numbers = pl.concat(others), many["line_number"].to_numpy()
     if few.height > _FEW or (numbers[1:] < numbers[:-1]).any():
         return pl.concat(parts).sort("line_number", maintain_order=True)
-    order = np.argsort(few["line_number"].to_numpy())
-    places = np.searchsorted(numbers, few["line_number"].to_numpy()[order]).tolist()
+    order = np.argsort(few["line_number"].to_numpy(), kind="stable")
+    places = np.searchsorted(numbers, few["line_number"].to_numpy()[order], side="right").tolist()
     pieces = []
     for row, begin, end in zip(order.tolist(), [0, *places], places, strict=False):
         pieces += [many[begin:end], few[row : row + 1]]

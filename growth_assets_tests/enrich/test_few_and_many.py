@@ -42,6 +42,12 @@ def texts(values):
     return pl.Series("t", values, dtype=pl.String)
 
 
+def test_whole_numbers_of_any_size_are_told_apart():
+    numbers = [2**62 + 1, 2**62 + 2, None, 0]
+    found = with_nulls_as(2**62 + 3, pl.Series(numbers, dtype=pl.UInt64))
+    assert found.tolist() == [2**62 + 1, 2**62 + 2, 2**62 + 3, 0]
+
+
 @FEW
 @given(ADDRESSES)
 def test_addresses(given_texts):

@@ -220,8 +220,8 @@ def exactly(line, number):
     return event | {"other_properties": list(event["other_properties"].items())}
 
 
-def all_exactly(read_bytes, lines):
-    whole = read_bytes(b"\n".join(lines) + b"\n", format="ndjson")
+def all_exactly(read_bytes, lines, **options):
+    whole = read_bytes(b"\n".join(lines) + b"\n", format="ndjson", **options)
     found = {event["line_number"]: event for event in whole.events} | dict(whole.reasons)
     assert len(found) == len(whole.events) + len(whole.reasons) == len(lines)
     for number, line in enumerate(lines, start=1):
@@ -281,6 +281,21 @@ def test_lines_of_each_shape_are_read_as_they_are_one_by_one(read_bytes):
             for line in ("{" + AT + "," + rest + "}", "{" + rest + ", " + AT + "} \r"):
                 lines.append(line.encode())
     all_exactly(read_bytes, lines)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ('"user_id":%d,"url":"/x"', '"user_id":"%d","x":1'),
+        ('"user_id":%d,"k":5,"url":"/x"', '"user_id":null,"k":%d,"url":"/x"'),
+    ],
+)
+def test_a_shape_of_which_a_later_chunk_has_no_line_harms_none(read_bytes, first, then):
+    """They have as many quotes, and differ in what is between them or in their numbers."""
+    line = '{"event_time":"2026-05-17T10:05:00Z",%s}'
+    for rest in (40, 1):
+        lines = [(line % (each % n)).encode() for each, times in ((first, 40), (then, rest)) for n in range(times)]
+        all_exactly(read_bytes, lines, chunk_bytes=sum(map(len, lines[:40])) + 40)
 
 
 def test_lines_among_many_of_one_shape_keep_their_places(read_bytes):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from growth_assets.agg.grouping_sets import all_sets, level_name
+from growth_assets.agg.grouping_sets import all_sets, level_name, roll_up
 from growth_assets.tables import BY_NAME
 from growth_assets_tests.tables.days import DS, at, fact, fact_day, inputs_of, site
 from growth_assets_tests.tables.generated_facts import FACT_DAYS
@@ -291,3 +291,13 @@ def test_a_day_without_facts_is_refused_by_the_aggregate():
         finding.rule for finding in contract.audit(built("core.agg_website_events", fact_day([]))) if finding.broken
     }
     assert {"group_not_empty", "m_total_events_above_minimum"} <= found
+
+
+def test_measures_are_told_apart_by_all_values_that_they_ask_for():
+    """Polars shows the first and the last values of a long list alone."""
+    one, other = (pl.col("dim_action_type").is_in(["a", "b", each, "y", "z"]) for each in ("c", "d"))
+    assert str(one) == str(other)
+    actions = ["a", "c", "c", "d", "z"]
+    events = pl.DataFrame({"logged_out_user_id": range(5), "ds": [DS] * 5, "dim_action_type": actions}).lazy()
+    found = roll_up(events, [], [()], counts={"one": one, "other": other}, visitors={"visitors": one})
+    assert found.select("one", "other", "visitors").rows() == [(4, 3, 4)]
