@@ -85,7 +85,7 @@ class TestInit:
             'country_database = "GeoLite2-Country.mmdb"': "",
             'name = "shop"': 'name = "landing"', 'files = "shop/*.log*"': 'files = "**/*"',
             'hostname = "shop.example.com"': "", 'utc_offset = "+00:00"': "",
-            'master = "spark://host:7077"': "",
+            'master = "spark://host:7077"': "", 'catalogue = "growth"': "",
             "log_format = '%h %l %u %t \"%r\" %>s %b %D'": "",
         }  # fmt: skip
         for example, default in examples.items():

@@ -161,7 +161,7 @@ def test_the_schedule_asks_for_nothing_that_the_sensor_would_not(built):
 
 ROLLED_UP = (
     "core.agg_website_events", "metrics.daily_visitors", "metrics.traffic_breakdown",
-    "metrics.signup_conversion_rate", "metrics.purchase_conversion_rate",
+    "metrics.signup_conversion_rate", "metrics.purchase_conversion_rate", "core.agg_hostname_events",
 )  # fmt: skip
 
 

@@ -178,5 +178,6 @@ def test_sizes_keep_their_mean_and_do_not_look_ahead(days, events, seed, first):
     working = [size for day, size in enumerate(sizes[:7]) if (first + dt.timedelta(days=day)).weekday() < 5]
     if events > 1_000:
         assert 0.4 < (sum(weekend) / 2) / (sum(working) / 5) < 0.6
-    if days > 28:
+    # A few events grow by less than one.
+    if days > 28 and events > 1_000:
         assert sum(sizes[21:28]) > sum(sizes[:7])
