@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from growth_assets.contracts.columns import VISITOR_NUMBER, key_of
-from growth_assets.contracts.texts import dictionary, is_numbered
+from growth_assets.contracts.texts import coded, dictionary, is_numbered
 from growth_assets.contracts.whole_numbers import PLAIN, Counts, Flags, Numbers, distinct, true_in, with_nulls_as
 from growth_assets.enrich.distinct import together, without_gaps
 
@@ -125,7 +125,7 @@ class _Dimension:
     def of(cls, column: pl.Series, numbers: pl.Series) -> _Dimension:
         """A column of texts, numbered ones with their numbers, or one of whole numbers or truth values."""
         if column.dtype == pl.String:
-            column = column.cast(pl.Categorical(pl.Categories.random()))
+            column = coded(column)
             numbers = column.to_physical()
         if is_numbered(column):
             texts = dictionary(column).to_list()

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from growth_assets.contracts.texts import dictionary, is_numbered
+from growth_assets.contracts.texts import coded, dictionary, is_numbered
 from growth_assets.contracts.whole_numbers import FEW, ROWS_AT_HAND, another, nulls_in, order_of, with_nulls_as
 from growth_assets.contracts.whole_numbers import Numbers as Codes
 
@@ -38,7 +38,7 @@ class Numbered:
         if is_numbered(column):
             numbers, values = column.to_physical(), dictionary(column)
         elif column.dtype == pl.String:
-            return cls.of(column.cast(pl.Categorical(pl.Categories.random())))
+            return cls.of(coded(column))
         elif column.dtype == pl.Boolean:
             numbers, values = column.cast(pl.UInt8), pl.Series([False, True])
         else:

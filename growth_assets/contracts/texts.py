@@ -17,13 +17,14 @@ _MANY = 10_000
 def numbered(texts: pl.Series) -> pl.Series:
     """The texts as numbers, in as few bytes as there are texts for."""
     if len(texts) <= _NARROW:
-        return _as(texts, pl.UInt8)
-    column = _as(texts, pl.UInt32)
+        return coded(texts, pl.UInt8)
+    column = coded(texts)
     known = len(dictionary(column))
-    return _as(texts, pl.UInt8 if known <= _NARROW else pl.UInt16) if known <= _WIDE else column
+    return coded(texts, pl.UInt8 if known <= _NARROW else pl.UInt16) if known <= _WIDE else column
 
 
-def _as(texts: pl.Series, width: type[pl.UInt8 | pl.UInt16 | pl.UInt32]) -> pl.Series:
+def coded(texts: pl.Series, width: type[pl.UInt8 | pl.UInt16 | pl.UInt32] = pl.UInt32) -> pl.Series:
+    """The texts as numbers of a dictionary of their own, which has no others; in so many bytes, few or many."""
     return texts.cast(pl.Categorical(pl.Categories.random(physical=width)))
 
 

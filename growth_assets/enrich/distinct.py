@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import polars as pl
 
-from growth_assets.contracts.texts import dictionary, is_numbered, numbered
+from growth_assets.contracts.texts import coded, dictionary, is_numbered, numbered
 from growth_assets.contracts.whole_numbers import Numbers, another, order_of, with_nulls_as
 
 FEW = 1_000
@@ -93,9 +93,8 @@ def _of_few(frame: pl.DataFrame) -> Distinct:
 
 
 def _of_texts(texts: pl.Series) -> Distinct:
-    # The numbers of a dictionary of their own are without gaps.
-    coded = texts if is_numbered(texts) else texts.cast(pl.Categorical(pl.Categories.random()))
-    values, rows = dictionary(coded), coded.to_physical()
+    column = texts if is_numbered(texts) else coded(texts)
+    values, rows = dictionary(column), column.to_physical()
     if rows.null_count():
         rows, values = rows.fill_null(len(values)), values.clone().extend(_NOTHING)
     return Distinct(values.to_frame(), rows.rechunk())
@@ -140,7 +139,7 @@ def numbers_of(column: pl.Series) -> tuple[Numbers, int]:
     """By row, a number for its value, and what all numbers are below; a null is a value like any other."""
     if column.dtype == pl.String:
         # To number texts by a dictionary of their own takes half the time of grouping by them.
-        column = column.cast(pl.Categorical(pl.Categories.random()))
+        column = coded(column)
     if is_numbered(column):
         numbers = column.to_physical()
     else:
