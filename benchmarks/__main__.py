@@ -41,14 +41,14 @@ def _parser() -> argparse.ArgumentParser:
     many = _options("--days", type=int, default=365)
     each = _options("--events-per-day", type=int, default=20_000)
     site = _options("path", type=Path)
-    one = commands.add_parser(
+    form = _options("--format", choices=get_args(Format), default="ndjson")
+    commands.add_parser(
         "day", help="a large day, landing to metrics, beside scripts without checks, and step by step",
-        parents=[events, kept, told, rounds],
+        parents=[events, kept, told, rounds, form],
     )  # fmt: skip
-    one.add_argument("--format", choices=get_args(Format), default="ndjson")
     commands.add_parser(
         "year", help="what a build of many days costs, a day's fixed part, Dagster's, and its stock settings",
-        parents=[many, each, kept, told, rounds],
+        parents=[many, each, kept, told, rounds, form],
     ).set_defaults(rounds=1)  # fmt: skip
     commands.add_parser(
         "backfill", help="many days built again by a backfill as the UI starts it", parents=[many, each, kept, told]
@@ -124,7 +124,7 @@ def _day(given: argparse.Namespace) -> Told:
 
 
 def _year(given: argparse.Namespace) -> Told:
-    found = year.measure(_folder(given), given.days, given.events_per_day, given.rounds)
+    found = year.measure(_folder(given), given.days, given.events_per_day, given.rounds, given.format)
     return year.as_json(found), year.as_text(found)
 
 

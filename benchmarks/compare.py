@@ -71,9 +71,14 @@ def as_text(numbers: Mapping[str, Any]) -> str:
             "",
             *lines,
             "",
-            f"\\* a sample, multiplied. Measured with {as_line(numbers['machine'])}.",
+            f"\\* a sample, multiplied.{_stopped(numbers)} Measured with {as_line(numbers['machine'])}.",
         ]
     )
+
+
+def _stopped(numbers: Mapping[str, Any]) -> str:
+    found = (cost for each in numbers["days"] for cost in each["contenders"].values())
+    return " Over: it was stopped before it was done." if any(cost.get("stopped") for cost in found) else ""
 
 
 def _beside(numbers: Mapping[str, Any]) -> str:
@@ -113,12 +118,15 @@ def _cells(numbers: Mapping[str, Any], each: Mapping[str, Any], name: str) -> It
         yield from (found["absent"], *[""] * (len(_COLUMNS) - 1))
         return
     sample = " *" if found["scaled_by"] != 1 else ""
-    yield f"{found['events_per_second']:,}{sample}"
-    yield f"{found['seconds']:,.1f}{sample}"
-    yield f"{found['cpu_seconds']:,.1f}{sample}"
+    less, more = ("under ", "over ") if found.get("stopped") else ("", "")
+    yield f"{less}{found['events_per_second']:,}{sample}"
+    yield f"{more}{found['seconds']:,.1f}{sample}"
+    yield f"{more}{found['cpu_seconds']:,.1f}{sample}"
     yield f"{found['peak_bytes'] / 1e9:.1f}"
     times = _compared(numbers, each["contenders"][PRODUCT]) / _compared(numbers, found)
-    yield "" if name == PRODUCT else f"{times:.1f} times slower" if times > 1 else f"{1 / times:,.1f} times faster"
+    yield (
+        "" if name == PRODUCT else f"{times:.1f} times slower" if times > 1 else f"{more}{1 / times:,.1f} times faster"
+    )
 
 
 def as_svg(numbers: Mapping[str, Any]) -> str:

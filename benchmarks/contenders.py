@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import worlds
 from benchmarks.machine import SPARK_PYTHON, goaccess_version, spark_version
-from benchmarks.processes import Cost, python, ran
+from benchmarks.processes import Cost, TooLongError, python, ran
 from growth_assets.simulate.files import Format
 
 PRODUCT, NOTHING = "growth-assets build", "growth-assets build, nothing to do"
@@ -23,6 +23,10 @@ SAMPLE_LINES = 10_000
 """Lines that the loop row by row reads; all lines would take it hours. What it takes is multiplied."""
 
 
+PATIENCE = 1_100
+"""Seconds after which another tool is stopped: it is said to take more than that, and is not asked again."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of a contender."""
@@ -30,6 +34,8 @@ class Run:
     cost: Cost
     scaled: float = 1.0
     """What was measured is multiplied by this, since it was a sample."""
+    stopped: bool = False
+    """It was not done when it was stopped: it takes more than that."""
 
 
 Contender = Callable[[Path, Path, Format, int], Run]
@@ -69,7 +75,10 @@ def goaccess(landing: Path, folder: Path, file_format: Format, events: int) -> R
     folder.mkdir(parents=True, exist_ok=True)
     paths = [str(path) for path in sorted(landing.glob("*.log"))]
     settings = ["--log-format=COMBINED", "--no-global-config", "--no-progress", "--output", str(folder / "report.json")]
-    return Run(ran(["goaccess", *paths, *settings])[0])
+    try:
+        return Run(ran(["goaccess", *paths, *settings], patience=PATIENCE)[0])
+    except TooLongError as error:
+        return Run(error.cost, stopped=True)
 
 
 def spark(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001

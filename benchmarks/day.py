@@ -28,6 +28,8 @@ class Measured:
     scaled: float = 1.0
     absent: str = ""
     """Why it was not measured."""
+    stopped: bool = False
+    """It was not done when it was stopped, so that it takes more than what was measured."""
 
     @property
     def cost(self) -> Cost:
@@ -70,7 +72,7 @@ def measure(folder: Path, events: int, file_format: Format, rounds: int, names: 
     absent = {name: missing for name, (_, missing) in chosen.items() if missing}
     for _ in range(rounds):
         for name, (contender, _) in chosen.items():
-            if name in absent:
+            if name in absent or any(run.stopped for run in runs[name]):
                 continue
             try:
                 runs[name].append(contenders.run(contender, landing, file_format, events))
@@ -81,7 +83,9 @@ def measure(folder: Path, events: int, file_format: Format, rounds: int, names: 
                 runs[name], absent[name] = [], f"failed: {str(error).strip().splitlines()[-1]}"
     nothing, profile = _alone(landing)
     found = {
-        name: Measured([run.cost for run in each], each[0].scaled) if each else Measured([], absent=absent[name])
+        name: Measured([run.cost for run in each], each[0].scaled, stopped=any(run.stopped for run in each))
+        if each
+        else Measured([], absent=absent[name])
         for name, each in runs.items()
     }
     return Day(file_format, events, rounds, found, nothing, profile)
@@ -122,6 +126,7 @@ def as_json(day: Day) -> dict[str, Any]:
                 "events_per_second": round(day.rate(name)),
                 "times_as_fast": day.ratio(name),
                 "scaled_by": round(each.scaled, 1),
+                "stopped": each.stopped,
                 **asdict(each.cost),
                 "runs": [asdict(run) for run in each.runs],
             }
@@ -142,7 +147,11 @@ def as_text(day: Day) -> str:
     rows.append(as_row(contenders.NOTHING, Measured([day.nothing]), 0.0))
     shares = steps.Shares.of(day.steps)
     told = [f"{day.ratio(name):.2f} times the time of the {name}" for name in (BARE, BARE_RAW)]
-    told += [f"{1 / day.ratio(name):,.0f} times as fast as {name}" for name in (ROWS, GOACCESS) if _there(day, name)]
+    told += [
+        f"{'more than ' if day.found[name].stopped else ''}{1 / day.ratio(name):,.0f} times as fast as {name}"
+        for name in (ROWS, GOACCESS)
+        if _there(day, name)
+    ]
     return "\n".join(
         [
             *rows, *told,
@@ -160,7 +169,7 @@ def as_row(name: str, each: Measured, rate: float) -> str:
     if not each.runs:
         return f"{name:48}{each.absent}"
     cost, said = each.cost, f"{rate:12,.0f}" if rate else f"{'':12}"
-    note = "  a sample, multiplied" if each.scaled != 1 else ""
+    note = "  a sample, multiplied" if each.scaled != 1 else "  stopped, not done" if each.stopped else ""
     return f"{name:48}{said}{cost.seconds:10.2f}{cost.cpu_seconds:10.2f}{cost.peak_bytes / 1e9:9.2f}{note}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -42,6 +43,15 @@ class Cost:
         return Cost(self.seconds * by, self.cpu_seconds * by, self.peak_bytes)
 
 
+class TooLongError(RuntimeError):
+    """A process was stopped, since it took longer than was waited for."""
+
+    def __init__(self, command: Sequence[str], cost: Cost) -> None:
+        super().__init__(f"{' '.join(command)} was not done after {cost.seconds:,.0f} s, and was stopped")
+        self.cost = cost
+        """What it had taken until then."""
+
+
 def median(costs: Sequence[Cost]) -> Cost:
     """The median of the seconds and of the CPU seconds; of the memory the most."""
     return Cost(
@@ -66,6 +76,7 @@ def ran(
     environment: Mapping[str, str] | None = None,
     beside: Sequence[int] = (),
     look_seconds: float = LOOK_SECONDS,
+    patience: float | None = None,
 ) -> tuple[Cost, str]:
     """Run a command to its end: what it took, and what it printed.
 
@@ -73,23 +84,31 @@ def ran(
 
     Raises:
         RuntimeError: it failed; the message is what it said.
+        TooLongError: it was not done after so many seconds of `patience`.
     """
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=said, stderr=complained, env=environment or plain(), cwd=ROOT)
+        late = threading.Timer(patience or 0, process.kill)
         with _Watch(process.pid, beside, look_seconds) as watch:
+            if patience is not None:
+                late.start()
             # Not `wait`: this one tells what the process itself took, and what those took that it waited for.
             _, status, usage = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - started
+        late.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
+        # On Linux ru_maxrss is handed on to children: it may be that of this process. Elsewhere nothing else is told.
+        most = watch.bytes or usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        cost = Cost(seconds, usage.ru_utime + usage.ru_stime + watch.cpu_seconds, most)
         said.seek(0)
         output = said.read().decode(errors="replace")
+        if process.returncode == -signal.SIGKILL and patience is not None and seconds >= patience:
+            raise TooLongError(command, cost)
         if process.returncode:
             complained.seek(0)
             raise RuntimeError(f"{' '.join(command)} failed:\n{output}{complained.read().decode(errors='replace')}")
-    # On Linux ru_maxrss is handed on to children, so it may be that of this process; elsewhere nothing else is told.
-    most = watch.bytes or usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Cost(seconds, usage.ru_utime + usage.ru_stime + watch.cpu_seconds, most), output
+    return cost, output
 
 
 class _Watch:

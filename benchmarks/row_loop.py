@@ -1,8 +1,8 @@
 """What most people write first: line by line, geoip2 and user_agents asked for each, counts in dictionaries.
 
 It makes the fct rows as CSV, the 16 levels of agg and the metrics, without a check, of the first lines of a file, and
-prints what that took; imports are not counted. With ua-parser's rules in Rust beside it, as here, user_agents is far
-faster than without.
+prints what that took; imports are not counted. user_agents keeps what it found of the last user agents only, so that
+a log with many of them takes far longer than one with few.
 
     python benchmarks/row_loop.py LANDING OUT ndjson|combined LINES
 """

@@ -38,7 +38,7 @@ def kept() -> Path:
 
 def day(folder: Path, events: int, file_format: Format = "ndjson") -> Path:
     """The landing folder of a day of about so many events, one line in a thousand of it broken, in several ways."""
-    world = folder / f"{events}-events{'' if file_format == 'ndjson' else f'-{file_format}'}"
+    world = folder / f"{events}-events{_of(file_format)}"
     landing = world / "landing"
     if not (world / "truth.json").exists():
         print(f"Making a day of {events:,} events as {file_format}, kept for later runs: {world}", file=sys.stderr)
@@ -50,6 +50,10 @@ def day(folder: Path, events: int, file_format: Format = "ndjson") -> Path:
             user_agents=USER_AGENTS if events >= LARGE else None,
         )  # fmt: skip
     return landing
+
+
+def _of(file_format: Format) -> str:
+    return "" if file_format == "ndjson" else f"-{file_format}"
 
 
 def site(folder: Path, landing: Path) -> Path:
@@ -91,12 +95,13 @@ def _without(source: Path, numbers: set[int], target: Path) -> None:
         out.writelines(line for number, line in enumerate(lines, start=1) if number not in numbers)
 
 
-def days(folder: Path, number: int, events_per_day: int, first_day: dt.date) -> Path:
+def days(folder: Path, number: int, events_per_day: int, first_day: dt.date, file_format: Format = "ndjson") -> Path:
     """The landing folder of so many days of about so many events, week by week: a world itself grows with its weeks."""
-    landing = folder / f"{number}-days-of-{events_per_day}-events"
+    landing = folder / f"{number}-days-of-{events_per_day}-events{_of(file_format)}"
     if not landing.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        print(f"Making {number} days of {events_per_day:,} events, kept for later runs: {landing}", file=sys.stderr)
+        made_of = f"{number} days of {events_per_day:,} events as {file_format}"
+        print(f"Making {made_of}, kept for later runs: {landing}", file=sys.stderr)
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
             made = Path(temporary) / "landing"
             made.mkdir()
@@ -104,8 +109,9 @@ def days(folder: Path, number: int, events_per_day: int, first_day: dt.date) -> 
                 week = Path(temporary) / "week"
                 start = first_day + dt.timedelta(days=begin)
                 simulate(
-                    week, days=min(7, number - begin), events_per_day=events_per_day, seed=SEED + begin, first_day=start
-                )
+                    week, days=min(7, number - begin), events_per_day=events_per_day, seed=SEED + begin,
+                    first_day=start, file_format=file_format,
+                )  # fmt: skip
                 for path in (week / "landing").iterdir():
                     path.rename(made / path.name)
                 shutil.rmtree(week)

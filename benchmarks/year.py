@@ -18,6 +18,7 @@ from growth_assets.engines.past import Past
 from growth_assets.ingest import ledger
 from growth_assets.ingest.landing import land
 from growth_assets.orchestration.one_day import receiving
+from growth_assets.simulate.files import Format
 from growth_assets.tables import DAILY
 from growth_assets.warehouse.partitions import Warehouse
 from growth_assets.watches import WATCHES
@@ -81,10 +82,10 @@ class Year:
         return self.stock * (self.days / self.stock_days)
 
 
-def measure(folder: Path, days: int, events_per_day: int, rounds: int = 1) -> Year:
+def measure(folder: Path, days: int, events_per_day: int, rounds: int = 1, file_format: Format = "ndjson") -> Year:
     """Make both worlds where they are not there, and build each in a process of its own, in turns."""
-    large = worlds.days(folder, days, events_per_day, FIRST_DAY)
-    small = worlds.days(folder, days, max(events_per_day // FEW, 10), FIRST_DAY)
+    large = worlds.days(folder, days, events_per_day, FIRST_DAY, file_format)
+    small = worlds.days(folder, days, max(events_per_day // FEW, 10), FIRST_DAY, file_format)
     stock_days = min(STOCK_DAYS, days)
     costs: dict[str, list[Cost]] = {}
     for _ in range(rounds):

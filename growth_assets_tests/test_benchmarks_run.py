@@ -58,6 +58,8 @@ def test_the_memory_benchmark_measures_large_files(tmp_path, capsys, monkeypatch
 
 
 def test_the_year_benchmark_tells_the_parts_of_a_day(tmp_path):
+    columns = worlds.days(tmp_path, 2, 50, dt.date(2025, 1, 1), "parquet")
+    assert {path.suffix for path in columns.iterdir()} == {".parquet"}
     landing = worlds.days(tmp_path, 8, 50, dt.date(2025, 1, 1))
     assert len(list(landing.iterdir())) == 8
     (tmp_path / "site" / "landing").mkdir(parents=True)
@@ -179,6 +181,36 @@ def test_a_process_is_measured_with_its_children():
     assert 70_000_000 < cost.peak_bytes < 500_000_000
     with pytest.raises(RuntimeError, match="no such thing"):
         processes.ran(processes.python("-c", "raise LookupError('no such thing')"))
+
+
+def test_a_process_that_takes_too_long_is_stopped_and_said_to_take_more(tmp_path, monkeypatch):
+    with pytest.raises(processes.TooLongError, match="was not done after") as caught:
+        processes.ran(processes.python("-c", "import time; time.sleep(60)"), patience=0.3)
+    assert 0.3 <= caught.value.cost.seconds < 60
+    assert processes.ran(processes.python("-c", "print(1)"), patience=60)[1] == "1\n"
+
+    turns = []
+
+    def slow(*_):
+        turns.append("slow")
+        return contenders.Run(Cost(100, 90, 1), stopped=True)
+
+    available = {
+        contenders.PRODUCT: (lambda *_: contenders.Run(Cost(4, 4, 1)), ""),
+        contenders.BARE: (lambda *_: contenders.Run(Cost(2, 2, 1)), ""),
+        contenders.BARE_RAW: (lambda *_: contenders.Run(Cost(2, 2, 1)), ""),
+        contenders.GOACCESS: (slow, ""),
+    }
+    monkeypatch.setattr(contenders, "all_for", lambda _: available)
+    whole = {name: steps.Cost(each, each, 10**9) for name, each in STEPS.items()}
+    monkeypatch.setattr(day, "_alone", lambda _: (Cost(1, 1), whole))
+    found = day.measure(tmp_path, 1_000, "combined", 3, names=None)
+    assert turns == ["slow"]
+    assert "more than 25 times as fast as GoAccess" in day.as_text(found)
+    numbers = {"events": 1_000, "rounds": 3, "load": 0.1, "days": [day.as_json(found)], "machine": {}}
+    text = compare.as_text(numbers)
+    assert "| combined | GoAccess | under 10 | over 100.0 | over 90.0 | 0.0 | over 25.0 times faster |" in text
+    assert "it was stopped before it was done" in text
 
 
 def test_imports_are_told_by_module_and_by_package(monkeypatch):

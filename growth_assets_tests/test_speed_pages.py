@@ -18,6 +18,7 @@ def test_the_pages_and_the_chart_show_what_is_kept():
     assert compare.CHART.read_text(encoding="utf-8") == compare.as_svg(KEPT)
     assert f"a sample of {contenders.SAMPLE_LINES:,} lines" in " ".join(page.split())
     assert f"{worlds.USER_AGENTS:,} user agents" in " ".join(page.split())
+    assert f"not done after {contenders.PATIENCE:,} s" in " ".join(page.split())
 
 
 def test_new_numbers_take_the_place_of_those_that_are_kept(tmp_path, monkeypatch):
