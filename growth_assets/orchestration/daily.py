@@ -8,7 +8,7 @@ goes on. Ordinary asset outputs cannot do that: they would speak of the whole ra
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -52,6 +52,7 @@ from growth_assets.orchestration.on_cluster import (
 )
 from growth_assets.orchestration.rule_tables import rule_tables
 from growth_assets.orchestration.specs import BY_DAY, ROWS, asset_key, asset_spec, check_specs, table_name
+from growth_assets.orchestration.stale_days import standing_on
 from growth_assets.places import is_remote
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
@@ -113,17 +114,18 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
 
         def told(ds: str, done: int) -> None:
             progress(ds, done, len(days))
-            if done == 1:
+            if done == 1 < len(days):
                 # So that the first day can be read while the others are built; the last refresh is the one that counts.
                 with suppress(OSError, CatalogueError):
                     refresh_catalogue(settings)
 
         bad = building.days(days, told)
-        yield from building.events.failed
+        yield from building.events.told
         unviewed = _not_refreshed(settings) or building.unregistered
         yield from recency.evaluations(settings, context.instance, context.selected_asset_check_keys)
         if bad or unviewed:
-            listed = [f"{len(bad)} of {len(days)} days not published in full:"] if bad else []
+            tried = len(days) + len(building.restated)
+            listed = [f"{len(bad)} of {tried} days not published in full:"] if bad else []
             listed += [f"{ds}: {why}" for ds, why in bad.items()]
             raise dg.Failure(
                 "\n".join([*listed, unviewed] if unviewed else listed),
@@ -153,6 +155,7 @@ class _Built:
     """What became of one day, which is still held."""
 
     day: Day
+    wanted: Collection[str]
     outcomes: Sequence[Outcome]
     attempt: attempts.Attempts | None
     before: attempts.Attempts | None
@@ -197,8 +200,9 @@ class _Building:
         self.landed = one_day.receiving(settings)
         self.events_of: dict[str, int] = {}
         self.past = Past(self.warehouse, settings, DAILY, WATCHES)
-        self.events = _Events(context, next((ds for ds in reversed(days) if self._landed(ds)), None))
-        self.whole = self.wanted == {table.name for table in DAILY}
+        self.events = _Events(context, days, next((ds for ds in reversed(days) if self._landed(ds)), None))
+        self.restated: Mapping[str, Collection[str]] = {}
+        """Later days of which some tables stand on those of the run, and are built again: the day, and which."""
         self.code = attempts.code_of(settings)
         self.name = secrets.token_hex(8)
         self.workers = workers.Workers()
@@ -216,7 +220,11 @@ class _Building:
         The sensor's runs say so from the start, and a build of the command line goes on when it is asked to.
         """
         tags = self.context.run.tags
-        if not self.whole or builders.TAG in tags or any(tag.startswith(canceled.PREFIX) for tag in tags):
+        if (
+            not self._is_whole(self.wanted)
+            or builders.TAG in tags
+            or any(tag.startswith(canceled.PREFIX) for tag in tags)
+        ):
             return
         with ledger.held(self.settings.workplace):
             landed = ledger.read(self.settings.warehouse)
@@ -230,52 +238,69 @@ class _Building:
         self.context.instance.add_run_tags(self.context.run.run_id, canceled.tags_of(versions))
 
     def days(self, days: Sequence[str], told: Callable[[str, int], None]) -> dict[str, str]:
-        """Build the days; gives those not published in full, with the reason.
+        """Build the days, then what stands on them; gives the days not published in full, with the reason.
 
         Someone who stops the run waits until the days under way are done: what is published of them is whole and stays.
         """
         bad: dict[str, str] = {}
-        coming = deque(days)
-        under_way: deque[tuple[str, Future[_Built]]] = deque()
-        clock, done = _Clock(len(days)), 0
+        clock = _Clock(len(days))
+
+        def tell(ds: str, done: int) -> None:
+            told(ds, done)
+            if line := clock.line(done):
+                self.context.log.info(line)
+
         with (
             self._cluster_at_hand(),
             capture_interrupts(),
             workers.at_hand() as self.workers,
-            ThreadPoolExecutor(self._at_once()) as pool,
-            pl.Config() as polars,
+            ThreadPoolExecutor(self._at_once()) as self.pool,
+            pl.Config() as self.polars,
         ):
             if not self.cluster and len(days) >= workers.WORTH_IT and not is_remote(self.settings.warehouse):
                 self.workers.start(one_day.__name__)
-            try:
-                while coming or under_way:
-                    while coming and self._may_begin(coming[0], [day for day, _ in under_way]):
-                        # A day costs some 700 queries: of few events they take a fourth less time in memory.
-                        polars.set_engine_affinity("in-memory" if self._small(coming[0]) else None)
-                        under_way.append((coming[0], pool.submit(self._build, coming[0])))
-                        coming.popleft()
-                    ds, building = under_way.popleft()
-                    if self.cluster:
-                        wait_for(building, self.context, self.cluster)
-                    if why := self._finish(ds, building.result()):
-                        bad[ds] = why
-                    del building  # and with it the day's rows, before the next one is begun
-                    done += 1
-                    told(ds, done)
-                    if line := clock.line(done):
-                        self.context.log.info(line)
-                    if check_captured_interrupt():
-                        coming.clear()
-                        under_way = deque(each for each in under_way if not each[1].cancel())
-            finally:
-                for _, building in under_way:
-                    if not building.cancel():
-                        building.result().held.close()
+            done = self._each(dict.fromkeys(days, self.wanted), bad, tell)
+            if not check_captured_interrupt():
+                self.restated = standing_on(self.settings, self.warehouse, days, self.wanted)
+                self.events.chart(max(self.restated, default=None))
+                done += self._each(self.restated, bad)
             stopped = pop_captured_interrupt()
         if stopped:
-            self._tell_stopped(done, len(days))
+            self._tell_stopped(done, len(days) + len(self.restated))
             raise dg.DagsterExecutionInterruptedError
         return bad
+
+    def _each(
+        self, days: Mapping[str, Collection[str]], bad: dict[str, str],
+        told: Callable[[str, int], None] = lambda ds, done: None,  # noqa: ARG005 - nobody listens
+    ) -> int:  # fmt: skip
+        """Build the tables of each day; how many days are done, all of them unless someone stops the run."""
+        coming = deque(days)
+        under_way: deque[tuple[str, Future[_Built]]] = deque()
+        done = 0
+        try:
+            while coming or under_way:
+                while coming and self._may_begin(coming[0], [day for day, _ in under_way]):
+                    # A day costs some 700 queries: of few events they take a fourth less time in memory.
+                    self.polars.set_engine_affinity("in-memory" if self._small(coming[0]) else None)
+                    under_way.append((coming[0], self.pool.submit(self._build, coming[0], days[coming[0]])))
+                    coming.popleft()
+                ds, building = under_way.popleft()
+                if self.cluster:
+                    wait_for(building, self.context, self.cluster)
+                if why := self._finish(ds, building.result()):
+                    bad[ds] = why
+                del building  # and with it the day's rows, before the next one is begun
+                done += 1
+                told(ds, done)
+                if check_captured_interrupt():
+                    coming.clear()
+                    under_way = deque(each for each in under_way if not each[1].cancel())
+        finally:
+            for _, building in under_way:
+                if not building.cancel():
+                    building.result().held.close()
+        return done
 
     @contextmanager
     def _cluster_at_hand(self) -> Iterator[None]:
@@ -320,7 +345,7 @@ class _Building:
                 self.events_of[ds] = received.rows
         return self.events_of[ds]
 
-    def _build(self, ds: str) -> _Built:
+    def _build(self, ds: str, wanted: Collection[str]) -> _Built:
         """Build one day, in a thread of its own, by a worker where there is one: of Dagster both know nothing."""
         day = self._day(ds)
         outcomes: list[Outcome] = []
@@ -331,22 +356,22 @@ class _Building:
         try:
             lock = held.enter_context(self.warehouse.building(ds))
             before = attempts.read(self.settings, ds)
-            attempt = self._begin(ds, before)
+            attempt = self._begin(ds, before, wanted)
             try:
                 with self.workers.one() as worker:
                     # A worker has its own memory and no more cores: of a day for which both count, it would be no help.
                     if worker and self._small(ds):
-                        outcomes.extend(one_day.build_by(worker, lock, self.name, day, self.wanted))
-                        return _Built(day, outcomes, attempt, before, over, None, held)
+                        outcomes.extend(one_day.build_by(worker, lock, self.name, day, wanted))
+                        return _Built(day, wanted, outcomes, attempt, before, over, None, held)
             except workers.WorkerEndedError:
                 # What it published is published again.
                 day = self._day(ds)
-            outcomes.extend(day.build(self.wanted, self.landed))
+            outcomes.extend(day.build(wanted, self.landed))
         except BaseException as error:
             # Also of a day that ends with an error: what was published of it is published. No interrupt comes to a
             # thread, and a panic of Polars is no Exception.
-            return _Built(day, outcomes, attempt, before, over, error, held)
-        return _Built(day, outcomes, attempt, before, over, None, held)
+            return _Built(day, wanted, outcomes, attempt, before, over, error, held)
+        return _Built(day, wanted, outcomes, attempt, before, over, None, held)
 
     def _day(self, ds: str) -> Day:
         if self.cluster:
@@ -362,7 +387,7 @@ class _Building:
         with built.held:
             try:
                 if error is None:
-                    judged += built.day.judge(self.wanted, over=built.over)
+                    judged += built.day.judge(built.wanted, over=built.over)
             except Exception as wrong:
                 error = wrong
             try:
@@ -373,9 +398,10 @@ class _Building:
                 self.past.forget_before(ds)
                 refused = _refused(built.outcomes)
                 if built.attempt and error is None:
+                    whole = self._is_whole(built.wanted)
                     attempts.end(
-                        self.settings, ds, built.attempt, refused=self.whole and bool(refused), early=not built.over
-                    )  # fmt: skip
+                        self.settings, ds, built.attempt, refused=whole and bool(refused), early=not built.over
+                    )
                 elif built.attempt and isinstance(error, CanceledError):
                     attempts.take_back(self.settings, ds, built.before)
             except Exception as wrong:
@@ -387,8 +413,12 @@ class _Building:
             return with_remedy(f"{type(error).__name__}: {error}")
         return refused
 
-    def _begin(self, ds: str, before: attempts.Attempts | None) -> attempts.Attempts | None:
-        if not self.whole and before:
+    @staticmethod
+    def _is_whole(wanted: Collection[str]) -> bool:
+        return set(wanted) == {table.name for table in DAILY}
+
+    def _begin(self, ds: str, before: attempts.Attempts | None, wanted: Collection[str]) -> attempts.Attempts | None:
+        if before and not self._is_whole(wanted):
             return None  # what is remembered of the whole day stays
         with self.landed(ds) as received:
             return attempts.begin(self.settings, ds, attempts.version_of(received.inputs, self.code))
@@ -405,14 +435,19 @@ def _refused(outcomes: Iterable[Outcome]) -> str:
 class _Events:
     """The events that make a day true in Dagster."""
 
-    def __init__(self, context: dg.AssetExecutionContext, charted: str | None) -> None:
-        """`charted` is the day that gets a chart: the newest of the run, which the pages show first."""
-        self.context, self.charted = context, charted
+    def __init__(self, context: dg.AssetExecutionContext, days: Collection[str], charted: str | None) -> None:
+        """`days` are those that the run was asked for, `charted` the one that gets a chart, as in `chart`."""
+        self.context, self.days, self.charted = context, frozenset(days), charted
         keep_connections(context.instance)
         self.checks = context.selected_asset_check_keys
         self.upstream: dict[str, int | None] = {}
-        self.failed: list[dg.DagsterEvent] = []
-        """Logged evaluations of what did not pass: whoever runs this in his own process asks for them."""
+        self.told: list[dg.DagsterEvent] = []
+        """What whoever runs this in his own process asks for: logged evaluations of what did not pass, and
+        materializations of days that the run was not asked for."""
+
+    def chart(self, ds: str | None) -> None:
+        """Give this day a chart, if there is one: the newest of those to come, which the pages show first."""
+        self.charted = ds or self.charted
 
     def log(
         self, ds: str, outcomes: Sequence[Outcome], judged: Sequence[tuple[Watch, Judgement]],
@@ -446,8 +481,9 @@ class _Events:
         # They are stored. Dagster would keep the rest until the step ends, and then hand each of them on seven times.
         for event in self.context.op_execution_context.consume_events():
             evaluated = event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
-            if evaluated and not event.asset_check_evaluation_data.passed:
-                self.failed.append(event)
+            failed = evaluated and not event.asset_check_evaluation_data.passed
+            if failed or (event.is_step_materialization and event.partition not in self.days):
+                self.told.append(event)
 
     def _evaluate(
         self, table: str, check: str, ds: str, materialized: Materialized, *, passed: bool,

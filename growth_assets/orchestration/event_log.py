@@ -5,6 +5,7 @@ two or three times, and has it committed on its own. A build logs some fifty eve
 would be that. Same files, same tables, same rows: whoever takes this class out of dagster.yaml again loses nothing.
 """
 
+import datetime as dt
 import json
 import os
 import sqlite3
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as db
-from dagster import AssetKey, DagsterInstance, EventLogEntry, StringSource
+from dagster import AssetKey, AssetRecordsFilter, DagsterInstance, EventLogEntry, StringSource
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.events import DagsterEventType
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
@@ -28,6 +29,7 @@ from dagster._core.storage.event_log.schema import (
     AssetKeyTable,
     SqlEventLogStorageTable,
 )
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
@@ -305,6 +307,37 @@ def together(instance: DagsterInstance) -> AbstractContextManager[Materialized]:
     """
     log = instance.event_log_storage
     return log.together() if isinstance(log, PooledSqliteEventLogStorage) else nullcontext({})
+
+
+def publications(
+    instance: DagsterInstance, key: AssetKey, most: int, partition: str | None = None
+) -> Iterator[tuple[str, dt.datetime]]:
+    """Partition and time (UTC, naive) of an asset's newest materializations, or of those of one partition.
+
+    Two columns of the index: to have a thousand events as objects takes a tenth of a second.
+    """
+    log = instance.event_log_storage
+    if not isinstance(log, SqlEventLogStorage):
+        found = instance.fetch_materializations(
+            AssetRecordsFilter(key, asset_partitions=[partition] if partition else None), limit=most
+        )
+        for record in found.records:
+            if record.partition_key is not None:
+                yield record.partition_key, dt.datetime.fromtimestamp(record.timestamp, dt.UTC).replace(tzinfo=None)
+        return
+    events = SqlEventLogStorageTable.c
+    wanted = (
+        db.select(events.partition, events.timestamp)
+        .where(
+            events.asset_key == key.to_string(),
+            events.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION.value,
+            events.partition == partition if partition else events.partition.is_not(None),
+        )
+        .order_by(events.id.desc())
+        .limit(most)
+    )
+    with log.index_connection() as connection:
+        yield from connection.execute(wanted).tuples().all()
 
 
 _NO_NUMBER = 0

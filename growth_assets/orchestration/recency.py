@@ -19,6 +19,7 @@ from growth_assets.agg.grouping_sets import level_name
 from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.checks.recent import LIVE_WITHIN, Recency, due, judge
 from growth_assets.contracts.table import Table
+from growth_assets.orchestration.event_log import publications
 from growth_assets.orchestration.specs import asset_key
 from growth_assets.settings import Settings
 from growth_assets.tables import DAILY
@@ -145,16 +146,10 @@ def _is_live(instance: dg.DagsterInstance, table: Table, newest: str) -> bool:
     A pipeline that catches up after a long time publishes old days, and is no archive all the same.
     """
     key = asset_key(table.name)
-    first = instance.fetch_materializations(dg.AssetRecordsFilter(key, [newest]), limit=1, ascending=True).records
-    if any(_in_time(each) for each in first):
-        return True
-    return any(_in_time(each) for each in instance.fetch_materializations(key, limit=LOOKED_BACK).records)
-
-
-def _in_time(record: dg.EventLogRecord) -> bool:
-    published = dt.datetime.fromtimestamp(record.timestamp, dt.UTC).replace(tzinfo=None)
-    return (
-        record.partition_key is not None and published - dt.datetime.fromisoformat(record.partition_key) <= LIVE_WITHIN
+    return any(
+        published - dt.datetime.fromisoformat(ds) <= LIVE_WITHIN
+        for some in (publications(instance, key, LOOKED_BACK, newest), publications(instance, key, LOOKED_BACK))
+        for ds, published in some
     )
 
 

@@ -127,13 +127,13 @@ def build(
         for group in contiguous([ds for ds in days if ds in known]):
             _build_days(report, settings, instance, group, daily_keys(), own, day_progress)
             report.days += group
-        if report.days:
-            warehouse = _as_it_is(settings)
-        for names, group in _standing_on_others(landed_days, warehouse, known):
+        warehouse = warehouse.but_for([*report.days, *report.restated], DAILY)
+        # A run builds again what stands on its days itself, unless other runs' days are to be built for it too.
+        for names, group in _standing_on_others(landed_days, warehouse, known.difference(report.restated)):
             _build_days(report, settings, instance, group, [asset_key(name) for name in names], own, day_progress)
             report.restated += group
-        if report.restated:
-            warehouse = _as_it_is(settings)
+        report.restated.sort()
+        warehouse = warehouse.but_for(report.restated, DAILY)
         if not report.days:
             # Where a day was built its run told it.
             recency.tell(settings, instance)
@@ -182,8 +182,10 @@ def _build_days(
 ) -> None:  # fmt: skip
     result = _run(definitions(settings, progress), instance, keys, {**own, **range_tags(group)})
     report.failures += _failures(result)
+    built = {event.partition for event in result.get_asset_materialization_events() if event.partition}
+    bad_days, unviewed = ({}, "") if result.success else _told_bad(result)
+    report.restated += sorted(built.union(bad_days).difference(group, report.restated))
     if not result.success:
-        bad_days, unviewed = _told_bad(result)
         report.unviewed = report.unviewed or unviewed
         report.bad_days |= bad_days or ({} if unviewed else dict.fromkeys(group, _why(result)))
 

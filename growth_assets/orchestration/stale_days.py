@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
@@ -102,6 +103,36 @@ class Watch:
         many = DOUBTED_ON_A_STORE if is_remote(self.settings.warehouse) else DOUBTED
         for ds in list(self._good)[:many]:
             del self._good[ds]
+
+
+def standing_on(
+    settings: Settings, warehouse: Warehouse, days: Sequence[str], wanted: Collection[str]
+) -> dict[str, frozenset[str]]:
+    """The later days of which some of the `wanted` tables are to be built again since `days` were built just now.
+
+    In order, each with those tables. Not a day that stands on others too which are still to be built: it is for the run
+    that builds those.
+    """
+    later = {follower for history in LOOKED_BACK for ds in days for follower in history.followers(ds)}.difference(days)
+    with ledger.held(settings.workplace):
+        landed = ledger.read(settings.warehouse)
+    first, last = first_day(settings, landed).isoformat(), last_day().isoformat()
+    later = {ds for ds in later.intersection(landed.days) if first <= ds <= last}
+    if not later:
+        return {}
+    seen = warehouse.at_a_look(DAILY)
+    stale = lru_cache(maxsize=None)(lambda ds: stale_tables(seen, DAILY, ds, landed.inputs(ds)))
+
+    def is_to_be_built(ds: str) -> bool:
+        return ds in landed.by_day and ds not in days and bool(stale(ds)) and not only_by_history(stale(ds))
+
+    return {
+        ds: frozenset(table.name for table in stale(ds))
+        for ds in sorted(later)
+        if only_by_history(stale(ds))
+        and all(table.name in wanted for table in stale(ds))
+        and not any(is_to_be_built(each) for history in LOOKED_BACK for each in history.days(ds))
+    }
 
 
 def _version_of_history(warehouse: Warehouse, stale: Sequence[Table], ds: str) -> str:

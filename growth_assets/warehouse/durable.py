@@ -116,14 +116,21 @@ def _json(content: dict[str, Any]) -> str:
 
 def read_json(path: Place) -> dict[str, Any] | None:
     """The content of `path`; None where it is missing or damaged, as what it says can be made again."""
+    if not is_remote(path):
+        return read_json_on_disk(str(path))
     try:
         # A store that does not answer is no file that is missing: that goes up.
-        return _object(objects.content(path) if is_remote(path) else path.read_bytes())
+        return _object(objects.content(path))
     except FileNotFoundError:
         return None
+
+
+def read_json_on_disk(path: str) -> dict[str, Any] | None:
+    """The same of a file on this machine."""
+    try:
+        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - by far the fastest way, and called by the thousand
+            return _object(stream.read())
     except OSError:
-        if is_remote(path):
-            raise
         return None
 
 

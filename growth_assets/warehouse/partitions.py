@@ -20,7 +20,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,8 +107,8 @@ class Warehouse:
         """`workplace` is a folder of this machine; whoever builds into a store needs one."""
         self.root = root
         self._workplace = workplace or (None if is_remote(root) else root)
-        self._records: dict[Place, Record | None] | None = None
-        """What was read of records, where they are not to be read again."""
+        self._records: dict[tuple[str, str], Record | None] | None = None
+        """What was read of records, by table and day, where they are not to be read again."""
         self._all_read = False
 
     @classmethod
@@ -214,12 +214,12 @@ class Warehouse:
 
     def record(self, table: Table, ds: str) -> Record | None:
         """What the published partition was built from; None where that is not known for sure."""
-        path = self.path(table, ds)
         if self._records is None:
-            return _recorded(path)
-        if path not in self._records and not self._all_read:
-            self._records[path] = _recorded(path)
-        return self._records.get(path)
+            return _recorded(self.path(table, ds))
+        known = (table.name, ds)
+        if known not in self._records and not self._all_read:
+            self._records[known] = _recorded(self.path(table, ds))
+        return self._records.get(known)
 
     def at_a_look(self, tables: Sequence[Table]) -> Warehouse:
         """The same, with each record of `tables` read once: for questions about what nobody changes meanwhile."""
@@ -229,20 +229,28 @@ class Warehouse:
             seen._records = {}
         return seen
 
+    def but_for(self, days: Collection[str], tables: Sequence[Table]) -> Warehouse:
+        """What `at_a_look` gave, where `days` were built since then."""
+        if self._records is None or self._all_read:
+            return self.at_a_look(tables)
+        seen = Warehouse(self.root, self._workplace)
+        seen._records = {known: record for known, record in self._records.items() if known[1] not in days}
+        return seen
+
     def looked_through(self, tables: Sequence[Table]) -> Warehouse:
         """The same, with all records of a store as they are now: to ask for them one by one takes long."""
         if not is_remote(self.root):
             return self
         seen = Warehouse(self.root, self._workplace)
         seen._records, seen._all_read = {}, True
-        for folder in [folder for table in tables if is_remote(folder := self.folder(table))]:
+        for table, folder in [(table, folder) for table in tables if is_remote(folder := self.folder(table))]:
             there = objects.sizes(folder)
             names = [name for name in there if name.endswith(f"/{RECORD}")]
             for where, content in durable.read_jsons([folder / name for name in names]):
-                part = where.with_name(PART)
-                size = there.get(f"{part.parent.name}/{PART}")
+                day = where.parent.name
+                size = there.get(f"{day}/{PART}")
                 if content and size is not None and (record := _record(content, size)):
-                    seen._records[part] = record
+                    seen._records[table.name, day.removeprefix("ds=")] = record
         return seen
 
     @contextmanager
@@ -489,17 +497,28 @@ def _in_groups(frame: pl.DataFrame) -> pl.LazyFrame:
 def _recorded(path: Place) -> Record | None:
     """The record beside the partition's file at `path`, or beside its files."""
     try:
-        content = durable.read_json(path.with_name(RECORD))
-        if content and not is_remote(path) and not path.exists():
-            link = path.with_name(PARTS)
-            if not link.is_symlink():
-                return None  # a copy of the warehouse that followed links
-            folder = link.parent / link.readlink()
-            known = _record(content, sum(each.stat().st_size for each in folder.glob("*.parquet")))
-            return known if known and folder.name.startswith(f"_{PARTS}-{known.sha256[:_TOLD]}") else None
-        return _record(content, path.stat().st_size) if content else None
+        if is_remote(path):
+            content = durable.read_json(path.with_name(RECORD))
+            return _record(content, path.stat().st_size) if content else None
+        # Not by pathlib: a build asks for thousands.
+        part = str(path)
+        content = durable.read_json_on_disk(part.removesuffix(PART) + RECORD)
+        return _record(content, os.stat(part).st_size) if content else None  # noqa: PTH116
+    except FileNotFoundError:
+        return _recorded_of_parts(path, content) if content and not is_remote(path) else None
+
+
+def _recorded_of_parts(path: Path, content: Mapping[str, Any]) -> Record | None:
+    """The record that holds `content`, beside the link to the files that stand in for the one at `path`."""
+    link = path.with_name(PARTS)
+    if not link.is_symlink():
+        return None  # a copy of the warehouse that followed links
+    folder = link.parent / link.readlink()
+    try:
+        known = _record(content, sum(each.stat().st_size for each in folder.glob("*.parquet")))
     except FileNotFoundError:
         return None
+    return known if known and folder.name.startswith(f"_{PARTS}-{known.sha256[:_TOLD]}") else None
 
 
 def _record(content: Mapping[str, Any], size: int) -> Record | None:

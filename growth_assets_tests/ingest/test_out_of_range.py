@@ -8,12 +8,13 @@ import json
 import dagster as dg
 import polars as pl
 import pytest
+from dagster._core.event_api import PartitionKeyFilter
 from typer.testing import CliRunner
 
 from growth_assets.cli import _tell, app
 from growth_assets.ingest import clock, ledger
 from growth_assets.ingest.out_of_range import put_aside, survey
-from growth_assets.orchestration import doctor
+from growth_assets.orchestration import daily, doctor
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.run import build
 from growth_assets.orchestration.specs import asset_key
@@ -30,6 +31,8 @@ OLD, D1, D2, D3 = "2026-02-27", "2026-03-01", "2026-03-02", "2026-03-03"
 FIRST = f"first_day = {D1}"
 
 BUILT = tuple(table.name for table in DAILY)
+
+GUARDRAILS = [table.name for table in DAILY if table.guardrail]
 
 
 def ahead(days: float) -> str:
@@ -307,8 +310,12 @@ def test_what_stands_on_a_late_day_is_built_again_and_nothing_else(site, write, 
     build(site.settings)
     first = materializations(site.settings)
     site.put("late.ndjson", write.event(900, days[0]))
+    before = runs(site.settings)
     report = build(site.settings)
     assert (report.days, report.restated) == ([days[0]], [days[7], days[14]])
+    # All of it in the run of the late day, after the one that landed it.
+    assert runs(site.settings) == before + 2
+    assert_judged_as_published(site, [days[7], days[14]])
     _tell(report, site.settings)
     assert (
         f"Built 1 of 1 days, {days[0]} to {days[0]}.\n"
@@ -317,9 +324,8 @@ def test_what_stands_on_a_late_day_is_built_again_and_nothing_else(site, write, 
     second = materializations(site.settings)
     for each in first:
         second.remove(each)
-    guardrails = [table.name for table in DAILY if table.guardrail]
     assert second == sorted(
-        [(table.name, days[0]) for table in DAILY] + [(name, ds) for name in guardrails for ds in (days[7], days[14])]
+        [(table.name, days[0]) for table in DAILY] + [(name, ds) for name in GUARDRAILS for ds in (days[7], days[14])]
     )
     ran = CliRunner().invoke(app, ["build", "--data", str(site.folder)])
     assert "Every day is up to date." in ran.stdout
@@ -330,6 +336,80 @@ def test_what_stands_on_a_late_day_is_built_again_and_nothing_else(site, write, 
     report = build(site.settings)
     assert (report.days, report.restated) == ([], [])
     assert len(read) == len(set(read)) > 0
+
+
+def test_what_stands_on_late_days_of_several_runs_is_built_again_once_when_all_of_them_are(site, write):
+    days = [(dt.date(2026, 3, 1) + dt.timedelta(days=number)).isoformat() for number in range(15)]
+    for number, ds in enumerate(days):
+        site.put(f"{ds}.ndjson", write.events(range(number * 10, number * 10 + 5), ds))
+    build(site.settings)
+    first, before = materializations(site.settings), runs(site.settings)
+    late = [days[0], days[3], days[7]]
+    site.put("late.ndjson", b"".join(write.event(900 + number, ds) for number, ds in enumerate(late)))
+    report = build(site.settings)
+    # The day a week after the first is late itself, and the day after two weeks waits for both of them.
+    assert (report.days, report.restated) == (late, [days[10], days[14]])
+    assert runs(site.settings) == before + 1 + 3
+    second = materializations(site.settings)
+    for each in first:
+        second.remove(each)
+    assert second == sorted(
+        [(table.name, ds) for table in DAILY for ds in late]
+        + [(name, ds) for name in GUARDRAILS for ds in (days[10], days[14])]
+    )
+    assert site.restated() == {}
+
+
+def test_a_day_that_stands_on_a_late_one_and_cannot_be_built_again_is_told_and_tried_again(site, write, monkeypatch):
+    days = [(dt.date(2026, 3, 1) + dt.timedelta(days=number)).isoformat() for number in range(8)]
+    for number, ds in enumerate(days):
+        site.put(f"{ds}.ndjson", write.events(range(number * 10, number * 10 + 5), ds))
+    build(site.settings)
+    site.put("late.ndjson", write.event(900, days[0]))
+    made = daily.Day.build
+
+    def failing(day, wanted, receiving):
+        if day.ds == days[7]:
+            raise OSError(28, "No space left on device")
+        return made(day, wanted, receiving)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(daily.Day, "build", failing)
+        before = runs(site.settings)
+        report = build(site.settings)
+    assert (report.days, report.restated, list(report.bad_days)) == ([days[0]], [days[7]], [days[7]])
+    assert "No space left" in report.bad_days[days[7]]
+    assert runs(site.settings) == before + 2
+    report = build(site.settings)
+    assert (report.days, report.restated, report.bad_days) == ([days[7]], [], {})
+    assert_judged_as_published(site, [days[7]])
+
+
+def assert_judged_as_published(site, days: list[str]) -> None:
+    """What Dagster shows of the guardrails of `days` is what was published last, as it is in their rows."""
+    rows = {(name, row["ds"]): row for name in GUARDRAILS for row in site.rows(name) if row["dim_hostname"] is None}
+    with open_instance(site.settings) as instance:
+        for name in GUARDRAILS:
+            for ds in days:
+                key = asset_key(name)
+                (newest,) = instance.fetch_materializations(dg.AssetRecordsFilter(key, [ds]), limit=1).records
+                (told,) = instance.event_log_storage.get_asset_check_execution_history(
+                    dg.AssetCheckKey(key, "guardrail"), limit=1, partition_filter=PartitionKeyFilter(key=ds)
+                )
+                evaluation = told.event.dagster_event.asset_check_evaluation_data
+                assert evaluation.target_materialization_data.storage_id == newest.storage_id
+                assert evaluation.metadata["state"].value == rows[name, ds]["guardrail_state"]
+                assert newest.asset_materialization.tags["dagster/data_version"] == _record(site, name, ds).sha256
+
+
+def _record(site, name: str, ds: str):
+    return partitions.Warehouse.of(site.settings).record(BY_NAME[name], ds)
+
+
+def runs(settings) -> int:
+    """How many runs the folder's own instance has."""
+    with open_instance(settings) as instance:
+        return instance.get_runs_count()
 
 
 def test_days_built_in_any_order_end_as_those_built_in_order(new_site, write):

@@ -569,7 +569,24 @@ def test_automation_conditions_would_ask_for_every_day_of_every_table_where_the_
     assert site.tick().days == ["2026-03-02..2026-03-02"]
 
 
-def test_guardrails_of_later_days_are_asked_for_when_the_late_day_is_built(site):
+def test_guardrails_of_later_days_are_built_again_in_the_run_that_the_sensor_asks_for_the_late_day(site):
+    site.land("a.ndjson", *map(event, days("2026-03-01", 15)))
+    site.settle()
+    site.land("late.ndjson", event("2026-03-01", 5))
+    (late,) = site.tick().requests
+    assert (late.tags[START], late.tags[END]) == ("2026-03-01", "2026-03-01")
+    ran = site.run(late)
+    assert ran.success
+    again = {
+        (each.asset_key, each.partition)
+        for each in ran.get_asset_materialization_events()
+        if each.partition != "2026-03-01"
+    }
+    assert again == {(key, ds) for key in GUARDRAIL_KEYS for ds in ("2026-03-08", "2026-03-15")}
+    assert site.tick().says == "nothing new in landing; 15 days up to date"
+
+
+def test_guardrails_of_later_days_are_asked_for_where_the_run_of_the_late_day_did_not_come_to_them(site):
     first = days("2026-03-01", 15)
     site.drop("a.ndjson", *map(event, first))
     site.settle()
