@@ -346,6 +346,7 @@ class _Look:
         done = ahead or read_file(
             self._to_read(file, name, read_at, growing=growing, sound=sound),
             staging_folder(self.settings.workplace / "landing"),
+            workers.AT_ONCE,
         )
         try:
             result, found = done.fanned, done.fingerprint

@@ -62,8 +62,8 @@ class ReadFile:
         return stat_of(self.of.path) != self.stat
 
 
-def read_file(file: ToRead, staged: Path) -> ReadFile:
-    """Read a file into the new folder `staged`, which is removed where that fails.
+def read_file(file: ToRead, staged: Path, at_once: int = 1) -> ReadFile:
+    """Read a file into the new folder `staged`, which is removed where that fails; `at_once` threads parse it.
 
     Raises:
         SourceError: it cannot be read.
@@ -72,7 +72,7 @@ def read_file(file: ToRead, staged: Path) -> ReadFile:
         stat = stat_of(file.path)
         reading = read(
             file.path, file.source, file.hostname, prefix_lengths=file.prefix_lengths, growing=file.growing,
-            sound=file.sound,
+            sound=file.sound, at_once=at_once,
         )  # fmt: skip
         fanned = fan_out(iter(reading), staged, file.source.name, file.name, file.latest)
         if reading.waiting is not None:

@@ -38,6 +38,7 @@ def text_format(name: str, layout: Layout, looks_like: str, meaning: Meaning | N
         lambda context: AccessLogParser(layout, patterns, meaning or Meaning(), context),
         looks_like,
         self_delimiting=not layout.tails and layout.pieces[-1] == '"',
+        line_by_line=True,
     )
 
 

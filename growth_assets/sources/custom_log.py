@@ -18,6 +18,7 @@ def _parser(context: Context) -> AccessLogParser:
 
 
 FORMAT = TextFormat(
-    "log_format", lambda lines: 0.0, _parser, "lines by the source's own log_format, which has to be set"  # noqa: ARG005
+    "log_format", lambda lines: 0.0, _parser, "lines by the source's own log_format, which has to be set",  # noqa: ARG005
+    line_by_line=True,
 )  # fmt: skip
 """Never found by content. Not self-delimiting: many a format ends in a number, of which any beginning is one too."""

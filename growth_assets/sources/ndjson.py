@@ -261,5 +261,6 @@ def _blanked(lines: Lines, positions: np.ndarray) -> bytes:
 
 
 FORMAT = TextFormat(
-    "ndjson", _share, NdjsonParser, "a JSON object a line that names event_time", native.KEYS, self_delimiting=True
-)
+    "ndjson", _share, NdjsonParser, "a JSON object a line that names event_time", native.KEYS, self_delimiting=True,
+    line_by_line=True,
+)  # fmt: skip

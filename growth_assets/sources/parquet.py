@@ -9,7 +9,7 @@ that are not UTF-8 are shown as hex. The line number is the number of the row, f
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -29,13 +29,16 @@ from growth_assets.sources.native import KEYS, Row
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.records import Records
 from growth_assets.sources.row_digest import RowDigest
+from growth_assets.sources.side_by_side import in_order
 
 BATCH_ROWS = 65_536
 """Memory of larger batches is given back by the allocators and mapped anew for each."""
 
 
-def batches(path: Place, context: Context, rows: int = BATCH_ROWS, digest: RowDigest | None = None) -> Iterator[Batch]:
-    """The events of the file, some rows at a time.
+def batches(
+    path: Place, context: Context, rows: int = BATCH_ROWS, digest: RowDigest | None = None, at_once: int = 1
+) -> Iterator[Batch]:
+    """The events of the file, some rows at a time; `at_once` parts of them are made events at the same time.
 
     `digest` takes what in the rows settings have a say in: their times and hosts, as they stand in the file.
 
@@ -43,18 +46,29 @@ def batches(path: Place, context: Context, rows: int = BATCH_ROWS, digest: RowDi
         SourceError: the file is corrupt, has a type that cannot be shown as text, or has the columns of
         neither.
     """
-    first = 1
     digest = digest or RowDigest()
-    for frame in _frames(path, rows):
+
+    def made(numbered: tuple[int, pl.DataFrame]) -> tuple[Batch, Mapping[str, pl.Series]]:
+        first, frame = numbered
         if "event_time" in frame.columns:
-            yield _batch(frame, context, first, digest)
-        elif ga4.is_event(dict.fromkeys(frame.columns)):
-            yield _exported(frame, context, first, digest)
-        else:
-            raise SourceError(
-                f"{path}: this Parquet file has no column event_time, nor event_timestamp and event_name as GA4's "
-                "exports have. Rename its time column, or keep the file out of `files` of its source in site.toml."
-            )
+            return _batch(frame, context, first)
+        if ga4.is_event(dict.fromkeys(frame.columns)):
+            return _exported(frame, context, first)
+        raise SourceError(
+            f"{path}: this Parquet file has no column event_time, nor event_timestamp and event_name as GA4's "
+            "exports have. Rename its time column, or keep the file out of `files` of its source in site.toml."
+        )
+
+    for batch, digested in in_order(_numbered(_frames(path, rows)), made, at_once):
+        digest.take(digested)
+        yield batch
+
+
+def _numbered(frames: Iterator[pl.DataFrame]) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Each with the number of its first row."""
+    first = 1
+    for frame in frames:
+        yield first, frame
         first += frame.height
 
 
@@ -92,12 +106,13 @@ def _unique(names: list[str]) -> list[str]:
     return result
 
 
-def _batch(frame: pl.DataFrame, context: Context, first: int, digest: RowDigest) -> Batch:
+def _batch(frame: pl.DataFrame, context: Context, first: int) -> tuple[Batch, Mapping[str, pl.Series]]:
+    """The events of some rows, and what is digested of them."""
     texts = {name: _text(frame[name]) for name in frame.columns if name not in {"event_time", "properties"}}
     texts["event_time"] = _time(frame["event_time"])
     if "properties" in frame.columns:
         texts["properties"] = _properties(frame["properties"])
-    digest.take({name: texts[name] for name in ("event_time", "hostname") if name in texts})
+    digested: Mapping[str, pl.Series] = {name: texts[name] for name in ("event_time", "hostname") if name in texts}
     if "line_number" in texts:
         # Its name is taken below: such files are read row by row.
         events, odd = native.frame_of([]), list(range(frame.height))
@@ -116,19 +131,18 @@ def _batch(frame: pl.DataFrame, context: Context, first: int, digest: RowDigest)
             rejections.append((first + position, found, to_text(_value(frame.row(position, named=True))) or ""))
         else:
             rows.append(found)
-    return native.merged([events, native.frame_of(rows)], rejections)
+    return native.merged([events, native.frame_of(rows)], rejections), digested
 
 
-def _exported(frame: pl.DataFrame, context: Context, first: int, digest: RowDigest) -> Batch:
-    """The events of rows of GA4's export."""
+def _exported(frame: pl.DataFrame, context: Context, first: int) -> tuple[Batch, Mapping[str, pl.Series]]:
+    """The same of rows of GA4's export."""
     records = Records(ga4.TRACKER, context)
     texts: list[str] = []
     for number, values in enumerate(frame.iter_rows(named=True), start=first):
         record = _value(values)
         texts.append(to_text(record) or "")
         records.add(number, texts[-1], ga4.TRACKER.leaves(record))
-    digest.take({"record": pl.Series(texts, dtype=pl.String)})
-    return records.batch()
+    return records.batch(), {"record": pl.Series(texts, dtype=pl.String)}
 
 
 def _time(column: pl.Series) -> pl.Series:

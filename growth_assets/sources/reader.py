@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain
+from queue import SimpleQueue
 
 import polars as pl
 
@@ -21,6 +22,7 @@ from growth_assets.sources.lines import BOM, CHUNK_BYTES, Chunk, Tail, Unread, c
 from growth_assets.sources.originals import Keeping, waiting
 from growth_assets.sources.reasons import Reason
 from growth_assets.sources.row_digest import RowDigest
+from growth_assets.sources.side_by_side import in_order
 from growth_assets.sources.text import Lines, canonical_encoding, head_text, lines_of
 
 
@@ -37,6 +39,7 @@ class Reading:
         chunk_bytes: int = CHUNK_BYTES,
         growing: bool = False,
         sound: int | None = None,
+        at_once: int = 1,
     ) -> None:
         self._path = path
         self._source = source
@@ -44,6 +47,7 @@ class Reading:
         self._chunk_bytes = chunk_bytes
         self._growing = growing
         self._sound = sound
+        self._at_once = at_once
         self._hasher = Hasher(prefix_lengths)
         self._batches = self._read()
         self._exhausted = False
@@ -112,33 +116,41 @@ class Reading:
         if decompressed.packed_with(self._path):
             raise SourceError(f"{self._path}: a Parquet file that is compressed as a whole. Unpack it before landing.")
         digest = RowDigest()
-        yield from parquet.batches(self._path, self._context, digest=digest)
+        yield from parquet.batches(self._path, self._context, digest=digest, at_once=self._at_once)
         self.rows = digest.hexdigest()
 
     def _text(self, text_format: TextFormat, head: bytes, pieces: Iterator[bytes]) -> Iterator[Batch]:
         require_plain_text(head, self._path)
         encoding = canonical_encoding(self._source.encoding)
-        parser = Keeping(text_format.parser(self._context))
-        last_line, last_began, left, tail = 0, 0, None, None
+        parsers = SimpleQueue[Keeping]()
+        for _ in range(self._at_once if text_format.line_by_line else 1):
+            parsers.put(Keeping(text_format.parser(self._context)))
+
+        def parsed(item: Lines | Unread | Tail) -> _Parsed | Tail:
+            parser = parsers.get()
+            try:
+                return _parsed(item, parser, encoding)
+            finally:
+                parsers.put(parser)
+
         items = _decoded(chunks(pieces, self._chunk_bytes, growing=self._growing), encoding)
-        for item in items if len(head) < HEAD_BYTES else _ahead(items):
-            if isinstance(item, Lines):
-                batch = parser.parse(item)
-                last_line, left = item.first_line + item.height - 1, None
-                last_began = batch.last_began or last_line
-                yield batch
-                del batch  # not to be held while the next is made
-            elif isinstance(item, Unread):
-                last_line = last_began = item.line_number
-                if (left := parser.flush()) is not None:
-                    yield left
-                yield only_rejected([(item.line_number, item.reason, head_text(item, encoding))])
-            elif (finished := self._finished(item, text_format, parser, encoding)) is not None:
-                last_line += 1
-                last_began = last_line
-                yield finished
-            else:
-                tail = item
+        small = len(head) < HEAD_BYTES
+        last_line, last_began, left, tail = 0, 0, None, None
+        for some in map(parsed, items) if small else in_order(items, parsed, parsers.qsize()):
+            if isinstance(some, Tail):
+                tail = some
+                continue
+            last_line, last_began, left, batch = some.last_line, some.last_began, some.left, some.batch
+            del some  # not to be held while the next is made
+            if left is not None:
+                yield left
+            yield batch
+            del batch
+        parser = parsers.get()
+        if tail is not None and (finished := self._finished(tail, text_format, parser, encoding)) is not None:
+            last_line = last_began = last_line + 1
+            tail = None
+            yield finished
         last = parser.flush()
         # A record of lines before may end in the line that waits, and waits then with it.
         open_from = min(_line_numbers(last), default=last_line + 1)
@@ -184,6 +196,7 @@ def read(
     chunk_bytes: int = CHUNK_BYTES,
     growing: bool = False,
     sound: int | None = None,
+    at_once: int = 1,
 ) -> Reading:
     """Begin to read the file at `path`; nothing is opened before the first batch is asked for.
 
@@ -196,6 +209,7 @@ def read(
         growing: the file may still be written: a last line without a newline is left for later, unless the file is
             packed, or the line is an event that nothing can be missing from.
         sound: of a corrupt archive, how many bytes are to be read; more of them may be wrong.
+        at_once: so many chunks are parsed at the same time, where no line needs another; it changes nothing else.
 
     Returns:
         Batches in line order; while iterating, SourceError when the file cannot be read at all.
@@ -208,6 +222,7 @@ def read(
         chunk_bytes=chunk_bytes,
         growing=growing,
         sound=sound,
+        at_once=at_once,
     )
 
 
@@ -237,14 +252,27 @@ def _then(held: list[bytes], error: DamagedError) -> Iterator[bytes]:
     raise error
 
 
+@dataclass(frozen=True)
+class _Parsed:
+    """What became of consecutive lines, or of one that was skipped."""
+
+    batch: Batch
+    last_line: int
+    last_began: int
+    """Where the record of the last line began."""
+    left: Batch | None = None
+    """What the parser had left before a line that was skipped."""
+
+
+def _parsed(item: Lines | Unread | Tail, parser: Keeping, encoding: str) -> _Parsed | Tail:
+    if isinstance(item, Lines):
+        batch, last = parser.parse(item), item.first_line + item.height - 1
+        return _Parsed(batch, last, batch.last_began or last)
+    if isinstance(item, Unread):
+        number, left = item.line_number, parser.flush()
+        return _Parsed(only_rejected([(number, item.reason, head_text(item, encoding))]), number, number, left)
+    return item
+
+
 def _decoded(items: Iterator[Chunk | Unread | Tail], encoding: str) -> Iterator[Lines | Unread | Tail]:
     return (lines_of(item, encoding) if isinstance(item, Chunk) else item for item in items)
-
-
-def _ahead(items: Iterator[Lines | Unread | Tail]) -> Iterator[Lines | Unread | Tail]:
-    """The same items; the next is read, unpacked, hashed and decoded while this one is parsed."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, items, None)
-            yield item

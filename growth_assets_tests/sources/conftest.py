@@ -38,9 +38,16 @@ class Whole:
         return [(row["line_number"], row["reason"]) for row in self.rejected]
 
 
-def whole_path(path, *, chunk_bytes=64 << 20, prefix_lengths=(), hostname="www.default.com", **source) -> Whole:
+def whole_path(
+    path, *, chunk_bytes=64 << 20, prefix_lengths=(), hostname="www.default.com", at_once=1, **source
+) -> Whole:
     reading = read(
-        path, Source(name="test", **source), hostname, chunk_bytes=chunk_bytes, prefix_lengths=prefix_lengths
+        path,
+        Source(name="test", **source),
+        hostname,
+        chunk_bytes=chunk_bytes,
+        prefix_lengths=prefix_lengths,
+        at_once=at_once,
     )
     batches = list(reading)
     events = pl.concat([batch.events for batch in batches]).to_dicts() if batches else []

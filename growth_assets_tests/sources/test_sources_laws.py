@@ -1,11 +1,13 @@
 """Laws that hold for any bytes: no crash, no line lost, chunks and compression change nothing."""
 
 import hashlib
+from unittest import mock
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from growth_assets.sources import reader
 from growth_assets.sources.errors import SourceError
 
 TIME = '"event_time":"2026-05-17T10:05:03Z"'
@@ -98,6 +100,17 @@ def test_chunks_change_nothing_and_no_line_is_lost(read_bytes, name, data, size)
         assert sorted(numbers) == list(range(1, lines + 1))
     assert whole.fingerprint.sha256 == hashlib.sha256(data).hexdigest()
     assert whole.fingerprint.length == len(data)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(data=ANY, size=st.sampled_from([1, 7, 40]), at_once=st.sampled_from([1, 2, 3]))
+@settings(max_examples=15, deadline=None)
+def test_how_many_chunks_are_parsed_at_once_changes_nothing(read_bytes, name, data, size, at_once):
+    if name == "csv":
+        data = b"event_time,ip,properties,x\n" + data
+    whole = outcome(read_bytes, data, format=name, chunk_bytes=size)
+    with mock.patch.object(reader, "HEAD_BYTES", 1):  # no file is small
+        assert outcome(read_bytes, data, format=name, chunk_bytes=size, at_once=at_once) == whole
 
 
 @given(data=ANY, packing=st.sampled_from(["plain", "gz", "bz2", "xz", "zst"]), size=st.sampled_from([20, 500]))
