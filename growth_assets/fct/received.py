@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from growth_assets.contracts.packed_texts import packed_texts
+
 ROWS_AT_ONCE = 1_000_000
 """So many rows are held with all their columns."""
 
@@ -32,6 +34,9 @@ class Received:
         """A column of texts; of a large day numbered, since to hold them all would take most of the memory."""
         if self._held is not None:
             return self._held[name]
+        found = packed_texts(self._events, name)
+        if found is not None:
+            return found
         kind = pl.Categorical(pl.Categories.random())
         parts = [
             self._events.select(name).slice(first, TEXTS_AT_ONCE).collect().to_series().cast(kind)

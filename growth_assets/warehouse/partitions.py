@@ -32,6 +32,7 @@ import pyarrow.parquet as pq
 from polars.io.plugins import register_io_source
 from upath import UPath
 
+from growth_assets.contracts.packed_texts import of_files
 from growth_assets.contracts.table import Table
 from growth_assets.contracts.texts import as_texts
 from growth_assets.places import Place, is_remote
@@ -203,7 +204,9 @@ class Warehouse:
     def scan_held(self, table: Table, ds: str) -> pl.LazyFrame:
         """The rows of one published day, however many, for whoever holds the day: from a copy, if it is on a store."""
         path = self.path(table, ds)
-        return scan(self._fetched(table, ds, path)) if is_remote(path) else scan(*self.files(table, ds))
+        there = [self._fetched(table, ds, path)] if is_remote(path) else self.files(table, ds)
+        files = [each for each in there if isinstance(each, Path)]
+        return of_files(scan(*files), files)
 
     def scan_days(self, table: Table, days: list[str]) -> pl.LazyFrame:
         """The rows of several published days; days that are not published have none."""
