@@ -20,7 +20,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from growth_assets.engines import tasks
+from growth_assets.engines import reachable, tasks
+from growth_assets.engines.driver_log import SECRET, heard
 from growth_assets.engines.tasks import Piece, Range, Report, Work
 from growth_assets.settings import Settings, enter_spark
 
@@ -33,6 +34,8 @@ DEFAULTS = {
     "spark.driver.maxResultSize": "0",
     "spark.sql.adaptive.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    # On stderr; what it warns of goes into the run's log.
+    "spark.log.level": "ERROR",
     # An executor runs a process a core.
     "spark.executorEnv.POLARS_MAX_THREADS": "1",
 }
@@ -87,6 +90,7 @@ class Cluster:
         """What is under way to the group of its jobs; with Spark Connect, to what is told of it."""
         self._of_thread = threading.local()
         self._spent: deque[Spent] = deque(maxlen=1_000)
+        self._heard: Callable[[], list[str]] | None = None
 
     @cached_property
     def _spark(self) -> Any:  # noqa: ANN401 - PySpark's own, which may be absent
@@ -94,6 +98,9 @@ class Cluster:
             opened = _session(self._settings)
         if self._connect:
             opened.registerProgressHandler(self._hear)
+        else:
+            secret = (value for name, value in self._settings.spark.conf if SECRET.search(name))
+            self._heard = heard(opened.sparkContext, secret)
         return opened
 
     @property
@@ -185,6 +192,10 @@ class Cluster:
             self._spent.remove(each)
         return found
 
+    def said(self) -> list[str]:
+        """What Spark's driver warned of since it was last asked, in a line each; of a server that is not known here."""
+        return self._heard() if self._heard else []
+
     def cancel(self) -> None:
         """End the steps under way, and begin no other."""
         self._canceled = True
@@ -201,7 +212,7 @@ class Cluster:
 
     def close(self) -> None:
         """End the session, where it was opened."""
-        opened = self.__dict__.pop("_spark", None)
+        opened, self._heard = self.__dict__.pop("_spark", None), None
         if opened is not None:
             # Whatever is wrong with it, it is not used again.
             with suppress(Exception):
@@ -401,8 +412,10 @@ def _session(settings: Settings) -> Any:  # noqa: ANN401 - PySpark's own, which 
         raise ClusterError(
             'engine is "spark", and PySpark is not installed: pip install "growth-assets[spark]"'
         ) from error
-    enter_spark(settings)
     chosen = settings.spark
+    if why := reachable.why_not(chosen):
+        raise ClusterError(f"no session on {chosen.where}: {why}")
+    enter_spark(settings)
     builder = SparkSession.builder
     remote = chosen.remote.get_secret_value() if chosen.remote else ""
     builder = builder.remote(remote) if remote else builder.master(str(chosen.master))
@@ -421,11 +434,9 @@ def _session(settings: Settings) -> Any:  # noqa: ANN401 - PySpark's own, which 
             said = said.replace(secret, "...")
         # What was raised may hold the token.
         raise ClusterError(
-            f"no session on {chosen.where} ({said}). Check spark.{'remote' if remote else 'master'}, "
-            "that the cluster is up, and that Java is installed here."
+            f"no session on {chosen.where} ({said}). Check spark.{'remote' if remote else 'master'} and [spark.conf], "
+            "and that the cluster is up. What Spark said of it is in stderr."
         ) from (None if remote else error)
-    if not remote:
-        spark.sparkContext.setLogLevel("ERROR")
     return spark
 
 
@@ -449,7 +460,7 @@ def _last_line(error: Exception) -> str:
     told = [
         line for line in lines if ("Error" in line or "Exception" in line) and not line.startswith(("at ", "File "))
     ]
-    return (told or lines or [type(error).__name__])[-1][:500]
+    return (told or lines or [type(error).__name__])[-1].removeprefix(": ")[:500]
 
 
 _open: list[Cluster] = []

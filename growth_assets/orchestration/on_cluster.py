@@ -53,9 +53,19 @@ def wait_for(asked: Future[Any], context: dg.AssetExecutionContext, at_hand: Clu
                 at_hand.cancel()
             if time.monotonic() - told >= PROGRESS_SECONDS:
                 progress = at_hand.progress()
+                tell_said(context, at_hand)
         for line in progress:
             context.log.info(line)
             told = time.monotonic()
+    tell_said(context, at_hand)
+
+
+def tell_said(context: dg.AssetExecutionContext, at_hand: Cluster) -> None:
+    """Say in the run's log what Spark's driver warned of."""
+    # A session may be lost, in as many ways as its clients know.
+    with suppress(Exception):
+        for line in at_hand.said():
+            context.log.warning(f"Spark's driver: {line}")
 
 
 def tell_spent(context: dg.AssetExecutionContext, at_hand: Cluster, name: str) -> dict[str, dg.MetadataValue]:

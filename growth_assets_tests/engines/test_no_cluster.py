@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import sys
 import tomllib
 import traceback
@@ -13,10 +14,11 @@ import dagster as dg
 import pytest
 from packaging.requirements import Requirement
 
-from growth_assets.engines import cluster
+from growth_assets.engines import cluster, reachable
 from growth_assets.engines.cluster import ClusterError
 from growth_assets.orchestration import doctor
 from growth_assets.orchestration.daily import daily_tables
+from growth_assets.settings import Spark
 from growth_assets_tests.tables.days import site
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +51,7 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_token(tmp_path, mo
     monkeypatch.setitem(sys.modules, "pyspark", types.SimpleNamespace(sql=named))
     monkeypatch.setitem(sys.modules, "pyspark.sql", named)
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    monkeypatch.setattr(reachable, "why_not", lambda _: "")
     chosen = site(data=tmp_path, engine="spark", spark={"remote": address})
     missing = r"no session on sc://host:15002/ \(.*UNAVAILABLE.*\)\. Check spark\.remote"
     with cluster.at_hand(chosen) as nobody, pytest.raises(ClusterError, match=missing) as error:
@@ -58,6 +61,57 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_token(tmp_path, mo
     found = next(each for each in doctor.examine(chosen) if each.what == "spark")
     assert not found.well
     assert "t0ken" not in found.says
+
+
+@pytest.fixture
+def closed() -> int:
+    """A port of this machine where nobody answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def java(tmp_path, monkeypatch) -> Path:
+    """The home of a Java."""
+    program = tmp_path / "java" / "bin" / "java"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "java"))
+    return tmp_path / "java"
+
+
+@pytest.mark.usefixtures("java")
+def test_a_cluster_that_is_down_is_told_at_once(closed, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    # What is installed is not asked further.
+    for name in ("pyspark", "pyspark.sql"):
+        monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(SparkSession=None))
+    nobody = rf"nobody answers at 127\.0\.0\.1:{closed} \(Connection refused\)"
+    for at, setting in (("master", f"spark://127.0.0.1:{closed}"), ("remote", f"sc://127.0.0.1:{closed}/;token=t0ken")):
+        with cluster.at_hand(site(engine="spark", spark={at: setting})) as there:
+            with pytest.raises(ClusterError, match=rf"no session on \S+: {nobody}\. Check spark\.{at}") as error:
+                there._spark  # noqa: B018 - opens it
+            assert "t0ken" not in str(error.value)
+    assert "nobody answers at no-such-host.invalid:7077 (" in reachable.why_not(
+        Spark(master="spark://no-such-host.invalid:7077")
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        open_port = listening.getsockname()[1]
+        assert reachable.why_not(Spark(master=f"spark://127.0.0.1:{closed},127.0.0.1:{open_port}")) == ""
+        assert reachable.why_not(Spark(remote=f"sc://127.0.0.1:{open_port}/;token=t0ken")) == ""
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    assert reachable.why_not(Spark(remote=f"sc://127.0.0.1:{closed}")) == ""
+
+
+def test_without_java_it_is_named_where_it_is_needed(java, monkeypatch):
+    assert reachable.why_not(Spark(master="yarn")) == ""
+    (java / "bin" / "java").unlink()
+    assert "Install Java 17 or newer" in reachable.why_not(Spark(master="yarn"))
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", str(java))
+    assert "Install Java 17 or newer" in reachable.why_not(Spark(master="local[1]"))
 
 
 def test_the_extra_asks_for_a_pyspark_that_sends_pieces_by_their_number():

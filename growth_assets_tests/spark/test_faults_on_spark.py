@@ -128,6 +128,7 @@ def test_a_lost_machine_changes_no_row(on_cluster, by_cluster, received, undistu
             cluster.begin_worker()
             cluster.wait_for(2)
     assert cut
+    assert any(" Lost executor " in line for line in on_cluster.session.said())
     assert differences(undisturbed, side) == []
     assert happened.application.lost == 1
     assert sum(each.failed for each in happened.stages) > 0
