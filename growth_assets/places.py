@@ -1,7 +1,8 @@
-"""Where files are: a folder of this machine, or a prefix of a bucket on an object store.
+"""Where files are: a folder of this machine, a prefix of a bucket on an object store, or a folder of HDFS.
 
 A place is a `Path` or, for a URL, a `UPath`, which has the same methods over fsspec. Credentials, region and endpoint
 are the store's own business: its library takes them from its usual environment variables, and no setting holds them.
+HDFS is spoken to by its namenode's HTTP (WebHDFS), which needs nothing of Hadoop here.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from typing_extensions import TypeIs
 from upath import UPath
+from upath.registry import register_implementation
 
 Place = Path | UPath
 
@@ -40,14 +42,32 @@ STORES: dict[str, Store] = {
     ),
     "gs": Store("gcsfs", "GOOGLE_APPLICATION_CREDENTIALS and STORAGE_EMULATOR_HOST", {}),
     "az": Store("adlfs", "AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY and their kin", {}),
+    "webhdfs": Store("requests", "FSSPEC_WEBHDFS_USER, FSSPEC_WEBHDFS_TOKEN or FSSPEC_WEBHDFS_KERBEROS", {}),
 }
 """Scheme of a URL to its store."""
 
-_OF_A_CLUSTER = frozenset({"hdfs", "viewfs", "webhdfs", "swebhdfs"})
-"""Schemes of Hadoop: pyarrow reads its files by a library of Hadoop's own, which no package brings."""
+HDFS = "webhdfs"
+"""The store that has folders: landing may be there, and no warehouse, for which a put has to be one step."""
 
+_OF_HADOOP = frozenset({"hdfs", "viewfs", "swebhdfs"})
+"""Its other schemes: pyarrow reads them by a library of Hadoop's own, which no package brings."""
+
+_NAMENODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*:[0-9]{1,5}")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PREFIX = re.compile(r"[^\x00-\x1f*?\[\]#%\\]*")
+
+
+class OnHdfs(UPath):
+    """A file or folder of HDFS; as text with its namenode, which its path does not name."""
+
+    def __str__(self) -> str:
+        if getattr(self, "_relative_base", None) is not None:
+            return super().__str__()
+        about = self.storage_options
+        return f"{HDFS}://{about['host']}:{about['port']}{self.path}"
+
+
+register_implementation(HDFS, OnHdfs, clobber=True)
 
 
 class StoreError(OSError):
@@ -69,18 +89,20 @@ def place(text: str, folder: Path) -> Place:
     if "@" in address.netloc:
         variables = store.variables if store else "the environment"
         raise ValueError(f"a URL must hold no user and password: credentials come from {variables}")
-    if address.scheme in _OF_A_CLUSTER:
+    if address.scheme in _OF_HADOOP:
         raise ValueError(
-            f"{address.scheme}:// is not read: mount it on every machine at one path (HDFS has an NFS gateway and "
-            "a FUSE client for that) and name the folder, or copy it to a store, as by `hadoop distcp`"
+            f"{address.scheme}:// is not read: name the namenode's HTTP as webhdfs://namenode:9870/folder, or mount it "
+            "on every machine at one path and name that folder"
         )
     if store is None:
         known = ", ".join(f"{scheme}://" for scheme in STORES)
         raise ValueError(f"{address.scheme}:// is no store that is known; use {known} or a folder")
     prefix = address.path.strip("/")
     parts = prefix.split("/") if prefix else []
-    if not _BUCKET.fullmatch(address.netloc) or address.query or address.fragment:
-        raise ValueError(f"must be {address.scheme}://bucket/prefix")
+    form, host = (_NAMENODE, "namenode:9870") if address.scheme == HDFS else (_BUCKET, "bucket")
+    rootless = address.scheme == HDFS and not parts
+    if not form.fullmatch(address.netloc) or address.query or address.fragment or rootless:
+        raise ValueError(f"must be {address.scheme}://{host}/{'folder' if address.scheme == HDFS else 'prefix'}")
     if not _PREFIX.fullmatch(prefix) or any(part in {"", ".", ".."} for part in parts):
         raise ValueError("the prefix must not hold any of * ? [ ] # % \\ nor empty parts, '.' and '..'")
     if find_spec(store.library) is None:
@@ -97,6 +119,11 @@ def place(text: str, folder: Path) -> Place:
 def is_remote(where: Place) -> TypeIs[UPath]:
     """True for a place on an object store."""
     return isinstance(where, UPath)
+
+
+def is_hdfs(where: Place) -> TypeGuard[UPath]:
+    """True for a place on HDFS."""
+    return is_remote(where) and where.protocol == HDFS
 
 
 def inside(inner: Place, outer: Place) -> bool:
@@ -124,7 +151,7 @@ def require_reachable(where: Place, setting: str) -> None:
         return
     store, said = STORES[where.protocol], f"{setting} = {shown(where)}"
     try:
-        where.fs.ls(where.path.split("/", 1)[0], detail=False)
+        where.fs.ls("/" if is_hdfs(where) else where.path.split("/", 1)[0], detail=False)
     except FileNotFoundError as error:
         raise StoreError(f"{said}: there is no such bucket. Make it, or mend the setting.") from error
     except PermissionError as error:

@@ -423,6 +423,8 @@ class Settings(BaseSettings):
             raise ValueError(f"actions must list {', '.join(built_in)} too: the built-in action rules give them")
         if places.inside(self.landing, self.warehouse) or places.inside(self.warehouse, self.landing):
             raise ValueError("landing and warehouse must be apart, neither inside the other")
+        if places.is_hdfs(self.warehouse):
+            raise ValueError("warehouse must be a folder or on an object store: HDFS is for landing alone")
         if self.engine == "spark" and not (self.spark.master or self.spark.remote):
             raise ValueError('engine is "spark": name the cluster by spark.master or spark.remote')
         if self.engine == "spark" and places.is_remote(self.warehouse):

@@ -14,12 +14,13 @@ from typing import Any
 from fsspec.utils import glob_translate
 from upath import UPath
 
-from growth_assets.places import Place, is_remote, prefix_of
+from growth_assets import places
+from growth_assets.places import HDFS, STORES, Place, StoreError, is_hdfs, is_remote, prefix_of
 from growth_assets.settings import Settings, Source
 
 Stat = tuple[int, int, int | str, int]
 """Size, time of change (ns), and what else changes with a file: the time of change of its inode (ns) and the inode; of
-an object its ETag."""
+an object its ETag, of a file on HDFS its number there."""
 
 NO_STAT: Stat = (0, 0, 0, 0)
 """Of what cannot even be looked at."""
@@ -64,7 +65,7 @@ def landing_files(settings: Settings) -> Iterator[LandingFile | Unreadable]:
 
 def _objects(settings: Settings, landing: UPath) -> Iterator[LandingFile]:
     """From one listing of the prefix."""
-    listed = landing.fs.find(landing.path, detail=True)
+    listed = _on_hdfs(landing) if is_hdfs(landing) else landing.fs.find(landing.path, detail=True)
     for path in sorted(listed):
         name = path.removeprefix(prefix_of(landing))
         source = source_named(settings, name)
@@ -72,6 +73,25 @@ def _objects(settings: Settings, landing: UPath) -> Iterator[LandingFile]:
         if source is None or _hidden(name) or name.endswith("/"):
             continue
         yield LandingFile(landing / name, shown(name), source, _stat_of_object(listed[path]))
+
+
+def _on_hdfs(landing: UPath) -> dict[str, Mapping[str, Any]]:
+    """What is below a folder of HDFS, but for what Hadoop is still writing there, or marks as none of the data."""
+    try:
+        # A listing that fails in the middle must not pass for a short one.
+        found = landing.fs.find(landing.path, detail=True, on_error="raise")
+    except FileNotFoundError:
+        return {}  # as on disk: no landing/ is an empty one
+    except (OSError, RuntimeError, ValueError) as error:
+        raise StoreError(
+            f"landing = {places.shown(landing)}: not all of it can be listed ({error}). Let the user of "
+            f"{STORES[HDFS].variables} read its folders."
+        ) from error
+    below = {path: PurePosixPath(path.removeprefix(prefix_of(landing))).parts for path in found}
+    return {
+        path: about for path, about in found.items()
+        if not below[path][-1].endswith("._COPYING_") and not any(part.startswith("_") for part in below[path])
+    }  # fmt: skip
 
 
 def _hidden(name: str) -> bool:
@@ -117,7 +137,9 @@ def _on_disk(settings: Settings, landing: Path) -> Iterator[LandingFile | Unread
 
 
 def _stat_of_object(about: Mapping[str, Any]) -> Stat:
-    """From what s3fs, gcsfs or adlfs say of an object."""
+    """From what s3fs, gcsfs or adlfs say of an object, or the namenode of a file."""
+    if "modificationTime" in about:
+        return int(about["size"]), int(about["modificationTime"]) * 1_000_000, str(about.get("fileId")), 0
     changed = next((about[key] for key in ("LastModified", "mtime", "updated", "last_modified") if about.get(key)), 0)
     if isinstance(changed, str):
         changed = dt.datetime.fromisoformat(changed)

@@ -24,6 +24,7 @@ def every_library(monkeypatch):
         ("s3://bucket/web logs/2026/", "s3://bucket/web logs/2026/tables/part", "bucket/web logs/2026/tables/part"),
         ("gs://bucket/logs", "gs://bucket/logs/tables/part", "bucket/logs/tables/part"),
         ("az://container/logs", "az://container/logs/tables/part", "container/logs/tables/part"),
+        ("webhdfs://nn:9870/web logs/", "webhdfs://nn:9870/web logs/tables/part", "/web logs/tables/part"),
     ],
 )
 def test_a_url_is_a_place_whose_parts_are_keys(every_library, text, url, path):
@@ -48,8 +49,12 @@ def test_a_folder_is_relative_to_the_data_folder(text, path):
         ("s3://key:hidden@bucket/logs", "AWS_ACCESS_KEY_ID"),
         ("gs://key:hidden@bucket", "GOOGLE_APPLICATION_CREDENTIALS"),
         ("ftp://key:hidden@host/logs", "credentials come from the environment"),
-        ("ftp://host/logs", "use s3://, gs://, az:// or a folder"),
+        ("ftp://host/logs", "use s3://, gs://, az://, webhdfs:// or a folder"),
         ("s3://", "must be s3://bucket/prefix"),
+        ("webhdfs://growth:hidden@nn:9870/logs", "FSSPEC_WEBHDFS_USER"),
+        ("webhdfs://nn:9870/", "must be webhdfs://namenode:9870/folder"),
+        ("webhdfs://nn/logs", "must be webhdfs://namenode:9870/folder"),
+        ("webhdfs://nn:9870/logs?user.name=hidden", "must be webhdfs://namenode:9870/folder"),
         ("s3:///logs", "must be s3://bucket/prefix"),
         ("s3://bucket/logs?versionId=hidden", "must be s3://bucket/prefix"),
         ("s3://bucket/a//b", "empty parts"),
