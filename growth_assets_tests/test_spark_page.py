@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import shutil
 
+import fsspec
 import pytest
 
 from benchmarks import spark, spark_events, spark_sizes
 from benchmarks.processes import ROOT, Cost
 from benchmarks.spark_events import Application, Stage
+from growth_assets import places
 from growth_assets.engines import spark_catalogue
 from growth_assets.ingest import many_files
 from growth_assets.settings import load
@@ -136,6 +140,18 @@ def test_an_example_is_a_part_of_a_site(name, tmp_path):
     # Addresses and user agents are in what is shuffled.
     assert {conf[each] for each in ENCRYPTED} == {"true"}
     assert f"deploy/{name}" in spark.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_names_what_hdfs_takes_from_the_environment():
+    page = spark.PAGE.read_text(encoding="utf-8")
+    variables = re.findall(r"[A-Z_]{9,}", places.STORES[places.HDFS].variables)
+    assert len(variables) == 3
+    assert all(name in page for name in variables)
+    # As fsspec reads them: its name, and that of an argument.
+    known = inspect.signature(fsspec.get_filesystem_class(places.HDFS).__init__).parameters
+    assert {name.removeprefix("FSSPEC_WEBHDFS_").lower() for name in [*variables, "FSSPEC_WEBHDFS_USE_HTTPS"]} <= {
+        *known
+    }
 
 
 def test_the_pages_say_from_how_many_bytes_on_a_cluster_lands():

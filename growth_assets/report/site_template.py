@@ -15,7 +15,8 @@ TEMPLATE = """\
 hostnames = {hostnames}
 
 # Where files arrive and where the tables are: folders, relative to this file's, or on an object store, s3://bucket/prefix,
-# gs:// or az://. Credentials, region and endpoint come from the store's usual environment variables alone.
+# gs:// or az://, landing also on HDFS, webhdfs://namenode:9870/folder. Credentials, region and endpoint come from the
+# store's usual environment variables alone.
 # landing = "landing"
 # warehouse = "warehouse"
 
