@@ -26,6 +26,8 @@ from growth_assets import settings as site
 from growth_assets.workers import look_for_garbage_seldom
 
 if TYPE_CHECKING:
+    from growth_assets.ingest.begun import Landing
+    from growth_assets.orchestration.replay import ReplayReport
     from growth_assets.orchestration.run import Report
 
 CHECK_FAILED, WRONG, FAILED = 1, 2, 3
@@ -146,21 +148,26 @@ def build(
     first, last = _day(from_, "--from"), _day(to, "--to")
     if first and last and first > last:
         _stop(f"--from {first} is after --to {last}.", WRONG)
-    from growth_assets.orchestration.run import build as build_days
 
-    _finish(
-        _under_way(lambda files, days: build_days(settings, first, last, landing_progress=files, day_progress=days)),
-        settings,
-    )
+    def work(landing: Landing, progress: Progressed) -> Report:
+        from growth_assets.orchestration.run import build as build_days
+
+        return build_days(settings, first, last, landing=landing, day_progress=progress)
+
+    _finish(_under_way(settings, work), settings)
 
 
 @app.command()
 def replay(data: Data = None) -> None:
     """Read rejected lines and judge quarantined rows again, after a setting was mended; build the days it changes."""
     settings = _settings(data)
-    from growth_assets.orchestration.replay import replay as replay_all
 
-    report = _under_way(lambda files, days: replay_all(settings, landing_progress=files, day_progress=days))
+    def work(landing: Landing, progress: Progressed) -> ReplayReport:
+        from growth_assets.orchestration.replay import replay as replay_all
+
+        return replay_all(settings, landing=landing, day_progress=progress)
+
+    report = _under_way(settings, work)
     landing = report.built.landing
     out.print(
         f"Replayed {landing.get('replayed_lines', 0):,} rejected lines of {landing.get('replayed_files', 0)} files "
@@ -177,13 +184,9 @@ def replay(data: Data = None) -> None:
     _finish(report.built, settings)
 
 
-def _under_way(work: Callable[[Progressed, Progressed], Done]) -> Done:
+def _under_way(settings: site.Settings, work: Callable[[Landing, Progressed], Done]) -> Done:
     """Do the work of a build under its bars; end the process where it fails as a whole."""
-    from growth_assets.ingest.ledger import LedgerError
-    from growth_assets.orchestration.instance import InstanceError
-    from growth_assets.orchestration.run import LandingError, StoppedError
-    from growth_assets.warehouse.partitions import WarehouseError
-    from growth_assets.warehouse.remedies import with_remedy
+    from growth_assets.ingest.begun import Landing
 
     with _bar() as bar:
         landing = bar.add_task("Landing", total=None)
@@ -196,18 +199,27 @@ def _under_way(work: Callable[[Progressed, Progressed], Done]) -> Done:
             bar.update(landing, visible=False)
             bar.update(building, completed=done, total=of, description=f"Built {ds}", visible=True)
 
-        try:
-            return work(files, days)
-        except StoppedError:
-            _stop(
-                "stopped. What was published stays: the day that was under way and those before it. "
-                "`growth-assets build` goes on with the others.",
-                FAILED,
-            )
-        except (LedgerError, WarehouseError, LandingError, InstanceError) as error:
-            _stop(str(error), FAILED)
-        except OSError as error:
-            _stop(with_remedy(str(error)), FAILED)
+        coming = Landing(settings, files)
+        # Files are read while all else is imported, which keeps one core busy for seconds.
+        with coming.begun():
+            from growth_assets.ingest.ledger import LedgerError
+            from growth_assets.orchestration.instance import InstanceError
+            from growth_assets.orchestration.run import LandingError, StoppedError
+            from growth_assets.warehouse.partitions import WarehouseError
+            from growth_assets.warehouse.remedies import with_remedy
+
+            try:
+                return work(coming, days)
+            except StoppedError:
+                _stop(
+                    "stopped. What was published stays: the day that was under way and those before it. "
+                    "`growth-assets build` goes on with the others.",
+                    FAILED,
+                )
+            except (LedgerError, WarehouseError, LandingError, InstanceError) as error:
+                _stop(str(error), FAILED)
+            except OSError as error:
+                _stop(with_remedy(str(error)), FAILED)
 
 
 def _finish(report: Report, settings: site.Settings) -> None:

@@ -82,10 +82,14 @@ class Landed:
     """Files that were read here, since no machine of the cluster could read them, and what it said."""
 
 
-def land(settings: Settings, progress: Progress | None = None, machines: Machines | None = None) -> Landed:
+def land(
+    settings: Settings, progress: Progress | None = None, machines: Machines | None = None, *,
+    may_publish: Callable[[], None] = lambda: None,
+) -> Landed:  # fmt: skip
     """Read what is new in landing. Of two at once, the second waits and finds nothing new.
 
-    A file that cannot be read is told and holds up no other. Where much is new, `machines` read it.
+    A file that cannot be read is told and holds up no other. Where much is new, `machines` read it. Before anything is
+    published or remembered `may_publish` is called: it returns when that may be, and raises where it never will.
     """
     settings.require_stores()
     folder = settings.warehouse / "landing"
@@ -94,13 +98,14 @@ def land(settings: Settings, progress: Progress | None = None, machines: Machine
         shutil.rmtree(settings.workplace / "landing" / "_staging", ignore_errors=True)
         before = ledger.read(settings.warehouse)
         placing.tidy(settings, before)
-        look = _Look(settings, folder, before)
+        look = _Look(settings, folder, before, may_publish)
         files = list(landing_files(settings))
         with closing(_read_ahead(look, files, machines)) as coming:
             for done, file in enumerate(coming):
                 if progress:
                     progress(file.name, done, len(files))
                 look.take_or_tell(file)
+        may_publish()
         look.remember_paths()
         look.settle()
         after = ledger.read(settings.warehouse)
@@ -179,8 +184,8 @@ def _begun_by(found: Fingerprint, alike: Iterable[Entry]) -> list[Entry]:
 class _Look:
     """One look at the landing folder; takes files one by one."""
 
-    def __init__(self, settings: Settings, folder: Place, before: Ledger) -> None:
-        self.settings, self.folder = settings, folder
+    def __init__(self, settings: Settings, folder: Place, before: Ledger, may_publish: Callable[[], None]) -> None:
+        self.settings, self.folder, self.may_publish = settings, folder, may_publish
         self.entries: dict[str, Entry] = dict(before.known)
         self.current: dict[str, Entry] = dict(before.current)
         self.cache: Mapping[str, object] = durable.read_json(folder / "paths.json") or {}
@@ -539,6 +544,7 @@ class _Look:
 
     def _publish_inside(self, entry: Entry, longer: Entry) -> None:
         """Remember a content that is in a longer one already: as if it had landed before it."""
+        self.may_publish()
         with ledger.held(self.settings.workplace):
             longer = dataclasses.replace(longer, replaces=tuple(sorted({*longer.replaces, entry.id})))
             # In this order: a process that dies between the two leaves nothing that counts twice.
@@ -549,6 +555,7 @@ class _Look:
             self.landed.known += 1
 
     def _publish(self, entry: Entry, staged: Path) -> None:
+        self.may_publish()
         with ledger.held(self.settings.workplace):
             self._put_in_place(entry, staged)
             self.landed.read.append(entry)

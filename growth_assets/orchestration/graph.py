@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dagster as dg
 
+from growth_assets.ingest.begun import Landing
 from growth_assets.ingest.out_of_range import first_day
 from growth_assets.orchestration.alert_sensor import alert_sensor
 from growth_assets.orchestration.catalogue import catalogue_resource
 from growth_assets.orchestration.daily import Progress, daily_tables
 from growth_assets.orchestration.jobs import jobs, morning_schedule
-from growth_assets.orchestration.landing import FileProgress, event_files
+from growth_assets.orchestration.landing import event_files
 from growth_assets.orchestration.landing_sensor import landing_sensor
 from growth_assets.orchestration.recency import due_day_sensor
 from growth_assets.settings import Settings
@@ -23,10 +24,8 @@ def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(start_date=first_day(settings).isoformat(), timezone="UTC", end_offset=1)
 
 
-def definitions(
-    settings: Settings, progress: Progress | None = None, landing_progress: FileProgress | None = None
-) -> dg.Definitions:
-    """Assets, checks and resources of a site; the command line listens to the progress, to show bars."""
+def definitions(settings: Settings, progress: Progress | None = None, landing: Landing | None = None) -> dg.Definitions:
+    """Assets, checks and resources of a site; the command line listens to the progress, and begins to land early."""
     return dg.Definitions(
         assets=[event_files(settings), daily_tables(settings, daily_partitions(settings))],
         jobs=jobs(),
@@ -35,7 +34,7 @@ def definitions(
         resources={
             "duckdb": catalogue_resource(settings),
             "progress": progress or _nobody,
-            "landing_progress": landing_progress or _nobody,
+            "next_landing": landing or Landing(settings),
         },
         # One process a step costs seconds of imports for each; the steps here are few and share their frames.
         executor=dg.in_process_executor,

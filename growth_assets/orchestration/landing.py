@@ -1,6 +1,6 @@
 """Landing as Dagster assets: the files read, and the lines that could not be."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -11,6 +11,7 @@ from growth_assets.checks.verdict import CONTRACT, verdicts
 from growth_assets.contracts.contract import Finding
 from growth_assets.contracts.sample import Sample
 from growth_assets.ingest import ledger
+from growth_assets.ingest.begun import Landing
 from growth_assets.ingest.conservation import accounts
 from growth_assets.ingest.files import Unreadable
 from growth_assets.ingest.landing import Landed
@@ -36,9 +37,6 @@ SHOWN = 50
 
 AUDITED_AT_ONCE = 100_000
 """Rejected lines that are audited at a time: a file may be nothing else, and each is up to 1,000 characters long."""
-
-FileProgress = Callable[[str, int, int], None]
-"""Told before each file: its name, how many are done, how many there are."""
 
 
 class LandingConfig(dg.Config):
@@ -98,10 +96,10 @@ def event_files(settings: Settings) -> dg.AssetsDefinition:
         ],
     )
     def landing(
-        context: dg.AssetExecutionContext, config: LandingConfig, landing_progress: dg.ResourceParam[FileProgress]
+        context: dg.AssetExecutionContext, config: LandingConfig, next_landing: dg.ResourceParam[Landing]
     ) -> Iterator[Any]:
         first_before = first_day(settings)
-        landed = on_cluster.land(context, settings, landing_progress)
+        landed = on_cluster.land(context, settings, next_landing)
         replayed = replay(settings) if config.replay else Replayed()
         landed.unreadable += replayed.unreadable
         read = [*landed.read, *replayed.entries]

@@ -15,8 +15,8 @@ from dagster._utils.interrupts import capture_interrupts, check_captured_interru
 from growth_assets.contracts.table import Table, contract_of
 from growth_assets.engines import cluster, spark_catalogue
 from growth_assets.engines.cluster import Cluster, ClusterError
-from growth_assets.ingest import landing
-from growth_assets.ingest.landing import Landed, Progress
+from growth_assets.ingest.begun import Landing
+from growth_assets.ingest.landing import Landed
 from growth_assets.ingest.many_files import Share
 from growth_assets.settings import Settings
 from growth_assets.tables import DAILY
@@ -119,12 +119,12 @@ class ClusterCatalogue:
                 self._context.log.warning(self.why)
 
 
-def land(context: dg.AssetExecutionContext, settings: Settings, progress: Progress) -> Landed:
+def land(context: dg.AssetExecutionContext, settings: Settings, landing: Landing) -> Landed:
     """Read what is new in landing, by the cluster where that is the engine and so much is new that it pays."""
     if settings.engine != "spark":
-        return landing.land(settings, progress)
+        return landing.land()
     with cluster.at_hand(settings) as at_hand:
-        landed = landing.land(settings, progress, partial(_read, context, at_hand))
+        landed = landing.land(partial(_read, context, at_hand))
     if landed.not_there:
         name, why = next(iter(landed.not_there.items()))
         context.log.warning(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from growth_assets.ingest.begun import Landing
 from growth_assets.orchestration.daily import Progress
-from growth_assets.orchestration.landing import FileProgress
 from growth_assets.orchestration.run import Report, build
 from growth_assets.raw import quarantined_events
 from growth_assets.settings import Settings
@@ -23,12 +23,10 @@ class ReplayReport:
     """Rows that were in quarantine and no longer are."""
 
 
-def replay(
-    settings: Settings, *, landing_progress: FileProgress | None = None, day_progress: Progress | None = None
-) -> ReplayReport:
+def replay(settings: Settings, *, landing: Landing | None = None, day_progress: Progress | None = None) -> ReplayReport:
     """Read rejected lines again, judge quarantined rows again, and build the days which that changes, and no other."""
     before = _put_aside(settings)
-    built = build(settings, landing_progress=landing_progress, day_progress=day_progress, again=True)
+    built = build(settings, landing=landing, day_progress=day_progress, again=True)
     after = _put_aside(settings)
     return ReplayReport(built, before.join(after, on=before.columns, how="anti").height)
 

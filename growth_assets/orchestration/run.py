@@ -16,6 +16,7 @@ from growth_assets.engines import cluster
 from growth_assets.engines.local import only_by_history, outdated, stale_tables
 from growth_assets.engines.rejudge import judged_otherwise
 from growth_assets.ingest import clock, ledger
+from growth_assets.ingest.begun import Landing
 from growth_assets.ingest.ledger import Ledger
 from growth_assets.ingest.out_of_range import Survey, first_day, last_day, survey
 from growth_assets.orchestration import attempts, recency
@@ -23,7 +24,7 @@ from growth_assets.orchestration.builders import builder
 from growth_assets.orchestration.daily import BAD_DAYS, UNVIEWED, Progress, daily_keys
 from growth_assets.orchestration.graph import daily_partitions, definitions
 from growth_assets.orchestration.instance import open_instance
-from growth_assets.orchestration.landing import AGAIN, LANDING_KEYS, FileProgress
+from growth_assets.orchestration.landing import AGAIN, LANDING_KEYS
 from growth_assets.orchestration.specs import asset_key
 from growth_assets.orchestration.stale_days import contiguous, range_tags
 from growth_assets.settings import Settings
@@ -87,14 +88,14 @@ def build(
     first: dt.date | None = None,
     last: dt.date | None = None,
     *,
-    landing_progress: FileProgress | None = None,
+    landing: Landing | None = None,
     day_progress: Progress | None = None,
     again: bool = False,
 ) -> Report:
     """Land new files, then build the days whose inputs changed, or all days of a range that have events.
 
-    One run for landing, one for each contiguous range of days. With `again` rejected lines of files that are gone are
-    read again as well, and days built of which another row would be put aside now than was.
+    One run for landing, which may have begun, one for each contiguous range of days. With `again` rejected lines of
+    files that are gone are read again as well, and days built of which another row would be put aside now than was.
     """
     settings.require_stores()
     report = Report(asked=bool(first or last))
@@ -104,9 +105,7 @@ def build(
         held.enter_context(workers.at_hand())
         if settings.engine == "spark":
             held.enter_context(cluster.at_hand(settings))
-        landed = _run(
-            definitions(settings, landing_progress=landing_progress), instance, LANDING_KEYS, own, again=again
-        )
+        landed = _run(definitions(settings, landing=landing), instance, LANDING_KEYS, own, again=again)
         report.failures += _failures(landed)
         for event in landed.get_asset_materialization_events():
             materialization = event.step_materialization_data.materialization
