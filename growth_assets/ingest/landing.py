@@ -24,18 +24,17 @@ from typing import TypeGuard, get_args
 from growth_assets import workers
 from growth_assets.ingest import beginning, clock, ledger, many_files, one_file, placing, unfinished
 from growth_assets.ingest.beginning import ReadFiles
-from growth_assets.ingest.fan_out import fan_out, staging_folder
+from growth_assets.ingest.fan_out import staging_folder
 from growth_assets.ingest.files import LandingFile, Stat, Unreadable, landing_files, shown
 from growth_assets.ingest.ledger import Entry, Lacks, Ledger
 from growth_assets.ingest.many_files import Machines, ReadByMachines
-from growth_assets.ingest.one_file import Ahead, ReadFile, ToRead, read_file
+from growth_assets.ingest.one_file import NOT_READ, Ahead, ReadFile, ToRead, read_file
 from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings, Source
 from growth_assets.sources import decompressed
 from growth_assets.sources.errors import SourceError
 from growth_assets.sources.fingerprint import FIRST_BYTES, Fingerprint, fingerprint
 from growth_assets.sources.formats import PARQUET, TEXT_FORMATS
-from growth_assets.sources.reader import read
 from growth_assets.warehouse import durable, locks
 
 HEAD = 4096
@@ -205,10 +204,10 @@ class _Look:
             return
         try:
             self.take(file)
-        except (SourceError, OSError) as error:
+        except NOT_READ as error:
             self.landed.unreadable.append(Unreadable(file.name, _why(file, error), file.stat))
             if isinstance(error, SourceError):
-                # Not so an OSError: it may speak of a full disk, and when that is over the file is as it was.
+                # Not so others: when a disk is full no longer, or a defect is mended, the file is as it was.
                 self.not_read(file.name, file.stat, reading_of(self.settings, file.source))
 
     def take(self, file: LandingFile) -> None:
@@ -507,10 +506,12 @@ class _Look:
             return False
         staged = staging_folder(self.settings.workplace / "landing")
         source = file.source.model_copy(update={"format": other.format, "log_format": other.log_format})
-        latest = dt.datetime.fromisoformat(other.latest)
+        hostname, latest = self.settings.default_hostname(source), dt.datetime.fromisoformat(other.latest)
+        to_read = ToRead(
+            file.path, source, file.name, hostname, frozenset(), latest, latest, growing=False, sound=sound
+        )
         try:
-            again = read(file.path, source, self.settings.default_hostname(source), sound=sound)
-            fan_out(iter(again), staged, source.name, file.name, latest)
+            again = read_file(to_read, staged, workers.AT_ONCE)
             mine = ReadFiles(staged / "segments", staged / "rejected.parquet")
             return beginning.read_alike(again.sure_below, mine, theirs, other_settings=True)
         except SourceError:

@@ -18,8 +18,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from growth_assets.ingest.fan_out import FannedOut, staging_folder
 from growth_assets.ingest.files import LandingFile, Stat
-from growth_assets.ingest.one_file import ReadFile, ToRead, read_file
-from growth_assets.sources.errors import SourceError
+from growth_assets.ingest.one_file import NOT_READ, ReadFile, ToRead, read_file
 from growth_assets.sources.fingerprint import Fingerprint
 
 WORTH_IT = 256 << 20
@@ -76,7 +75,7 @@ def _read(file: ToRead, landing: Path) -> Told:
     staged = staging_folder(landing)
     try:
         read = read_file(file, staged)
-    except (SourceError, OSError) as error:
+    except NOT_READ as error:
         return Told(file.name, why=f"{type(error).__name__}: {error}")
     return Told(
         file.name, staged.name, read.fanned, read.stat, read.fingerprint, read.format, read.unfinished, read.rows,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+from polars.exceptions import PanicException
 
 from growth_assets.ingest import unfinished
 from growth_assets.ingest.fan_out import FannedOut, fan_out
@@ -18,6 +21,14 @@ from growth_assets.sources.errors import SourceError
 from growth_assets.sources.fingerprint import Fingerprint
 from growth_assets.sources.reader import read
 from growth_assets.workers import WorkerEndedError, Workers
+
+
+class BrokenOffError(Exception):
+    """Reading a file broke off for no reason that is known. The message names the file, and where in the program."""
+
+
+NOT_READ = (SourceError, OSError, BrokenOffError)
+"""What is raised where one file cannot be read and others may be."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,7 @@ def read_file(file: ToRead, staged: Path, at_once: int = 1) -> ReadFile:
 
     Raises:
         SourceError: it cannot be read.
+        BrokenOffError: neither the file nor the machine is known to be at fault.
     """
     try:
         stat = stat_of(file.path)
@@ -77,13 +89,25 @@ def read_file(file: ToRead, staged: Path, at_once: int = 1) -> ReadFile:
         fanned = fan_out(iter(reading), staged, file.source.name, file.name, file.latest)
         if reading.waiting is not None:
             unfinished.write(reading.waiting, staged / UNFINISHED)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(staged, ignore_errors=True)
-        raise
+        if isinstance(error, (SourceError, OSError)) or not isinstance(error, (Exception, PanicException)):
+            raise
+        raise BrokenOffError(_told(file.path, error)) from error
     return ReadFile(
         file, staged, fanned, stat, reading.fingerprint, reading.format, reading.unfinished, reading.rows,
         reading.sure_below,
     )  # fmt: skip
+
+
+def _told(path: Place, error: BaseException) -> str:
+    # Its own words may hold what a visitor sent.
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    where = f"{type(error).__name__} in {frame.f_globals.get('__name__', '?')}, line {line}"
+    return (
+        f"{path}: reading it broke off ({where}). Other files are not held up. That is a defect of growth_assets: "
+        "report it with this message, and keep the file out of `files` of its source in site.toml until it is mended."
+    )
 
 
 class Ahead:
@@ -108,7 +132,7 @@ class Ahead:
         begun, staged = self._begun.pop(name)
         try:
             return begun.result()
-        except (SourceError, OSError, WorkerEndedError):
+        except (*NOT_READ, WorkerEndedError):
             shutil.rmtree(staged, ignore_errors=True)
             return None
 

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from growth_assets.ingest import landing, ledger
+from growth_assets.sources.ndjson import NdjsonParser
 
 D1, D2 = "2026-03-01", "2026-03-02"
 
@@ -243,3 +244,28 @@ def test_process_that_died_between_segments_and_entry_is_made_good(site, write):
     entry.unlink()
     assert len(site.land().read) == 1
     assert len(site.raw()) == 10
+
+
+def test_a_defect_of_a_reader_is_told_of_its_file_and_holds_up_no_other(site, write, monkeypatch):
+    for name in ("a", "b", "c"):
+        site.put(f"{name}.ndjson", write.events(range(9)) + write.event(1, hostname=f"{name}.xx.com"))
+    parse = NdjsonParser.parse
+
+    def broken(self, lines):
+        if b"b.xx.com" in lines.data:
+            raise ValueError("198.51.100.7")
+        return parse(self, lines)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(NdjsonParser, "parse", broken)
+        landed = site.land()
+        assert [entry.source_file for entry in landed.read] == ["a.ndjson", "c.ndjson"]
+        ((error),) = (file.error for file in landed.unreadable)
+        assert f"b.ndjson: reading it broke off (ValueError in {__name__}, line " in error
+        assert "site.toml" in error
+        assert "198.51.100.7" not in error  # what a visitor sent is not told
+        assert not list(site.settings.warehouse.glob("landing/_staging/*"))
+        # It is tried again each time, though nothing of it has changed.
+        assert list(told(site)) == ["b.ndjson"]
+    assert [entry.source_file for entry in site.land().read] == ["b.ndjson"]
+    assert len(site.raw()) == 30

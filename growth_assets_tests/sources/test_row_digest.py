@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +15,7 @@ from growth_assets.sources import parquet
 from growth_assets.sources.format import Context
 from growth_assets.sources.row_digest import RowDigest
 
+UNITS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 TEXTS = st.lists(st.none() | st.text("aéb", max_size=3), max_size=6)
 
 
@@ -71,3 +73,21 @@ def test_packing_row_groups_encodings_and_widths_say_nothing(tmp_path):
     found = {name: rows_of(tmp_path / name) for name in written}
     assert {found[name] for name in "abcde"} == {found["a"]}
     assert len(set(found.values())) == 3
+
+
+@given(
+    st.sampled_from(["ms", "us", "ns"]),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(-(9 * 10**9), 9 * 10**9) | st.just(-1), st.sampled_from([0, 1, 10**5, 10**9 - 1]))),
+)
+def test_typed_times_are_digested_as_they_are_written(unit, zoned, moments):
+    per_second = UNITS[unit]
+    ticks = [second * per_second + fraction % per_second for second, fraction in moments]
+    column = pl.Series(ticks, dtype=pl.Int64).cast(pl.Datetime(unit, "UTC" if zoned else None))
+    written = []
+    for tick in ticks:
+        second, fraction = divmod(tick, per_second)
+        finer = f".{fraction * (10**9 // per_second):09}" if fraction else ""
+        moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=second)  # noqa: DTZ001 - naive UTC
+        written.append(f"{moment.isoformat()}{finer}{'Z' if zoned else ''}")
+    assert parquet._time(column).to_list() == written
