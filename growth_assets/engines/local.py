@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -82,10 +82,28 @@ class Audited:
     frame: pl.LazyFrame
     rows: int
     verdicts: list[Verdict]
+    digest: str = ""
+    """SHA-256 of the file, where that is known already."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a table's function gave, which is neither audited nor published yet."""
+
+    inputs: Mapping[str, pl.LazyFrame]
+    built: Built
+    version: str
+    """Of the code."""
 
 
 MOST_ROWS_HANDED_ON = 1_000_000
 """Received rows beyond this are read again from the published file."""
+
+LEAST_ROWS_BESIDE, MOST_ROWS_BESIDE = 500_000, 20_000_000
+"""A table of so many rows is written while those that are made from it are built and compared.
+
+Days of fewer events are built several at once; of more rows, what is written has to be out of memory before.
+"""
 
 
 ATTEMPTS = 3
@@ -109,19 +127,25 @@ class Day:
         self.frames: dict[str, pl.LazyFrame] = {}
         self._earlier: dict[History, tuple[pl.LazyFrame, str]] = {}
         self.failed: dict[str, Literal["refused", "held_up", "empty"]] = {}
-        self._large = False
-        self._begun: dict[str, tuple[dict[str, pl.LazyFrame], dict[str, str], Future[tuple[Built, str]]]] = {}
-        """Tables that are built while another one is compared."""
-        self._build_ahead: Callable[[], None] = lambda: None
+        self._following: list[Table] = []
+        """The tables that come after the one that is made."""
+        self._begun: dict[str, tuple[Future[Made | None], Future[list[Finding]]]] = {}
+        """Tables that are built and compared while another one is written."""
+        self._handed_on: set[str] = set()
+        """Tables whose rows are in `frames` before they are published."""
 
     def build(self, wanted: Collection[str], receiving: Receiving) -> Iterator[Outcome]:
         """Build the wanted tables in order; an outcome for each, as soon as it is known."""
         groups = [[table, *self.beside[table.name]] for table in self.by_name.values() if not table.built_with]
         groups = [group for group in groups if any(each.name in wanted for each in group)]
-        with ThreadPoolExecutor(1) as pool:
-            for group, following in zip(groups, [*groups[1:], []], strict=True):
+        with (
+            ThreadPoolExecutor(1) as self._writing,
+            ThreadPoolExecutor(1) as self._building,
+            ThreadPoolExecutor(1) as self._comparing,
+        ):
+            for place, group in enumerate(groups, start=1):
                 table = group[0]
-                self._build_ahead = partial(self._begin, pool, *following[:1])
+                self._following = [each[0] for each in groups[place:]]
                 missing, status = self._missing(table)
                 if missing:
                     for each in group:
@@ -198,11 +222,16 @@ class Day:
         try:
             if frame is None:
                 frame = pl.scan_parquet(staged, hive_partitioning=False, glob=False)
+            digest: Future[str] | None = None
             if received.rows <= MOST_ROWS_HANDED_ON:
                 frame = frame.lazy().collect()
-            elif len(there) == 1 and durable.sha256_of(staged) != received.digests.get(there[0], ""):
-                raise damaged(received, self.ds, {there[0]: OTHER_BYTES})
+            else:
+                digest = self._writing.submit(durable.sha256_of, staged)
             audited = self._audit(table, staged, frame, {})
+            if digest:
+                audited = replace(audited, digest=digest.result())
+                if len(there) == 1 and audited.digest != received.digests.get(there[0], ""):
+                    raise damaged(received, self.ds, {there[0]: OTHER_BYTES})
         except DAMAGE as error:
             raise damage_explained(received, self.ds, error) from error
         landed = dict.fromkeys(table.upstream, received.rows)
@@ -214,16 +243,25 @@ class Day:
 
     def _make(self, table: Table) -> Iterator[Outcome]:
         started = time.perf_counter()
-        if table.build is None:
-            raise LookupError(f"{table.name} has no function")
+        made: Made | None = None
+        compare: Callable[[], Iterable[Finding]] | None = None
         if table.name in self._begun:
-            inputs, versions, made = self._begun.pop(table.name)
-            built, version = made.result()
-        else:
-            inputs, versions = self._inputs(table, table.upstream)
-            built, version = self._built(table, table.build, inputs)
-        compare = partial(table.agreement, inputs, built.rows, self.settings) if table.agreement else None
-        yield from self._audit_and_publish(table, built, versions, version, compare, started)
+            ahead, findings = self._begun.pop(table.name)
+            made, compare = ahead.result(), findings.result
+        if made is None:
+            made = self._made(table)
+            compare = partial(self._compared, table, made)
+        large = made.built.rows.height > LEAST_ROWS_BESIDE and not self._begun
+        if large and made.built.rows.height <= MOST_ROWS_BESIDE:
+            self._hand_on_ahead(table, made.built)
+            self._begin()
+        built, version, versions = made.built, made.version, self._versions_read(table)
+        yield from self._audit_and_publish(
+            table, built, versions, version, compare if table.agreement else None, started
+        )
+        if large and not self._begun and table.name in self.published:
+            del made, built, compare
+            self._begin()
 
     def _audit_and_publish(
         self, table: Table, built: Built, versions: Mapping[str, str], version: str,
@@ -241,32 +279,60 @@ class Day:
             for other in self.beside[table.name]
         ]
         aside = {rule: shown for frame in built.beside.values() for rule, shown in put_aside(frame).items()}
-        path = self.warehouse.stage(table, self.ds, built.rows)
-        staged.append(self._audit(table, path, built.rows, built.numbers, aside))
+        staged.append(self._written_and_audited(table, built, aside))
         # A table that breaks its own contract is not compared: one fault is one red check.
         if compare and not any(verdict.blocks for verdict in staged[-1].verdicts):
-            self._build_ahead()
             staged[-1].verdicts.append(agreement(list(compare())))
         upstream = {name: self._rows(name) for name in table.upstream} if table.balance else {}
         yield from self._publish(table, staged, built, versions, version, upstream, started)
 
     def _inputs(self, table: Table, read: Sequence[str]) -> tuple[dict[str, pl.LazyFrame], dict[str, str]]:
         """What the table is made from, by name, as far as it is `read` here, and the versions of all of it."""
+        return self._read(table, read), self._versions_read(table)
+
+    def _read(self, table: Table, read: Sequence[str]) -> dict[str, pl.LazyFrame]:
         inputs = {name: self._frame(name) for name in read}
+        if table.history:
+            inputs[table.history.name] = self._looked_back(table.history)[0]
+        return inputs
+
+    def _versions_read(self, table: Table) -> dict[str, str]:
         versions = {name: self._version(name) for name in table.upstream}
         if table.history:
-            if table.history not in self._earlier:
-                rows, version = self.past.rows(table.history, self.ds), self.past.version(table.history, self.ds)
-                self._earlier[table.history] = rows.lazy(), version
-            inputs[table.history.name], versions[table.history.name] = self._earlier[table.history]
-        return inputs, versions
+            versions[table.history.name] = self._looked_back(table.history)[1]
+        return versions
 
-    def _begin(self, pool: ThreadPoolExecutor, following: Table | None = None) -> None:
-        """Build the table that follows while this one is compared, where both take long and all is there for it."""
-        if self._large and following and following.build and all(name in self.frames for name in following.upstream):
-            inputs, versions = self._inputs(following, following.upstream)
-            made = pool.submit(self._built, following, following.build, inputs)
-            self._begun[following.name] = inputs, versions, made
+    def _looked_back(self, history: History) -> tuple[pl.LazyFrame, str]:
+        if history not in self._earlier:
+            self._earlier[history] = self.past.rows(history, self.ds).lazy(), self.past.version(history, self.ds)
+        return self._earlier[history]
+
+    def _begin(self) -> None:
+        """Build the tables that follow, and compare them, while others are audited and written."""
+        for table in self._following:
+            made = self._building.submit(self._made_ahead, table)
+            self._begun[table.name] = made, self._comparing.submit(self._compared_ahead, table, made)
+
+    def _made_ahead(self, table: Table) -> Made | None:
+        """What the table's function makes, where all that it reads is there by now."""
+        if any(name not in self.frames for name in table.upstream):
+            return None
+        made = self._made(table)
+        self._hand_on_ahead(table, made.built)
+        return made
+
+    def _compared_ahead(self, table: Table, making: Future[Made | None]) -> list[Finding]:
+        made = making.result()
+        return self._compared(table, made) if made else []
+
+    def _made(self, table: Table) -> Made:
+        if table.build is None:
+            raise LookupError(f"{table.name} has no function")
+        inputs = self._read(table, table.upstream)
+        return Made(inputs, *self._built(table, table.build, inputs))
+
+    def _compared(self, table: Table, made: Made) -> list[Finding]:
+        return list(table.agreement(made.inputs, made.built.rows, self.settings)) if table.agreement else []
 
     def _built(self, table: Table, build: Build, inputs: Mapping[str, pl.LazyFrame]) -> tuple[Built, str]:
         """What the table's function makes, and by which code version: of one state of the files that it reads.
@@ -281,14 +347,34 @@ class Day:
                 break
         return built, before
 
+    def _written_and_audited(self, table: Table, built: Built, aside: Mapping[str, Sample]) -> Audited:
+        if built.rows.height <= LEAST_ROWS_BESIDE:
+            path = self.warehouse.stage(table, self.ds, built.rows)
+            return self._audit(table, path, built.rows, built.numbers, aside)
+        writing = self._writing.submit(self._written, table, built.rows)
+        judged = self._verdicts(table, built.rows, built.numbers, aside)
+        path, digest = writing.result()
+        return Audited(table, path, built.rows.lazy(), rows_of(path), judged, digest)
+
+    def _written(self, table: Table, rows: pl.DataFrame) -> tuple[Path, str]:
+        path = self.warehouse.stage(table, self.ds, rows)
+        durable.sync_file(path)
+        return path, durable.sha256_of(path)
+
     def _audit(
         self, table: Table, path: Path, frame: pl.DataFrame | pl.LazyFrame, numbers: Mapping[str, int],
         aside: Mapping[str, Sample] | None = None,
     ) -> Audited:  # fmt: skip
-        findings = contract_of(table, self.settings).audit(frame)
-        judged = verdicts(table, findings, numbers, self.settings.max_quarantined_share, aside)
+        judged = self._verdicts(table, frame, numbers, aside)
         # Rows are counted in the file itself: a file that was written short is none that may be published.
         return Audited(table, path, frame.lazy(), rows_of(path), judged)
+
+    def _verdicts(
+        self, table: Table, frame: pl.DataFrame | pl.LazyFrame, numbers: Mapping[str, int],
+        aside: Mapping[str, Sample] | None,
+    ) -> list[Verdict]:  # fmt: skip
+        findings = contract_of(table, self.settings).audit(frame)
+        return verdicts(table, findings, numbers, self.settings.max_quarantined_share, aside)
 
     def _publish(
         self, table: Table, staged: list[Audited], built: Built, inputs: Mapping[str, str], version: str,
@@ -305,7 +391,7 @@ class Day:
             own = each.table is table
             record = self.warehouse.publish(
                 each.table, self.ds, each.files, rows=each.rows, inputs=inputs, code_version=version,
-                numbers=built.numbers if own else {},
+                numbers=built.numbers if own else {}, digest=each.digest,
             )  # fmt: skip
             self.warehouse.forget_refused(each.table, self.ds)
             self._hand_on(each, built.beyond if own else {})
@@ -333,13 +419,22 @@ class Day:
     def _hand_on(self, staged: Audited, beyond: Mapping[str, pl.Series]) -> None:
         """To the tables that are made from it: what they read of it, as it is, or from its file where that is large."""
         table = staged.table
-        self._large |= staged.rows > MOST_ROWS_HANDED_ON
+        if table.name in self._handed_on:
+            return
         if table.build is None and not table.built_with and staged.rows > MOST_ROWS_HANDED_ON:
             # All that was received takes more memory than to read it again, part by part, takes time.
             self.frames[table.name] = self.warehouse.scan_held(table, self.ds)
         else:
-            kept = staged.frame.select(table.read_after) if table.read_after else staged.frame
-            self.frames[table.name] = kept.collect().with_columns(**beyond).lazy() if beyond else kept
+            self._keep(table, staged.frame, beyond)
+
+    def _hand_on_ahead(self, table: Table, built: Built) -> None:
+        """The same before it is published: if it never is, neither is what is made from it."""
+        self._keep(table, built.rows.lazy(), built.beyond)
+        self._handed_on.add(table.name)
+
+    def _keep(self, table: Table, frame: pl.LazyFrame, beyond: Mapping[str, pl.Series]) -> None:
+        kept = frame.select(table.read_after) if table.read_after else frame
+        self.frames[table.name] = kept.collect().with_columns(**beyond).lazy() if beyond else kept
 
     def _frame(self, name: str) -> pl.LazyFrame:
         if name not in self.frames:

@@ -322,14 +322,17 @@ class Warehouse:
 
     def publish(
         self, table: Table, ds: str, staged: Staged, *, rows: int, inputs: Mapping[str, str], code_version: str,
-        numbers: Mapping[str, int] | None = None,
+        numbers: Mapping[str, int] | None = None, digest: str = "",
     ) -> Record:  # fmt: skip
-        """Make what is staged the published partition, and record from what it was built."""
+        """Make what is staged the published partition, and record from what it was built.
+
+        `digest` is the SHA-256 of a file's bytes, where that is known.
+        """
         one = staged if isinstance(staged, Path) else None
         several: Sequence[Part] = () if isinstance(staged, Path) else staged
         record = Record(
             rows=rows,
-            sha256=durable.sha256_of(one) if one else durable.digest_of([part.sha256 for part in several]),
+            sha256=digest or durable.sha256_of(one) if one else durable.digest_of([part.sha256 for part in several]),
             size=one.stat().st_size if one else sum(part.size for part in several),
             inputs=dict(inputs),
             code_version=code_version,

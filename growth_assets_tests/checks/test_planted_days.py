@@ -303,6 +303,7 @@ def test_a_large_day_whose_tables_are_built_ahead_is_the_same_to_the_byte(tmp_pa
         warehouse.root.mkdir(parents=True)
         day.write_parquet(path := tmp_path / names / "landed.parquet")
         monkeypatch.setattr(local, "MOST_ROWS_HANDED_ON", most)
+        monkeypatch.setattr(local, "LEAST_ROWS_BESIDE", most)
         outcomes = built_from(warehouse, DS, path, day.height, sha256_of(path), [table.name for table in DAILY])
         assert red(outcomes) == set()
         records.append({name: outcome.record for name, outcome in outcomes.items()})
@@ -311,7 +312,7 @@ def test_a_large_day_whose_tables_are_built_ahead_is_the_same_to_the_byte(tmp_pa
 
 
 def test_a_table_that_is_built_ahead_and_fails_is_told_when_it_is_its_turn(tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "MOST_ROWS_HANDED_ON", 5)
+    monkeypatch.setattr(local, "LEAST_ROWS_BESIDE", 5)
     warehouse = Warehouse(tmp_path / "warehouse")
     warehouse.root.mkdir()
     raw_day([event(ip=f"8.8.8.{number}") for number in range(9)]).write_parquet(path := tmp_path / "landed.parquet")
