@@ -229,10 +229,8 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             unplanned = (
                 [] if planned else [each for each in told if connection.execute(_UPDATE_CHECK, each).rowcount != 1]
             )
-        for each in unplanned:
-            # Which the stock storage knows how to tell.
-            number = each["evaluation_event_storage_id"]
-            self._update_asset_check_evaluation(evaluated[number - last - 1][0], number)
+            if unplanned:
+                connection.execute(_INSERT_CHECK, [_as_columns(each) for each in unplanned])
 
     def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
         # A year's run plans ten thousand checks: the stock storage puts the same event into words for each of them.
@@ -371,6 +369,15 @@ _UPDATE_CHECK = (
         }
     )
 )  # fmt: skip
+
+
+_INSERT_CHECK = AssetCheckExecutionsTable.insert()
+
+
+def _as_columns(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What `_UPDATE_CHECK` was told, as a row of its own: the day was not among those that the run planned to check."""
+    names = {"the_asset": "asset_key", "the_check": "check_name", "the_run": "run_id", "the_partition": "partition"}
+    return {names.get(name, name): value for name, value in told.items()}
 
 
 _LAST_NUMBER = db.text("SELECT last_insert_rowid()")

@@ -124,8 +124,8 @@ def test_what_is_lost_makes_its_own_check_red(landed, plant, red):
 def test_a_run_that_loses_something_fails_and_builds_what_is_sound(landed, monkeypatch):
     land = ingest.land
 
-    def losing(settings, progress):
-        found = land(settings, progress)
+    def losing(settings, *given):
+        found = land(settings, *given)
         lose_an_event(settings.warehouse)
         return found
 
