@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
 import numpy as np
 import polars as pl
@@ -70,16 +72,37 @@ class LayoutSplitter:
 
     def columns(self, text: pl.Series) -> pl.DataFrame:
         """The fields of many lines; no time where one of the quick expressions does not match."""
+        columns, fits = self._by_quotes(text) if self._patterns.sections else self._by_expressions(text)
+        times = {*(field.name for field in self._layout.clock), "clock"}
+        return pl.DataFrame(columns).with_columns(
+            pl.when(fits).then(pl.col(name)).alias(name)
+            for name in times.intersection(column.name for column in columns)
+        )
+
+    def _by_quotes(self, text: pl.Series) -> tuple[list[pl.Series], pl.Series]:
+        sections = self._patterns.sections
+        *parts, more = text.str.split_exact('"', len(sections)).struct.unnest().get_columns()
+        columns, fits = list[pl.Series](), more.is_null()
+        for part, section in zip(parts, sections, strict=True):
+            if not section.names:
+                fits &= reduce(or_, (part == each for each in section.texts)).fill_null(value=False)
+                continue
+            if section.expression:
+                *groups, end = part.str.extract_groups(section.expression).struct.unnest().get_columns()
+                fits &= end.is_not_null()
+            else:
+                groups = [part]
+                fits &= ~part.str.contains("\\", literal=True).fill_null(value=True)
+            columns += [group.alias(name) for group, name in zip(groups, section.names, strict=True)]
+        return columns, fits
+
+    def _by_expressions(self, text: pl.Series) -> tuple[list[pl.Series], pl.Series]:
         columns: list[pl.Series] = []
         for quick in self._patterns.quick:
             *groups, text = text.str.extract_groups(quick.expression).struct.unnest().get_columns()
             columns += [group.alias(name) for group, name in zip(groups, quick.names, strict=True)]
         # Each expression is given what the one before left: the last leaves the line's end where all matched.
-        times = {*(field.name for field in self._layout.clock), "clock"}
-        return pl.DataFrame(columns).with_columns(
-            pl.when(text.is_not_null()).then(pl.col(name)).alias(name)
-            for name in times.intersection(column.name for column in columns)
-        )
+        return columns, text.is_not_null()
 
     def row(self, line: str) -> Row | Reason:
         """The fields of one line, exactly."""

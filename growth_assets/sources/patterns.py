@@ -22,7 +22,10 @@ FURTHER = "further_fields"
 _MOST_GROUPS = 15
 _LEAST_ROOM = 3
 """A request takes so many."""
-_END = r"(\r?\n)$"
+_LINE_END = r"\r?\n"
+_END = rf"({_LINE_END})$"
+_ANY = r'([^"\\]*)'
+"""A quick field that says nothing but that no quote and no backslash is in it."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,27 @@ class Quick:
 
 
 @dataclass(frozen=True)
+class Section:
+    """What stands between two quotes of a line, before its first or behind its last."""
+
+    names: tuple[str, ...]
+    """Of its fields."""
+    expression: str = ""
+    """Has a group for each field, and an empty one; "" of a field whose text is any without a quote or a backslash."""
+    texts: tuple[str, ...] = ()
+    """What may stand there where no field does."""
+
+
+@dataclass(frozen=True)
 class Patterns:
     """How lines of a layout are read."""
 
     quick: tuple[Quick, ...]
+    sections: tuple[Section, ...]
+    """The one quick expression taken apart at the quotes; none where that saves nothing.
+
+    What a browser calls itself is half of a line, and need not be looked at letter by letter.
+    """
     exact: re.Pattern[str]
     """Of a line without its end."""
     names: tuple[str, ...]
@@ -57,7 +77,9 @@ def patterns_of(layout: Layout) -> Patterns:
     sample, _ = _whole(layout, sure=True)
     places = (place for place in _places(layout, layout.all_pieces, "") if isinstance(place, Place))
     host = next((place.field.name for place in places if place.has_port), None)
-    return Patterns(_quick(layout), re.compile(exact), names, host, re.compile(sample))
+    quick = _quick(layout)
+    sections = _between_quotes(layout) if len(quick) == 1 else ()
+    return Patterns(quick, sections, re.compile(exact), names, host, re.compile(sample))
 
 
 def _places(layout: Layout, pieces: tuple[Piece, ...], after: str) -> list[str | Place]:
@@ -146,3 +168,33 @@ def _quick(layout: Layout) -> tuple[Quick, ...]:
         names.append(FURTHER)
     done.append(Quick(expression + _END, tuple(names)))
     return tuple(done)
+
+
+def _between_quotes(layout: Layout) -> tuple[Section, ...]:
+    pieces, tails = _sections(layout)
+    found: list[list[str | Place]] = [[]]
+    for place in pieces:
+        if isinstance(place, str):
+            first, *others = place.split('"')
+            found[-1].append(first)
+            found += [[each] for each in others]
+        else:
+            found[-1].append(place)
+    sections = [_section(each, last=each is found[-1]) for each in found]
+    worth_it = any(not section.expression and section.names for section in sections)
+    return tuple(sections) if worth_it and not tails else ()
+
+
+def _section(places: list[str | Place], *, last: bool) -> Section:
+    expression, text, names = "", "", list[str]()
+    for place in places:
+        if isinstance(place, str):
+            expression, text = expression + literal(place), text + place
+        else:
+            quick, of_place = quick_field(place)
+            expression, names = expression + quick, [*names, *of_place]
+    if not names:
+        return Section((), texts=(f"{text}\n", f"{text}\r\n") if last else (text,))
+    if expression == _ANY and not last:
+        return Section(tuple(names))
+    return Section(tuple(names), f"^{expression}{_LINE_END if last else ''}()$")
