@@ -37,6 +37,10 @@ def on_cluster(spark_cluster, s3_server) -> Iterator[OnCluster]:
         "spark.driver.host": HOST, "spark.driver.bindAddress": HOST, "spark.driver.memory": "1g",
         "spark.executor.memory": "1g", "spark.ui.port": "0", "spark.executor.extraJavaOptions": QUICK,
         "spark.driver.extraJavaOptions": QUICK, "spark.eventLog.dir": log.as_uri(), **spark_events.SETTINGS,
+        # What tests ask in SQL is small.
+        "spark.sql.shuffle.partitions": "2",
+        # Once more than what any test has fail: a process begins anew for each time.
+        "spark.task.maxFailures": "3",
         "spark.speculation": "true", "spark.speculation.interval": "100ms", "spark.speculation.multiplier": "2",
         "spark.speculation.quantile": "0.5", "spark.speculation.minTaskRuntime": "2s",
         **{f"spark.executorEnv.{name}": value for name, value in s3_server.variables.items()},

@@ -14,9 +14,9 @@ import pytest
 
 from benchmarks.processes import family
 from benchmarks.spark import one_of_size
-from growth_assets.engines.cluster import REPORTS_AT_ONCE
+from growth_assets.engines import cluster
 from growth_assets.engines.local import Day, Received
-from growth_assets_tests.spark.sides import ASIDE, EVENTS_A_TASK, FACTS, Side, build, differences, when
+from growth_assets_tests.spark.sides import ASIDE, FACTS, Side, build, differences, when
 from growth_assets_tests.tables.days import DS, event, raw_day, site
 
 pytestmark = [pytest.mark.slow]
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.slow]
 VISITORS, EVENTS = 900, 6_000
 PROXY = "81.2.69.142"
 """Of a tenth of all events."""
-FILES = 1_500
+FILES = 300
 
 
 def day_of_a_proxy() -> pl.DataFrame:
@@ -75,7 +75,7 @@ def undisturbed(received, tmp_path_factory) -> Side:
 def by_cluster(on_cluster, tmp_path):
     """Builds the day of some files by the cluster, and tells what Spark did."""
 
-    def built(*paths: Path, events_a_task: int = EVENTS_A_TASK):
+    def built(*paths: Path, events_a_task: int = EVENTS // 12):
         chosen = {**on_cluster.chosen, "spark": {**on_cluster.chosen["spark"], "events_a_task": events_a_task}}
         settings = site(data=tmp_path / "spark", max_quarantined_share=1, **chosen)
         with on_cluster.happening() as happened:
@@ -91,42 +91,43 @@ def test_a_visitor_with_a_tenth_of_all_events_is_in_one_part(by_cluster, receive
     assert min(side[f"{DS} {ASIDE}"].rows, side[f"{DS} {FACTS}"].numbers["duplicates"]) > 50
     assert side[f"{DS} {FACTS}"].rows > 5_500
     assert one_of_size(happened.stages)
-    assert sum(each.tasks for each in happened.stages) >= 2 * EVENTS // EVENTS_A_TASK
+    assert sum(each.tasks for each in happened.stages) >= 2 * 12
 
 
-def test_a_day_of_thousands_of_files_and_many_tasks_is_the_same(by_cluster, received, undisturbed, tmp_path):
+def test_a_day_of_many_files_and_tasks_is_the_same(by_cluster, received, undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "REPORTS_AT_ONCE", 8)
     rows = pl.read_parquet(received)
     paths = [tmp_path / f"{number}.parquet" for number in range(FILES)]
     for number, path in enumerate(paths):
         rows[number * rows.height // FILES : (number + 1) * rows.height // FILES].write_parquet(path)
-    side, happened = by_cluster(*paths, events_a_task=EVENTS // (REPORTS_AT_ONCE + 6))
+    side, happened = by_cluster(*paths, events_a_task=EVENTS // 18)
     assert differences(undisturbed, side) == []
     # What is small of each task is added up before it goes to the driver, in a step of its own.
     tasks = [each.tasks for each in happened.stages]
     assert len(tasks) == 3
-    assert tasks[1] > REPORTS_AT_ONCE > tasks[2] > 1
+    assert tasks[1] > 8 > tasks[2] > 1
     assert happened.stages[0].shuffled_bytes == max(each.shuffled_bytes for each in happened.stages)
 
 
 def test_a_lost_machine_changes_no_row(on_cluster, by_cluster, received, undisturbed):
-    cluster = on_cluster.cluster
+    machines = on_cluster.cluster
 
     def in_the_middle() -> bool:
         return any(job["numCompletedStages"] and job["numActiveTasks"] for job in on_cluster.running())
 
     def power_cut() -> None:
-        send(signal.SIGKILL, list(family(cluster.workers[0].pid)))
-        cluster.workers.pop(0).process.wait()
+        send(signal.SIGKILL, list(family(machines.workers[0].pid)))
+        machines.workers.pop(0).process.wait()
 
     was_cut = when(in_the_middle, power_cut)
     try:
         # So many tasks after the shuffle that they last longer than it takes to ask whether they are there.
-        side, happened = by_cluster(received, events_a_task=EVENTS // (REPORTS_AT_ONCE - 4))
+        side, happened = by_cluster(received, events_a_task=EVENTS // 24)
     finally:
         cut = was_cut()
         if cut:
-            cluster.begin_worker()
-            cluster.wait_for(2)
+            machines.begin_worker()
+            machines.wait_for(2)
     assert cut
     assert any(" Lost executor " in line for line in on_cluster.session.said())
     assert differences(undisturbed, side) == []

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,12 @@ def told(settings: Settings, newest: int = 0) -> tuple[list[str], dict[str, str]
         return [each.user_message for each in instance.all_logs(newest.run_id)], dict(newest.tags)
 
 
-def same_in_the_catalogue(settings: Settings, session: cluster.Cluster) -> None:
+OF_EVENTS = ("raw.website_events", "raw.quarantined_events", "core.fct_website_events")
+
+
+def same_in_the_catalogue(settings: Settings, session: cluster.Cluster, names: Sequence[str] = OF_EVENTS) -> None:
     """The tables of events have the same rows there as for DuckDB, day by day."""
-    for name in ("raw.website_events", "raw.quarantined_events", "core.fct_website_events"):
+    for name in names:
         expected = query(settings.catalogue, f"SELECT * FROM {name}")  # noqa: S608 - our own names
         there = f"growth.{name.replace('.', '_')}"
         told = session.sql(f"SELECT {', '.join(expected.columns)} FROM {there}")  # noqa: S608 - our own names
@@ -152,14 +155,14 @@ def test_one_setting_builds_a_site_on_the_cluster_to_the_same_tables(settings, o
     on_cluster.session.sql("ALTER TABLE growth.core_fct_website_events SET TBLPROPERTIES ('mine' = 'yes')")
     few, first = settings.spark.model_copy(update={"events_a_task": 500}), dt.date.fromisoformat(DAYS[0])
     assert run.build(settings.model_copy(update={"spark": few}), first, first).bad_days == {}
-    same_in_the_catalogue(settings, on_cluster.session)
+    same_in_the_catalogue(settings, on_cluster.session, OF_EVENTS[-1:])
     # And the table is still the same one.
     assert ("mine", "yes") in on_cluster.session.sql("SHOW TBLPROPERTIES growth.core_fct_website_events")
 
 
 @pytest.fixture
-def server(tmp_path) -> Iterator[str]:
-    """The address of a Spark Connect server, which has a core of its own."""
+def server(tmp_path) -> Iterator[Callable[[], str]]:
+    """Waits for a Spark Connect server, which has a core of its own, and gives its address."""
     if why := absent():
         pytest.skip(why)
     with socket.socket() as probe:
@@ -179,10 +182,14 @@ def server(tmp_path) -> Iterator[str]:
     environment = {**os.environ, "SPARK_HOME": str(spark), "SPARK_LOCAL_IP": HOST, "PYSPARK_PYTHON": sys.executable}
     with (tmp_path / "server.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT)
-    try:
+
+    def address() -> str:
         until(lambda: process.poll() is not None or answers(port), "the server does not answer")
         assert process.poll() is None, (tmp_path / "server.log").read_text()
-        yield f"sc://{HOST}:{port}"
+        return f"sc://{HOST}:{port}"
+
+    try:
+        yield address
     finally:
         process.kill()
         process.wait()
@@ -195,9 +202,9 @@ def answers(port: int) -> bool:
 
 def test_a_connect_server_builds_the_same_tables(server, tmp_path):
     here = loaded(tmp_path / "local", "", DAYS[:1])
-    more = f'engine = "spark"\n[spark]\nremote = "{server}"\nevents_a_task = 50\n'
-    there = loaded(tmp_path / "there", more, DAYS[:1])
     run.build(here)
+    more = f'engine = "spark"\n[spark]\nremote = "{server()}"\nevents_a_task = 80\n'
+    there = loaded(tmp_path / "there", more, DAYS[:1])
     # In a process of its own: in one there are sessions of one kind alone.
     command = [sys.executable, "-m", "growth_assets", "build", "--data", str(there.data)]
     built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
@@ -246,7 +253,10 @@ def test_a_run_that_is_stopped_ends_its_work_on_the_cluster(settings, on_cluster
     assert any(each.startswith(f"{DAYS[0]}: 0 of 2 tasks done, ") for each in says), says
     assert any(each.startswith("Stopped: ") for each in says)
     assert {table.name: Warehouse.of(settings).days(table) for table in DAILY} == {table.name: [] for table in DAILY}
-    assert run.build(settings).days == DAYS
+    # What was stopped is built when it is asked for.
+    first = dt.date.fromisoformat(DAYS[0])
+    assert run.build(settings, first, first).bad_days == {}
+    assert Warehouse.of(settings).days(DAILY[0]) == DAYS[:1]
 
 
 def test_after_its_java_is_gone_the_next_build_has_a_new_session(settings, on_cluster):
