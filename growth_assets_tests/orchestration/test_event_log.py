@@ -110,6 +110,35 @@ def test_the_stock_storage_reads_what_the_pooled_one_wrote(tmp_path):
     assert len(found.records) == 2
 
 
+def made(folder: Path) -> set[tuple[str, ...]]:
+    """Of each run's database what it has beside events: its tables, indices, revision and way of writing."""
+    found = set()
+    for path in (folder / "history" / "runs").glob("*-*.db"):
+        with closing(sqlite3.connect(path)) as connection:
+            tables = connection.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+            revision = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+            found.add((str(tables), str(revision), *connection.execute("PRAGMA journal_mode").fetchone()))
+    return found
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_all_databases_of_runs_are_as_the_stock_storage_makes_them(tmp_path, monkeypatch, links):
+    def link(staged, path):
+        raise OSError(1, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr("growth_assets.orchestration.event_log.os.link", link)
+    folders = [home(tmp_path / name, pooled=name == "pooled") for name in ("pooled", "stock")]
+    for folder in folders:
+        with dg.DagsterInstance.from_config(str(folder)) as instance:
+            run_all(instance)
+    assert made(folders[0]) == made(folders[1])
+    assert len(made(folders[0])) == 1
+    runs = folders[0] / "history" / "runs"
+    assert len([each for each in runs.iterdir() if each.suffix == ".db"]) == 3 + 1
+    assert not list(runs.glob(".*"))
+
+
 def test_more_runs_than_stay_open(tmp_path):
     with dg.DagsterInstance.from_config(str(home(tmp_path / "home", pooled=True))) as instance:
         for _ in range(OPEN_RUNS + 2):
