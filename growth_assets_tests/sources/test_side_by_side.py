@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import Event
+from threading import Event, get_ident
 
 import pytest
 
@@ -68,6 +68,19 @@ def test_few_are_made_before_they_are_asked_for_and_none_after_the_last(at_once)
     assert len(made) <= 10 + at_once + 1
     del coming
     assert closed.is_set()
+
+
+@pytest.mark.parametrize(("items", "given"), [([], []), ([7], [7])])
+def test_one_item_alone_is_worked_on_where_it_is_asked_for(items, given):
+    here = get_ident()
+    work_was_in: list[int] = []
+
+    def work(item: int) -> int:
+        work_was_in.append(get_ident())
+        return item
+
+    assert list(in_order(iter(items), work, 2)) == given
+    assert work_was_in == [here] * len(items)
 
 
 def test_two_chunks_are_parsed_at_the_same_time_and_come_in_order(tmp_path, monkeypatch):
