@@ -146,7 +146,7 @@ def _standing_between(steps: Steps) -> Iterator[None]:
     from growth_assets.contracts.contract import Contract
     from growth_assets.engines import local
     from growth_assets.enrich import bot, country, visitor
-    from growth_assets.fct import enrichment, identity
+    from growth_assets.fct import enrichment, identity, website_events
     from growth_assets.ingest import landing, one_file
     from growth_assets.ingest.fan_out import fan_out
     from growth_assets.orchestration import daily
@@ -189,7 +189,7 @@ def _standing_between(steps: Steps) -> Iterator[None]:
             (landing, "land", steps.within(LANDING, landing.land)),
             (one_file, "fan_out", read_apart),
             (daily, "Day", TimedDay),
-            *((each, "ThreadPoolExecutor", _InTurn) for each in (local, enrichment, identity)),
+            *((each, "ThreadPoolExecutor", _InTurn) for each in (local, enrichment, identity, website_events)),
             # A version is made from the source of a table's own functions.
             (local, "code_version", version_of),
             (Contract, "audit", audited),

@@ -34,10 +34,16 @@ def is_numbered(column: pl.Series) -> bool:
 
 
 def dictionary(column: pl.Series) -> pl.Series:
-    """The texts that a numbered column can have; each is in the place of its number. They are gone with the column."""
+    """The texts that a numbered column has, and maybe others; each is in the place of its number."""
     if not isinstance(column.dtype, pl.Categorical):
         raise TypeError(f"{column.name} is not numbered")
-    return column.dtype.categories.to_series().alias(column.name)
+    if len(column) < _MANY:
+        return column.dtype.categories.to_series().alias(column.name)
+    # As far as numbers are met: to have Polars list two million texts takes ten times as long.
+    numbers = column.to_physical()
+    last = numbers.max()
+    every = pl.int_range(last + 1 if isinstance(last, int) else 0, dtype=pl.UInt32, eager=True)
+    return every.cast(numbers.dtype).cat.to(column.dtype).cast(pl.String).alias(column.name)
 
 
 def as_texts(frame: pl.DataFrame) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from functools import reduce
 import polars as pl
 
 from growth_assets.contracts.columns import VISITOR_NUMBER
+from growth_assets.contracts.texts import numbered
 from growth_assets.enrich import bot, client, country, domains, referrer, visitor
 from growth_assets.enrich.distinct import Distinct, without_gaps
 from growth_assets.fct.private_properties import without_private
@@ -137,21 +138,32 @@ def _visitors(
     And a number of its visitor, where all have an address and a user agent to be told by.
     """
     known = senders.values
+    ids = known["logged_out_user_id"].fill_null(0).reinterpret(signed=False)
+    with ThreadPoolExecutor(2) as pool:
+        every = pool.map if len(event_name) > ONE_THREAD else map
+        visitor, number, is_bot, country_code, brand, no_address, no_agent = every(
+            senders.every,
+            [
+                known["logged_out_user_id"],
+                pl.Series(without_gaps(ids.to_numpy(), 1 << 64)[1]),
+                known["is_bot"],
+                numbered(known["dim_country"]),
+                numbered(known["dim_device_brand"]),
+                known["client"].is_null(),
+                known["user_agent"].is_null(),
+            ],
+        )
     found = {
-        "logged_out_user_id": senders.every(known["logged_out_user_id"]),
-        "is_bot": senders.every(known["is_bot"]),
-        "dim_country": senders.numbered(known["dim_country"]),
-        "dim_device_brand": senders.numbered(known["dim_device_brand"]),
+        "logged_out_user_id": visitor,
+        "is_bot": is_bot,
+        "dim_country": country_code,
+        "dim_device_brand": brand,
     }
-    lacking = Lacking(
-        address=event_name.is_not_null() & senders.every(known["client"].is_null()),
-        agent=event_name.is_not_null() & senders.every(known["user_agent"].is_null()),
-    )
+    tracked = event_name.is_not_null()
+    lacking = Lacking(address=tracked & no_address, agent=tracked & no_agent)
     if lacking.address.any() or lacking.agent.any():
         return stand_in(found, lacking, properties, settings.salt.get_secret_value())
-    ids = known["logged_out_user_id"].fill_null(0).reinterpret(signed=False)
-    _, numbers = without_gaps(ids.to_numpy(), 1 << 64)
-    return {**found, VISITOR_NUMBER: senders.every(pl.Series(numbers))}
+    return {**found, VISITOR_NUMBER: number}
 
 
 def _hashable(addresses: pl.Series) -> pl.Series:

@@ -42,18 +42,21 @@ AsReceived = Callable[[str], pl.Series]
 """Name of a column to its value of each event. Of a large day it is read when it is asked for, and not held."""
 
 
-def identify(events: pl.DataFrame, as_received: AsReceived, columns: Sequence[str]) -> tuple[pl.DataFrame, int]:
+def identify(
+    events: pl.DataFrame, as_received: AsReceived, columns: Sequence[str], suspects: Suspects | None = None
+) -> tuple[pl.DataFrame, int]:
     """Rows without duplicates, event_timestamp unique within a visitor and still within its day.
 
     Args:
         events: the good events; it is used up.
         as_received: what they have beside that.
         columns: those that are wanted.
+        suspects: those among the events, where they are known already.
 
     Returns:
         The rows that stay, by time and visitor, and how many were dropped, counted for itself.
     """
-    suspects = Suspects.of(as_received)
+    suspects = suspects or Suspects.of(as_received)
     ordered = _in_order(events, as_received)
     repeated = suspects.repeated(ordered, events, as_received)
     del suspects
@@ -133,7 +136,7 @@ class Suspects:
     """The events that may have been delivered before, to be looked at when all are in order."""
 
     ids: pl.Series
-    """Of those that share an id with another one, by its hash."""
+    """Of those that share an id with another one, by its hash. The other one may be a bad event."""
     shared: pl.Series
     """Which these are."""
     doubtful: pl.Series
@@ -155,6 +158,10 @@ class Suspects:
         nobody = pl.repeat(value=False, n=len(ids), dtype=pl.Boolean, eager=True)
         shared = ~without & hashes.is_in(twice.implode()) if len(twice) else nobody
         return cls(ids.filter(shared), shared, without & as_received("subsecond_clock") if without.any() else nobody)
+
+    def among(self, good: pl.Series) -> Suspects:
+        """The same of some of the events."""
+        return Suspects(self.ids.filter(good.filter(self.shared)), self.shared.filter(good), self.doubtful.filter(good))
 
     def repeated(self, ordered: pl.DataFrame, events: pl.DataFrame, as_received: AsReceived) -> pl.Series | None:
         """True where an event was delivered before; None where none was."""

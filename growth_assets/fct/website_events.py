@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 
 import polars as pl
 
@@ -29,7 +30,7 @@ from growth_assets.contracts.contract import (
 from growth_assets.contracts.table import Balance, Built, ByVisitor, Table
 from growth_assets.contracts.texts import as_texts
 from growth_assets.fct import enrichment, identity
-from growth_assets.fct.received import Received
+from growth_assets.fct.received import ONE_THREAD, Received
 from growth_assets.raw import website_events as raw
 from growth_assets.settings import HOSTNAME, Settings
 
@@ -109,13 +110,22 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     Numbers: `received`, `duplicates` and, for each row rule, `quarantined_<rule>`.
     """
     received = Received(inputs[raw.TABLE.name])
-    events, aside, good = _by_row(received, settings)
-
-    def as_received(name: str) -> pl.Series:
-        column = enrichment.as_received(received, name)
-        return column if good is None else column.filter(good)
-
-    return _by_visitor(events, as_received, aside, settings)
+    of_all = partial(enrichment.as_received, received)
+    suspects: identity.Suspects | None = None
+    if received.height <= ONE_THREAD:
+        events, aside, good = _by_row(received, settings)
+    else:
+        with ThreadPoolExecutor(1) as beside:
+            # To ask Python about each of many texts keeps one core busy at most.
+            looked_for = beside.submit(identity.Suspects.of, of_all)
+            events, aside, good = _by_row(received, settings)
+            suspects = looked_for.result()
+        del looked_for
+    if good is None:
+        return _by_visitor(events, of_all, aside, settings, suspects)
+    return _by_visitor(
+        events, lambda name: of_all(name).filter(good), aside, settings, suspects and suspects.among(good)
+    )
 
 
 def by_row(received: pl.DataFrame, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -145,11 +155,12 @@ def by_visitor(events: pl.DataFrame, aside: pl.DataFrame, settings: Settings) ->
 
 
 def _by_visitor(
-    events: pl.DataFrame, as_received: Callable[[str], pl.Series], aside: pl.DataFrame, settings: Settings
-) -> Built:
+    events: pl.DataFrame, as_received: Callable[[str], pl.Series], aside: pl.DataFrame, settings: Settings,
+    suspects: identity.Suspects | None = None,
+) -> Built:  # fmt: skip
     height = events.height
     beyond = [name for name in (VISITOR_NUMBER,) if name in events.columns]
-    frame, duplicates = identity.identify(events, as_received, [*COLUMNS, *beyond])
+    frame, duplicates = identity.identify(events, as_received, [*COLUMNS, *beyond], suspects)
     in_order = ("file_started_at", "source_file", "line_number")
     quarantined = aside.sort(*in_order, maintain_order=True) if aside.height > 1 else aside
     by_rule = Counter(quarantined["rule"].to_list())

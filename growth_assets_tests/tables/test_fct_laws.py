@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from growth_assets.fct import enrichment, identity, website_events
 from growth_assets.fct import received as received_events
 from growth_assets.tables import BY_NAME
 from growth_assets_tests.tables import plain_fct
@@ -90,7 +91,9 @@ def test_the_order_of_arrival_and_the_names_of_files_change_nothing(day, random)
     random.shuffle(order)
     built = build_fct_of(day)
     with pytest.MonkeyPatch.context() as patch:
-        # Nor does it change anything how many rows are held at a time.
+        # Nor does it change anything how many rows are held at a time, or whether threads share the work.
+        for module in (enrichment, identity, website_events):
+            patch.setattr(module, "ONE_THREAD", 10)
         patch.setattr(received_events, "ROWS_AT_ONCE", 15)
         patch.setattr(received_events, "TEXTS_AT_ONCE", 7)
         again = build_fct_of(day[order])
