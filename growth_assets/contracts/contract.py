@@ -287,7 +287,10 @@ def _good(rules: Sequence[RowRule], frame: pl.DataFrame) -> dict[str, pl.Series]
 
 def _kept_by(frame: pl.DataFrame, rules: Sequence[RowRule]) -> dict[str, pl.Series]:
     """By rule, which rows keep it, without the rules that all rows keep."""
-    kept = frame.select(rule.good.fill_null(value=False).alias(rule.name) for rule in rules)
+    # The columns they look at, and no others: Polars puts the pieces of all that it is given together.
+    looked_at = {name for rule in rules for name in rule.good.meta.root_names()}
+    of_these = frame[[name for name in frame.columns if name in looked_at]] if looked_at else frame
+    kept = of_these.select(rule.good.fill_null(value=False).alias(rule.name) for rule in rules)
     return {each.name: each for each in kept.get_columns() if not each.all()}
 
 

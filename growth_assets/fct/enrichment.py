@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import reduce
+from functools import partial, reduce
 
 import polars as pl
 
@@ -52,12 +52,12 @@ def enrich(received: Received, settings: Settings) -> pl.DataFrame:
             clients = beside.submit(_clients, received, settings)
             agents = _agents(received)
             found = beside.submit(lambda: _senders(clients.result(), agents, settings))
-            said = _said(received, settings)
+            said = _said(received, settings, beside)
             senders = found.result()
     return pl.DataFrame(said | _visitors(senders, received["event_name"], said["other_properties"], settings))
 
 
-def _said(received: Received, settings: Settings) -> dict[str, pl.Series]:
+def _said(received: Received, settings: Settings, beside: ThreadPoolExecutor | None = None) -> dict[str, pl.Series]:
     """All that the events said, but for who sent them."""
     hosts, urls, referrers = (_distinct(received, name) for name in ("hostname", "url", "referrer"))
     hosts = hosts.then(hosts.values.select(_hostname().alias("dim_hostname")))
@@ -68,9 +68,11 @@ def _said(received: Received, settings: Settings) -> dict[str, pl.Series]:
     named = referrer.named_sources(
         sources.values["host"], sources.values["utm_source"], sources.values["dim_hostname"], settings.hostnames
     )
+    actions = partial(_actions, received, settings.rules, pages, status)
+    acted = beside.submit(actions).result if beside else actions
     users, days = _distinct(received, "user_id"), _distinct(received, "ds")
     user = users.values["user_id"].str.strip_chars()
-    return {
+    said = {
         **{name: received[name] for name in ("event_timestamp", "in_the_future")},
         "ds": days.numbered(days.values["ds"]),
         "user_id": users.every(user.cast(pl.Int64, strict=False)),
@@ -79,9 +81,9 @@ def _said(received: Received, settings: Settings) -> dict[str, pl.Series]:
         "dim_url_path": pages.numbered(pages.values["dim_url_path"]),
         "dim_referrer_domain": referring.numbered(domains.registrable_domains(referring.values["host"])),
         "dim_source": sources.numbered(named),
-        "dim_action_type": _actions(received, settings.rules, pages, status),
         "other_properties": without_private(received["other_properties"]),
     }
+    return said | {"dim_action_type": acted()}
 
 
 def _distinct(received: Received, name: str) -> Distinct:

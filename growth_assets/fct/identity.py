@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from growth_assets.fct.received import ONE_THREAD
+from growth_assets.fct.received import ONE_THREAD, ROWS_AT_ONCE
 
 VISITOR = "logged_out_user_id"
 
@@ -68,9 +68,14 @@ def identify(
     taken = {name: events.drop_in_place(name) for name in columns if name in events.columns}
 
     def move(name: str) -> pl.Series:
-        # Each as one piece.
+        # Each as one piece; the pieces are not held beside it.
         column = taken.pop(name) if name in taken else as_received(name)
-        return column.rechunk()[position]
+        column = column.rechunk()
+        if not column.dtype.is_nested():
+            return column[position]
+        # To find where so many values go takes as much memory as they do.
+        parts = [column[position.slice(first, ROWS_AT_ONCE)] for first in range(0, max(len(position), 1), ROWS_AT_ONCE)]
+        return pl.concat(parts, rechunk=False)
 
     # Column by column, so that no more than two are there twice; what is not there yet comes last.
     late = [name for name in columns if name not in taken and name != "event_timestamp"]
