@@ -19,7 +19,7 @@ from pandera.errors import SchemaErrors
 from growth_assets.contracts.columns import MAP, SHARED
 from growth_assets.contracts.sample import ROWS_SHOWN, Sample, sample
 from growth_assets.contracts.texts import as_texts, dictionary, is_numbered
-from growth_assets.contracts.whole_numbers import PLAIN
+from growth_assets.contracts.whole_numbers import PLAIN, ROWS_AT_HAND
 
 
 class ContractError(Exception):
@@ -287,10 +287,11 @@ def _good(rules: Sequence[RowRule], frame: pl.DataFrame) -> dict[str, pl.Series]
 
 def _kept_by(frame: pl.DataFrame, rules: Sequence[RowRule]) -> dict[str, pl.Series]:
     """By rule, which rows keep it, without the rules that all rows keep."""
-    # The columns they look at, and no others: Polars puts the pieces of all that it is given together.
-    looked_at = {name for rule in rules for name in rule.good.meta.root_names()}
-    of_these = frame[[name for name in frame.columns if name in looked_at]] if looked_at else frame
-    kept = of_these.select(rule.good.fill_null(value=False).alias(rule.name) for rule in rules)
+    if frame.height > ROWS_AT_HAND and rules:
+        # The columns they look at, and no others: Polars puts the pieces of all that it is given together.
+        looked_at = {rule.column for rule in rules}.union(*(rule.good.meta.root_names() for rule in rules))
+        frame = frame[[name for name in frame.columns if name in looked_at]]
+    kept = frame.select(rule.good.fill_null(value=False).alias(rule.name) for rule in rules)
     return {each.name: each for each in kept.get_columns() if not each.all()}
 
 

@@ -141,20 +141,21 @@ def _visitors(
     """
     known = senders.values
     ids = known["logged_out_user_id"].fill_null(0).reinterpret(signed=False)
-    with ThreadPoolExecutor(2) as pool:
-        every = pool.map if len(event_name) > ONE_THREAD else map
-        visitor, number, is_bot, country_code, brand, no_address, no_agent = every(
-            senders.every,
-            [
-                known["logged_out_user_id"],
-                pl.Series(without_gaps(ids.to_numpy(), 1 << 64)[1]),
-                known["is_bot"],
-                numbered(known["dim_country"]),
-                numbered(known["dim_device_brand"]),
-                known["client"].is_null(),
-                known["user_agent"].is_null(),
-            ],
-        )
+    answers = [
+        known["logged_out_user_id"],
+        pl.Series(without_gaps(ids.to_numpy(), 1 << 64)[1]),
+        known["is_bot"],
+        numbered(known["dim_country"]),
+        numbered(known["dim_device_brand"]),
+        known["client"].is_null(),
+        known["user_agent"].is_null(),
+    ]
+    if len(event_name) <= ONE_THREAD:
+        of_each = [senders.every(each) for each in answers]
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            of_each = [*pool.map(senders.every, answers)]
+    visitor, number, is_bot, country_code, brand, no_address, no_agent = of_each
     found = {
         "logged_out_user_id": visitor,
         "is_bot": is_bot,

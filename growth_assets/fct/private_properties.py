@@ -31,9 +31,11 @@ def without_private(properties: pl.Series) -> pl.Series:
     if properties.null_count():
         frame = frame.with_columns(of.fill_null(pl.lit({}, dtype=MAP)))
     # Some rows at a time, as the names of all take as much memory as half the maps.
-    some = (frame.slice(first, ROWS_AT_ONCE) for first in range(0, max(frame.height, 1), ROWS_AT_ONCE))
-    parts = [part.select(of.map.keys().explode().unique().drop_nulls()) for part in some]
-    names = (pl.concat(parts).unique() if len(parts) > 1 else parts[0]).to_series()
+    some = [frame]
+    if frame.height > ROWS_AT_ONCE:
+        some = [frame.slice(first, ROWS_AT_ONCE) for first in range(0, frame.height, ROWS_AT_ONCE)]
+    parts = [part.select(of.map.keys().explode().unique().drop_nulls()).to_series() for part in some]
+    names = pl.concat(parts).unique() if len(parts) > 1 else parts[0]
     plain = names.str.to_lowercase().str.replace_all(r"[-. ]+", "_").str.replace(r"#[0-9]+$", "")
     private = names.filter(plain.str.contains(PRIVATE))
     if private.is_empty():
