@@ -38,6 +38,9 @@ is_bot is among them: no user agent and an empty one are one visitor, but only t
 
 DAY_MICROSECONDS = 86_400_000_000
 
+MOST_ROWS_OF_TWO = 20_000_000
+"""Of more rows one column is moved at a time, as each is there twice meanwhile."""
+
 AsReceived = Callable[[str], pl.Series]
 """Name of a column to its value of each event. Of a large day it is read when it is asked for, and not held."""
 
@@ -79,7 +82,7 @@ def identify(
 
     # Column by column, so that no more than two are there twice; what is not there yet comes last.
     late = [name for name in columns if name not in taken and name != "event_timestamp"]
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2 if len(position) <= MOST_ROWS_OF_TWO else 1) as pool:
         every = pool.map if len(position) > ONE_THREAD else map
         rows = {column.name: column for column in [*every(move, [*taken, *late]), moment]}
     return pl.DataFrame([rows[name] for name in columns]), dropped
