@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
+from fsspec import register_implementation as register_file_system
 from typing_extensions import TypeIs
 from upath import UPath
 from upath.registry import register_implementation
@@ -68,6 +69,8 @@ class OnHdfs(UPath):
 
 
 register_implementation(HDFS, OnHdfs, clobber=True)
+# By its name: what it needs is imported where a place is on HDFS.
+register_file_system(HDFS, "growth_assets.hdfs.Hdfs", clobber=True)
 
 
 class StoreError(OSError):

@@ -22,6 +22,9 @@ Stat = tuple[int, int, int | str, int]
 """Size, time of change (ns), and what else changes with a file: the time of change of its inode (ns) and the inode; of
 an object its ETag, of a file on HDFS its number there."""
 
+LISTINGS = 3
+"""So often a folder of HDFS is listed from which another one goes meanwhile."""
+
 NO_STAT: Stat = (0, 0, 0, 0)
 """Of what cannot even be looked at."""
 
@@ -77,21 +80,41 @@ def _objects(settings: Settings, landing: UPath) -> Iterator[LandingFile]:
 
 def _on_hdfs(landing: UPath) -> dict[str, Mapping[str, Any]]:
     """What is below a folder of HDFS, but for what Hadoop is still writing there, or marks as none of the data."""
-    try:
-        # A listing that fails in the middle must not pass for a short one.
-        found = landing.fs.find(landing.path, detail=True, on_error="raise")
-    except FileNotFoundError:
-        return {}  # as on disk: no landing/ is an empty one
-    except (OSError, RuntimeError, ValueError) as error:
-        raise StoreError(
-            f"landing = {places.shown(landing)}: not all of it can be listed ({error}). Let the user of "
-            f"{STORES[HDFS].variables} read its folders."
-        ) from error
-    below = {path: PurePosixPath(path.removeprefix(prefix_of(landing))).parts for path in found}
-    return {
-        path: about for path, about in found.items()
-        if not below[path][-1].endswith("._COPYING_") and not any(part.startswith("_") for part in below[path])
-    }  # fmt: skip
+    said = ""
+    # A listing that fails in the middle must not pass for a short one, nor one of a folder that goes meanwhile.
+    for _ in range(LISTINGS):
+        try:
+            top = landing.fs.ls(landing.path, detail=True)
+        except FileNotFoundError:
+            return {}  # as on disk: no landing/ is an empty one
+        except OSError as error:
+            raise _not_listed(landing, str(error)) from error
+        try:
+            return {str(each["name"]): each for each in _below(landing.fs, top)}
+        except FileNotFoundError as error:
+            said = str(error)
+        except OSError as error:
+            raise _not_listed(landing, str(error)) from error
+    raise _not_listed(landing, said)
+
+
+def _below(there: Any, listed: list[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - fsspec has no types
+    """The files of a listing, and those of its folders; what is hidden is not even looked into."""
+    for each in listed:
+        name = str(each["name"]).rpartition("/")[2]
+        if name.startswith(("_", ".")) or name.endswith("._COPYING_"):
+            continue
+        if each["type"] == "directory":
+            yield from _below(there, there.ls(each["name"], detail=True))
+        else:
+            yield each
+
+
+def _not_listed(landing: UPath, said: str) -> StoreError:
+    return StoreError(
+        f"landing = {places.shown(landing)}: not all of it can be listed ({shown(said)}). Look whether the namenode is "
+        f"up, and let the user of {STORES[HDFS].variables} read its folders."
+    )
 
 
 def _hidden(name: str) -> bool:
@@ -162,6 +185,20 @@ def stat_of(path: Place) -> Stat:
         return _stat_of_object(path.fs.info(path.path))
     status = path.stat()
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def became_another(path: Place, before: Stat) -> bool:
+    """True where a file on HDFS has become another one and is more than grown.
+
+    Ranges are handed out there of whatever has the name; other stores refuse those of another object, and a file of
+    this machine stays the one that was opened.
+    """
+    if not is_hdfs(path):
+        return False
+    now = stat_of(path)
+    # A gateway (HttpFS) may tell no number: then no growth can be told from another file.
+    same = now[2] == before[2] and now[2] != str(None)
+    return now != before and not (same and now[0] >= before[0])
 
 
 def shown(text: str) -> str:

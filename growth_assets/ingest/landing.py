@@ -25,7 +25,7 @@ from growth_assets import workers
 from growth_assets.ingest import beginning, clock, ledger, many_files, one_file, placing, unfinished
 from growth_assets.ingest.beginning import ReadFiles
 from growth_assets.ingest.fan_out import staging_folder
-from growth_assets.ingest.files import LandingFile, Stat, Unreadable, landing_files, shown
+from growth_assets.ingest.files import LandingFile, Stat, Unreadable, became_another, landing_files, shown
 from growth_assets.ingest.ledger import Entry, Lacks, Ledger
 from growth_assets.ingest.many_files import Machines, ReadByMachines
 from growth_assets.ingest.one_file import NOT_READ, Ahead, ReadFile, ToRead, read_file
@@ -209,6 +209,9 @@ class _Look:
             if isinstance(error, SourceError):
                 # Not so others: when a disk is full no longer, or a defect is mended, the file is as it was.
                 self.not_read(file.name, file.stat, reading_of(self.settings, file.source))
+            elif file.name in self.cache:
+                # What it was at the last look: its content is not gone because it cannot be read for once.
+                self.paths[file.name] = self.cache[file.name]
 
     def take(self, file: LandingFile) -> None:
         """Bring what the file holds into the ledger, unless it is there.
@@ -358,7 +361,7 @@ class _Look:
                 # Rows that may be wrong would count beside the right ones of the file when it comes whole.
                 raise SourceError(f"{found.damage}. {CORRUPT}")
             # Parquet is read after its bytes; a text is read once, and may have grown since it was looked at.
-            torn = done.format == PARQUET and done.torn
+            torn = (done.format == PARQUET and done.torn) or became_another(done.of.path, done.stat)
             begun = [entry for entry in _begun_by(found, self.entries.values()) if entry.length]
             if torn or {entry.id for entry in begun} != {entry.id for entry in shorter}:
                 return False

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 
 import zstandard
 
-from growth_assets.places import Place
+from growth_assets.places import Place, is_remote
 from growth_assets.sources.errors import DamagedError, SourceError
 
 PLAIN_PIECE = 10 << 20
@@ -130,6 +130,7 @@ def pieces(path: Place, sound: int | None = None, *, at_once: int = PLAIN_PIECE)
 
     Raises:
         SourceError: the file cannot be opened, or is damaged before its first byte.
+        OSError: a store did not hand it out, which says nothing of the file.
         DamagedError: after the last good byte of a damaged file, or after those that are `sound`.
     """
     try:
@@ -142,7 +143,8 @@ def pieces(path: Place, sound: int | None = None, *, at_once: int = PLAIN_PIECE)
                 given += len(piece)
                 yield piece
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from error
+        said = f"{path}: cannot be read: {error.strerror or error}"
+        raise (OSError(f"{said}. The next look reads it again.") if is_remote(path) else SourceError(said)) from error
 
 
 def beginning(path: Place, length: int) -> tuple[bytes, bool]:

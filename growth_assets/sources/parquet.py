@@ -93,6 +93,11 @@ def _frames(path: Place, rows: int) -> Iterator[pl.DataFrame]:
         pl.exceptions.PolarsError,
         pl.exceptions.PanicException,
     ) as error:
+        if is_remote(path) and isinstance(error, OSError) and (error.errno or type(error) is not OSError):
+            # The store's: those of Arrow, which are of the content, have neither a number nor a kind.
+            raise OSError(
+                f"{path}: cannot be read: {error.strerror or error}. The next look reads it again."
+            ) from error
         raise SourceError(
             f"{path}: this Parquet file cannot be read: {error}. Bring the file again, or keep it out of "
             "`files` of its source in site.toml."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,8 +23,9 @@ class Namenode:
     port: int = 0
     user: str = ""
     """The only one who may ask; "" for all."""
-    broken: set[str] = field(default_factory=set)
-    """Names of folders that it cannot list."""
+    instead: Callable[[str, str], tuple[int, Any] | None] = lambda _operation, _path: None
+    """What is answered to an operation on a path in place of what is there; None for that. `DATA` is asked of the
+    datanode, and of status 0 is an answer that never comes."""
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     """Operation, path and user."""
 
@@ -40,14 +41,15 @@ class Namenode:
         self.asked.append((operation, below, user))
         there = self.folder / below.strip("/")
         if self.user not in {"", user}:
-            return 403, _raised("AccessControlException", f"Permission denied: user={user or 'dr.who'}")
+            return 403, raised("AccessControlException", f"Permission denied: user={user or 'dr.who'}")
+        other = self.instead("DATA" if path.startswith(DATA) else operation, below)
+        if other is not None:
+            return other
         if not there.exists():
-            return 404, _raised("FileNotFoundException", f"File {below} does not exist.")
+            return 404, raised("FileNotFoundException", f"File {below} does not exist.")
         if operation == "GETFILESTATUS":
             return 200, {"FileStatus": _status(there, "")}
         if operation == "LISTSTATUS":
-            if there.name in self.broken:
-                return 500, _raised("IOException", "a datanode is away")
             return 200, {"FileStatuses": {"FileStatus": [_status(each, each.name) for each in there.iterdir()]}}
         if not path.startswith(DATA):
             return 307, f"http://127.0.0.1:{self.port}{DATA}{path}"
@@ -63,7 +65,8 @@ def _status(path: Path, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _raised(name: str, message: str) -> dict[str, Any]:
+def raised(name: str, message: str) -> dict[str, Any]:
+    """How a namenode or datanode tells an exception."""
     return {"RemoteException": {"exception": name, "javaClassName": f"java.io.{name}", "message": message}}
 
 
@@ -78,6 +81,9 @@ def serving(folder: Path) -> Iterator[Namenode]:
             query = {name: values[0] for name, values in parse_qs(address.query).items()}
             path = address.path.replace(DATA + ROOT, DATA)
             status, told = namenode.answer(path, query)
+            if not status:
+                self.close_connection = True
+                return
             content = told if isinstance(told, bytes) else json.dumps(told).encode()
             self.send_response(status)
             if isinstance(told, str):
