@@ -200,6 +200,8 @@ def _under_way(settings: site.Settings, work: Callable[[Landing, Progressed], Do
             bar.update(building, completed=done, total=of, description=f"Built {ds}", visible=True)
 
         coming = Landing(settings, files)
+        # Before there is a thread that may look at the environment meanwhile.
+        site.enter_dagster_home(settings)
         # Files are read while all else is imported, which keeps one core busy for seconds.
         with coming.begun():
             from growth_assets.ingest.ledger import LedgerError

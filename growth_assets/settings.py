@@ -550,7 +550,10 @@ def child_environment(settings: Settings, pages: str | None = None) -> dict[str,
 
 def enter_dagster_home(settings: Settings) -> None:
     """Let this process find the folder's Dagster instance: its dagster.yaml names itself by `DAGSTER_HOME`."""
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home.resolve())
+    home = str(settings.dagster_home.resolve())
+    # To set one moves what threads may be reading outside of Python: not where it is as it is to be.
+    if os.environ.get("DAGSTER_HOME") != home:
+        os.environ["DAGSTER_HOME"] = home
     os.environ.setdefault(BATCH, AT_ONCE)
 
 

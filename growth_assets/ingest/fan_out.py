@@ -57,14 +57,15 @@ def fan_out(
     source_file: str,
     latest: dt.datetime,
     started_at: str | None = None,
+    may_go_on: Callable[[], None] = lambda: None,
 ) -> FannedOut:
     """Write the batches of one file to `folder`, events by day and rejected lines by themselves.
 
     Events after `latest` (naive UTC) are marked as in the future. `started_at` is the time of the first event in the
-    file, where the batches are not all of it.
+    file, where the batches are not all of it. `may_go_on` is called between batches, and between days.
 
     Raises:
-        whatever `batches` raises; `folder` is then left to the caller to remove.
+        whatever `batches` or `may_go_on` raises; `folder` is then left to the caller to remove.
     """
     result = FannedOut(folder, started_at=started_at)
     rejected = RejectedLines(folder, source, source_file)
@@ -74,6 +75,7 @@ def fan_out(
         started = pl.Series([dt.datetime.fromisoformat(started_at)], dtype=MICROSECONDS) if started_at else None
         try:
             for batch in batches:
+                may_go_on()
                 result.lines += batch.lines
                 result.events += batch.events.height
                 result.rejected += batch.rejected.height
@@ -100,7 +102,7 @@ def fan_out(
     segments = folder / "segments"
     segments.mkdir(parents=True)
     try:
-        result.segments = _spread(frames(), segments)
+        result.segments = _spread(frames(), segments, may_go_on)
     except Exception:
         rejected.close()
         if failure:
@@ -125,7 +127,7 @@ def _one_day(times: pl.Series) -> str | None:
     return None
 
 
-def _spread(frames: Iterator[pl.DataFrame], segments: Path) -> dict[str, Segment]:
+def _spread(frames: Iterator[pl.DataFrame], segments: Path, may_go_on: Callable[[], None]) -> dict[str, Segment]:
     """Write `frames` by day in bounded memory, however many days there are and whatever their order."""
     held, size = deque[pl.DataFrame](), 0
     for frame in frames:
@@ -146,12 +148,13 @@ def _spread(frames: Iterator[pl.DataFrame], segments: Path) -> dict[str, Segment
         segments.rmdir()
         pieces[0].rename(segments)
     else:
-        _put_together(pieces, segments)
+        _put_together(pieces, segments, may_go_on)
     return {path.stem.removeprefix("ds="): segment_of(path) for path in sorted(segments.glob("ds=*.parquet"))}
 
 
-def _put_together(pieces: Sequence[Path], segments: Path) -> None:
+def _put_together(pieces: Sequence[Path], segments: Path, may_go_on: Callable[[], None]) -> None:
     for name in sorted({path.name for piece in pieces for path in piece.iterdir()}):
+        may_go_on()
         parts = [piece / name for piece in pieces if (piece / name).exists()]
         rows = pl.concat([pl.scan_parquet(part, hive_partitioning=False, glob=False) for part in parts])
         rows.sink_parquet(segments / name, **PACKING, maintain_order=True)

@@ -14,7 +14,7 @@ import datetime as dt
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -83,24 +83,26 @@ class Landed:
 
 def land(
     settings: Settings, progress: Progress | None = None, machines: Machines | None = None, *,
-    may_publish: Callable[[], None] = lambda: None,
+    may_publish: Callable[[], None] = lambda: None, may_go_on: Callable[[], None] = lambda: None,
 ) -> Landed:  # fmt: skip
     """Read what is new in landing. Of two at once, the second waits and finds nothing new.
 
     A file that cannot be read is told and holds up no other. Where much is new, `machines` read it. Before anything is
     published or remembered `may_publish` is called: it returns when that may be, and raises where it never will.
+    `may_go_on` is called again and again while files are waited for and read, and raises where nobody wants them.
     """
     settings.require_stores()
     folder = settings.warehouse / "landing"
-    with locks.exclusive(settings.workplace / "_locks" / "landing.lock"):
+    with locks.exclusive(settings.workplace / "_locks" / "landing.lock", may_go_on):
         # Whatever is staged was left by a process that died: nobody else holds the lock.
         shutil.rmtree(settings.workplace / "landing" / "_staging", ignore_errors=True)
         before = ledger.read(settings.warehouse)
         placing.tidy(settings, before)
-        look = _Look(settings, folder, before, may_publish)
+        look = _Look(settings, folder, before, may_publish, may_go_on)
         files = list(landing_files(settings))
         with closing(_read_ahead(look, files, machines)) as coming:
             for done, file in enumerate(coming):
+                may_go_on()
                 if progress:
                     progress(file.name, done, len(files))
                 look.take_or_tell(file)
@@ -183,8 +185,12 @@ def _begun_by(found: Fingerprint, alike: Iterable[Entry]) -> list[Entry]:
 class _Look:
     """One look at the landing folder; takes files one by one."""
 
-    def __init__(self, settings: Settings, folder: Place, before: Ledger, may_publish: Callable[[], None]) -> None:
-        self.settings, self.folder, self.may_publish = settings, folder, may_publish
+    def __init__(
+        self, settings: Settings, folder: Place, before: Ledger, may_publish: Callable[[], None],
+        may_go_on: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self.settings, self.folder = settings, folder
+        self.may_publish, self.may_go_on = may_publish, may_go_on
         self.entries: dict[str, Entry] = dict(before.known)
         self.current: dict[str, Entry] = dict(before.current)
         self.cache: Mapping[str, object] = durable.read_json(folder / "paths.json") or {}
@@ -239,9 +245,10 @@ class _Look:
         shorter: list[Entry] = []
         read_at: str | None = None
         if alike:
-            found = fingerprint(file.path, [entry.length for entry in alike])
+            lengths = [entry.length for entry in alike]
+            found = self._fingerprint(file, lengths)
             if found.doubtful:
-                found = fingerprint(file.path, [entry.length for entry in alike], found.sound)
+                found = self._fingerprint(file, lengths, found.sound)
             if self._known(file, found.sha256, reading, growing=growing, damaged=found.damage is not None):
                 return True
             # Known under other settings: what is in the future was settled when it first came.
@@ -253,12 +260,15 @@ class _Look:
             return self._read(file, reading, shorter, read_at, growing=growing)
         except SourceError:
             # Wrong bytes of a corrupt archive may look like anything, also like no log.
-            found = fingerprint(file.path)
+            found = self._fingerprint(file)
             if not found.doubtful:
                 raise
             if not found.sound:
                 raise SourceError(f"{found.damage}. {CORRUPT}") from None
             return self._read(file, reading, shorter, read_at, growing=growing, sound=found.sound)
+
+    def _fingerprint(self, file: LandingFile, lengths: Collection[int] = (), sound: int | None = None) -> Fingerprint:
+        return fingerprint(file.path, lengths, sound, self.may_go_on)
 
     def _begins_another(self, file: LandingFile, content: bytes, reading: str) -> bool:
         """True where the whole content is so short that its bytes alone show it to be the beginning of a longer one.
@@ -268,7 +278,7 @@ class _Look:
         longer = next((each for each in self.current.values() if beginning.told_by_bytes(content, each)), None)
         if longer is None or not content:
             return False
-        found = fingerprint(file.path, beginning.LENGTHS)
+        found = self._fingerprint(file, beginning.LENGTHS)
         if found.doubtful or found.first != content or found.length != len(content):
             return False
         now = clock.moment(self.newest)
@@ -354,6 +364,7 @@ class _Look:
             self._to_read(file, name, read_at, growing=growing, sound=sound),
             staging_folder(self.settings.workplace / "landing"),
             workers.AT_ONCE,
+            self.may_go_on,
         )
         try:
             result, found = done.fanned, done.fingerprint
@@ -514,7 +525,7 @@ class _Look:
             file.path, source, file.name, hostname, frozenset(), latest, latest, growing=False, sound=sound
         )
         try:
-            again = read_file(to_read, staged, workers.AT_ONCE)
+            again = read_file(to_read, staged, workers.AT_ONCE, self.may_go_on)
             mine = ReadFiles(staged / "segments", staged / "rejected.parquet")
             return beginning.read_alike(again.sure_below, mine, theirs, other_settings=True)
         except SourceError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import traceback
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,10 @@ from growth_assets.workers import WorkerEndedError, Workers
 
 class BrokenOffError(Exception):
     """Reading a file broke off for no reason that is known. The message names the file, and where in the program."""
+
+
+class DroppedError(Exception):
+    """Nobody asks any more for what is being read."""
 
 
 NOT_READ = (SourceError, OSError, BrokenOffError)
@@ -73,8 +78,10 @@ class ReadFile:
         return stat_of(self.of.path) != self.stat
 
 
-def read_file(file: ToRead, staged: Path, at_once: int = 1) -> ReadFile:
+def read_file(file: ToRead, staged: Path, at_once: int = 1, may_go_on: Callable[[], None] = lambda: None) -> ReadFile:
     """Read a file into the new folder `staged`, which is removed where that fails; `at_once` threads parse it.
+
+    `may_go_on` is called again and again, by any of them, and raises DroppedError where nobody wants it any more.
 
     Raises:
         SourceError: it cannot be read.
@@ -84,14 +91,16 @@ def read_file(file: ToRead, staged: Path, at_once: int = 1) -> ReadFile:
         stat = stat_of(file.path)
         reading = read(
             file.path, file.source, file.hostname, prefix_lengths=file.prefix_lengths, growing=file.growing,
-            sound=file.sound, at_once=at_once,
+            sound=file.sound, at_once=at_once, may_go_on=may_go_on,
         )  # fmt: skip
-        fanned = fan_out(iter(reading), staged, file.source.name, file.name, file.latest)
+        fanned = fan_out(iter(reading), staged, file.source.name, file.name, file.latest, may_go_on=may_go_on)
         if reading.waiting is not None:
             unfinished.write(reading.waiting, staged / UNFINISHED)
     except BaseException as error:
         shutil.rmtree(staged, ignore_errors=True)
-        if isinstance(error, (SourceError, OSError)) or not isinstance(error, (Exception, PanicException)):
+        if isinstance(error, (SourceError, OSError, DroppedError)) or not isinstance(
+            error, (Exception, PanicException)
+        ):
             raise
         raise BrokenOffError(_told(file.path, error)) from error
     return ReadFile(
@@ -138,6 +147,6 @@ class Ahead:
 
     def drop(self) -> None:
         """Remove what nobody took."""
-        for name in list(self._begun):
-            if read := self.take(name):
+        for name, (begun, _) in list(self._begun.items()):
+            if not begun.cancel() and (read := self.take(name)):
                 shutil.rmtree(read.folder, ignore_errors=True)

@@ -7,7 +7,7 @@ beginning of it that has the fingerprint of the file as it was.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from growth_assets.places import Place
@@ -42,9 +42,10 @@ class Fingerprint:
 
 
 class Hasher:
-    """Takes the bytes of a file as they pass by."""
+    """Takes the bytes of a file as they pass by; before each piece `may_go_on` is called, which raises to end that."""
 
-    def __init__(self, prefix_lengths: Collection[int] = ()) -> None:
+    def __init__(self, prefix_lengths: Collection[int] = (), may_go_on: Callable[[], None] = lambda: None) -> None:
+        self._may_go_on = may_go_on
         self._hash = hashlib.sha256()
         self._length = 0
         self._wanted = sorted({length for length in prefix_lengths if length >= 0}, reverse=True)
@@ -59,6 +60,7 @@ class Hasher:
         """The same pieces; they are hashed before they are handed on."""
         try:
             for piece in pieces:
+                self._may_go_on()
                 self._update(piece)
                 self.last_byte = piece[-1:] or self.last_byte
                 yield piece
@@ -85,13 +87,17 @@ class Hasher:
         return Fingerprint(self._hash.hexdigest(), self._length, prefixes, self.damage, self._sound, self._first)
 
 
-def fingerprint(path: Place, prefix_lengths: Collection[int] = (), sound: int | None = None) -> Fingerprint:
+def fingerprint(
+    path: Place, prefix_lengths: Collection[int] = (), sound: int | None = None,
+    may_go_on: Callable[[], None] = lambda: None,
+) -> Fingerprint:  # fmt: skip
     """The fingerprint of the file at `path`, without parsing it; of its first `sound` bytes where so many are given.
 
     Raises:
+        whatever `may_go_on` raises, which is called before each piece of it.
         SourceError: the file cannot be opened, or is damaged before its first byte.
     """
-    hasher = Hasher(prefix_lengths)
+    hasher = Hasher(prefix_lengths, may_go_on)
     try:
         for _ in hasher.watch(decompressed.pieces(path, sound)):
             pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from queue import SimpleQueue
@@ -40,6 +40,7 @@ class Reading:
         growing: bool = False,
         sound: int | None = None,
         at_once: int = 1,
+        may_go_on: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
         self._source = source
@@ -48,7 +49,7 @@ class Reading:
         self._growing = growing
         self._sound = sound
         self._at_once = at_once
-        self._hasher = Hasher(prefix_lengths)
+        self._hasher = Hasher(prefix_lengths, may_go_on)
         self._batches = self._read()
         self._exhausted = False
         self.format: str | None = None
@@ -197,6 +198,7 @@ def read(
     growing: bool = False,
     sound: int | None = None,
     at_once: int = 1,
+    may_go_on: Callable[[], None] = lambda: None,
 ) -> Reading:
     """Begin to read the file at `path`; nothing is opened before the first batch is asked for.
 
@@ -210,6 +212,7 @@ def read(
             packed, or the line is an event that nothing can be missing from.
         sound: of a corrupt archive, how many bytes are to be read; more of them may be wrong.
         at_once: so many chunks are parsed at the same time, where no line needs another; it changes nothing else.
+        may_go_on: called before each piece of the file, in any thread; it raises to end the reading.
 
     Returns:
         Batches in line order; while iterating, SourceError when the file cannot be read at all.
@@ -223,6 +226,7 @@ def read(
         growing=growing,
         sound=sound,
         at_once=at_once,
+        may_go_on=may_go_on,
     )
 
 

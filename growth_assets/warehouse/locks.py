@@ -7,21 +7,31 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LOOK_SECONDS = 0.1
+"""So often whoever may give up looks whether a lock is free."""
+
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[int]:
+def exclusive(path: Path, may_go_on: Callable[[], None] | None = None) -> Iterator[int]:
     """Hold the lock file `path`, waiting for whoever holds it now; its descriptor.
 
-    A process that the descriptor is handed to holds the lock as well, until both have let go of it.
+    A process that the descriptor is handed to holds the lock as well, until both have let go of it. `may_go_on` is
+    called while it is waited for, and raises to end that.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if may_go_on is None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        else:
+            while not _is_taken(descriptor):
+                may_go_on()
+                time.sleep(LOOK_SECONDS)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -34,9 +44,15 @@ def is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _is_taken(descriptor)
     finally:
         os.close(descriptor)
-    return False
+
+
+def _is_taken(descriptor: int) -> bool:
+    """Take the lock, unless another process has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
+from concurrent.futures import Future
 
 import pytest
 
 from growth_assets.ingest import begun, landing, ledger
 from growth_assets.ingest.begun import Landing
 from growth_assets.ingest.ledger import LedgerError
+from growth_assets.sources.ndjson import NdjsonParser
+from growth_assets.warehouse import locks
 
 
 @pytest.fixture
@@ -51,10 +55,51 @@ def test_what_nobody_asks_for_is_as_if_it_had_never_begun(site, write, reads):
     with Landing(site.settings).begun():
         assert reads.wait(30)
         thread = the_thread()
-    thread.join(30)
     assert (thread.is_alive(), staged(site), site.ledger.entries) == (False, [], ())
     assert not (site.settings.warehouse / "landing" / "paths.json").exists()
     assert len(site.land().read) == 1
+
+
+def test_a_file_that_is_being_read_when_nobody_asks_any_more_is_not_read_to_its_end(site, write, monkeypatch):
+    site.put("long.ndjson.gz", gzip.compress(write.events(range(10_000))) * 200)
+    parsed, begun_to_parse, parse = [], threading.Event(), NdjsonParser.parse
+
+    def noted(self, lines):
+        parsed.append(lines.height)
+        begun_to_parse.set()
+        return parse(self, lines)
+
+    monkeypatch.setattr(NdjsonParser, "parse", noted)
+    with Landing(site.settings).begun():
+        assert begun_to_parse.wait(30)
+        thread = the_thread()
+    assert (thread.is_alive(), staged(site), site.ledger.entries) == (False, [], ())
+    assert 0 < sum(parsed) < 1_000_000
+
+
+def test_nobody_waits_for_another_process_to_land_when_nobody_asks_any_more(site):
+    with locks.exclusive(site.settings.workplace / "_locks" / "landing.lock"):
+        with Landing(site.settings).begun():
+            thread = the_thread()
+        assert not thread.is_alive()
+
+
+def test_who_is_interrupted_while_waiting_for_it_ends_it(site, write, monkeypatch):
+    class Interrupted(Future):
+        def result(self, timeout=None):  # noqa: ARG002 - as it is called
+            raise KeyboardInterrupt
+
+    go_on, read = threading.Event(), landing.read_file
+    monkeypatch.setattr(landing, "read_file", lambda *given: (go_on.wait(30), read(*given))[1])
+    monkeypatch.setattr(begun, "Future", Interrupted)
+    site.put("a.ndjson", write.events(range(5)))
+    coming = Landing(site.settings)
+    with coming.begun():
+        with pytest.raises(KeyboardInterrupt):
+            coming.land()
+        go_on.set()
+        the_thread().join(30)
+        assert (staged(site), site.ledger.entries) == ([], ())
 
 
 def test_whoever_asks_for_it_is_told_what_went_wrong(site, write):
