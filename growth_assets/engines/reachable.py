@@ -25,8 +25,7 @@ def why_not(chosen: Spark) -> str:
     if chosen.remote:
         if any(os.environ.get(name) for name in _PROXIES):
             return ""
-        server = urlsplit(chosen.where)
-        told = _unanswered(server.hostname or "", server.port or PORT_OF_A_SERVER)
+        told = _unanswered(chosen.where, "spark.remote", PORT_OF_A_SERVER)
         return f"{told}. Check spark.remote, and that the Spark Connect server is up." if told else ""
     if not _java():
         return "there is no Java here. Install Java 17 or newer, or name the folder that has bin/java in JAVA_HOME."
@@ -36,8 +35,7 @@ def why_not(chosen: Spark) -> str:
     # Of masters that stand by for each other one is enough.
     told_of = []
     for master in masters.split(","):
-        address = urlsplit(f"//{master}")
-        told = _unanswered(address.hostname or "", address.port or 0)
+        told = _unanswered(f"//{master}", "spark.master", 0)
         if not told:
             return ""
         told_of.append(told)
@@ -49,9 +47,14 @@ def _java() -> bool:
     return bool(shutil.which("java", path=str(Path(home) / "bin")) if home else shutil.which("java"))
 
 
-def _unanswered(host: str, port: int) -> str:
+def _unanswered(address: str, setting: str, usual: int) -> str:
     try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port or usual
         socket.create_connection((host, port), SECONDS).close()
     except OSError as error:
         return f"nobody answers at {host}:{port} ({error.strerror or error})"
+    except ValueError:
+        # Its own words hold what stands in place of the port, which may be a token.
+        return f"what {setting} names is no host, or no port of 1 to 65535"
     return ""

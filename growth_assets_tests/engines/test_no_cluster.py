@@ -105,6 +105,23 @@ def test_a_cluster_that_is_down_is_told_at_once(closed, monkeypatch):
     assert reachable.why_not(Spark(remote=f"sc://127.0.0.1:{closed}")) == ""
 
 
+@pytest.mark.usefixtures("java")
+@pytest.mark.parametrize(
+    "at",
+    [
+        {"master": "spark://host:99999"}, {"master": "spark://host:abc"}, {"remote": "sc://host:t0ken"},
+        {"master": f"spark://{'x' * 64}.invalid:7077"}, {"remote": f"sc://{'x' * 64}.invalid"},
+    ],
+)  # fmt: skip
+def test_an_address_that_is_none_is_told_by_its_setting(at, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    (setting,) = at
+    found = reachable.why_not(Spark(**at))
+    assert found.startswith(f"what spark.{setting} names is no host, or no port of 1 to 65535. Check spark.{setting}")
+    assert "t0ken" not in found
+
+
 def test_without_java_it_is_named_where_it_is_needed(java, monkeypatch):
     assert reachable.why_not(Spark(master="yarn")) == ""
     (java / "bin" / "java").unlink()
