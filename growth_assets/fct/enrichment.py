@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial, reduce
+from functools import reduce
 
 import polars as pl
 
@@ -17,18 +18,29 @@ from growth_assets.fct.stand_ins import Lacking, stand_in
 from growth_assets.settings import ActionRule, Settings
 
 AS_RECEIVED = {
-    **{name: name for name in ("event_id", "subsecond_clock", "line_number", "file_started_at")},
+    **{name: name for name in ("event_id", "other_properties", "subsecond_clock", "line_number", "file_started_at")},
     "received_url": "url",
     "received_referrer": "referrer",
     "received_user_id": "user_id",
 }
-"""Columns that tell events apart, by the received ones that they are: of few events more is asked than the id."""
+"""Columns that nothing is found out from, but that tell events apart: of few events more is asked than the id."""
+
+_MADE: Mapping[str, Callable[[pl.Series], pl.Series]] = {
+    "received_user_id": lambda texts: texts.str.strip_chars(),
+    "other_properties": without_private,
+}
 
 
-def as_received(received: Received, name: str) -> pl.Series:
-    """One of `AS_RECEIVED`, of each event."""
-    column = received[AS_RECEIVED[name]].alias(name)
-    return column.str.strip_chars() if name == "received_user_id" else column
+def as_received(received: Received, name: str, good: pl.Series | None = None) -> pl.Series:
+    """One of `AS_RECEIVED`, of each event or of those that are `good`."""
+    made, first = [], 0
+    # Piece by piece: the maps of a large day, which take most of its memory, are not there twice.
+    for piece in received.pieces(AS_RECEIVED[name]):
+        some = piece if good is None else piece.filter(good.slice(first, len(piece)))
+        first += len(piece)
+        made.append(_MADE[name](some) if name in _MADE else some)
+        del piece, some
+    return (made[0] if len(made) == 1 else pl.concat(made, rechunk=False)).alias(name)
 
 
 URL_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|//[^/?#]*)?([^?#]*)"
@@ -41,7 +53,8 @@ TARGET_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?([^?#]*)"
 def enrich(received: Received, settings: Settings) -> pl.DataFrame:
     """One row for each of `received`, in its order: the columns of the fact table, texts that repeat as numbers.
 
-    Without `event_id`, which like all of `AS_RECEIVED` is to be had from `received`; besides these what rules ask for.
+    Without `event_id` and `other_properties`, which like all of `AS_RECEIVED` are to be had from `received`; besides
+    these what rules ask for.
     """
     if received.height <= ONE_THREAD:
         senders, said = _senders(_clients(received, settings), _agents(received), settings), _said(received, settings)
@@ -52,12 +65,12 @@ def enrich(received: Received, settings: Settings) -> pl.DataFrame:
             clients = beside.submit(_clients, received, settings)
             agents = _agents(received)
             found = beside.submit(lambda: _senders(clients.result(), agents, settings))
-            said = _said(received, settings, beside)
+            said = _said(received, settings)
             senders = found.result()
-    return pl.DataFrame(said | _visitors(senders, received["event_name"], said["other_properties"], settings))
+    return pl.DataFrame(said | _visitors(senders, received, settings))
 
 
-def _said(received: Received, settings: Settings, beside: ThreadPoolExecutor | None = None) -> dict[str, pl.Series]:
+def _said(received: Received, settings: Settings) -> dict[str, pl.Series]:
     """All that the events said, but for who sent them."""
     hosts, urls, referrers = (_distinct(received, name) for name in ("hostname", "url", "referrer"))
     hosts = hosts.then(hosts.values.select(_hostname().alias("dim_hostname")))
@@ -68,11 +81,9 @@ def _said(received: Received, settings: Settings, beside: ThreadPoolExecutor | N
     named = referrer.named_sources(
         sources.values["host"], sources.values["utm_source"], sources.values["dim_hostname"], settings.hostnames
     )
-    actions = partial(_actions, received, settings.rules, pages, status)
-    acted = beside.submit(actions).result if beside else actions
     users, days = _distinct(received, "user_id"), _distinct(received, "ds")
     user = users.values["user_id"].str.strip_chars()
-    said = {
+    return {
         **{name: received[name] for name in ("event_timestamp", "in_the_future")},
         "ds": days.numbered(days.values["ds"]),
         "user_id": users.every(user.cast(pl.Int64, strict=False)),
@@ -81,9 +92,8 @@ def _said(received: Received, settings: Settings, beside: ThreadPoolExecutor | N
         "dim_url_path": pages.numbered(pages.values["dim_url_path"]),
         "dim_referrer_domain": referring.numbered(domains.registrable_domains(referring.values["host"])),
         "dim_source": sources.numbered(named),
-        "other_properties": without_private(received["other_properties"]),
+        "dim_action_type": _actions(received, settings.rules, pages, status),
     }
-    return said | {"dim_action_type": acted()}
 
 
 def _distinct(received: Received, name: str) -> Distinct:
@@ -132,9 +142,7 @@ def _senders(clients: Distinct, agents: Distinct, settings: Settings) -> Distinc
     return Distinct(senders.values.with_columns(ids.alias("logged_out_user_id")), senders.rows)
 
 
-def _visitors(
-    senders: Distinct, event_name: pl.Series, properties: pl.Series, settings: Settings
-) -> dict[str, pl.Series]:
+def _visitors(senders: Distinct, received: Received, settings: Settings) -> dict[str, pl.Series]:
     """`logged_out_user_id`, `is_bot`, `dim_country` and `dim_device_brand` of each event.
 
     And a number of its visitor, where all have an address and a user agent to be told by.
@@ -150,7 +158,7 @@ def _visitors(
         known["client"].is_null(),
         known["user_agent"].is_null(),
     ]
-    if len(event_name) <= ONE_THREAD:
+    if received.height <= ONE_THREAD:
         of_each = [senders.every(each) for each in answers]
     else:
         with ThreadPoolExecutor(2) as pool:
@@ -162,9 +170,10 @@ def _visitors(
         "dim_country": country_code,
         "dim_device_brand": brand,
     }
-    tracked = event_name.is_not_null()
+    tracked = received["event_name"].is_not_null()
     lacking = Lacking(address=tracked & no_address, agent=tracked & no_agent)
     if lacking.address.any() or lacking.agent.any():
+        properties = as_received(received, "other_properties")
         return stand_in(found, lacking, properties, settings.salt.get_secret_value())
     return {**found, VISITOR_NUMBER: number}
 

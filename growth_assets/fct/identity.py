@@ -59,33 +59,80 @@ def identify(
     Returns:
         The rows that stay, by time and visitor, and how many were dropped, counted for itself.
     """
-    suspects = suspects or Suspects.of(as_received)
-    ordered = _in_order(events, as_received)
-    repeated = suspects.repeated(ordered, events, as_received)
-    del suspects
-    dropped = 0 if repeated is None else int(repeated.sum())
-    kept = tell_apart(ordered if repeated is None else ordered.filter(~repeated))
-    position, moment = kept["position"], kept["event_timestamp"]
-    del ordered, kept, repeated
-    events.drop_in_place("event_timestamp")
-    taken = {name: events.drop_in_place(name) for name in columns if name in events.columns}
+    large, two = events.height > ONE_THREAD, events.height <= MOST_ROWS_OF_TWO
+    late = [name for name in columns if name not in events.columns]
+    with ThreadPoolExecutor(2 if two else 1) as pool:
+        # To put all in order keeps one core busy at most, so that what is not there yet is read meanwhile.
+        begun = {name: pool.submit(as_received, name) for name in late} if large and two else {}
 
-    def move(name: str) -> pl.Series:
-        # Each as one piece; the pieces are not held beside it.
-        column = taken.pop(name) if name in taken else as_received(name)
-        column = column.rechunk()
-        if not column.dtype.is_nested():
+        def told(name: str) -> pl.Series:
+            return begun[name].result() if name in begun else as_received(name)
+
+        suspects = suspects or Suspects.of(told)
+        ordered = _in_order(events, told)
+        repeated = suspects.repeated(ordered, events, told)
+        del suspects
+        dropped = 0 if repeated is None else int(repeated.sum())
+        kept = tell_apart(ordered if repeated is None else ordered.filter(~repeated))
+        position, moment = kept["position"], kept["event_timestamp"]
+        del ordered, kept, repeated
+        events.drop_in_place("event_timestamp")
+        taken = {name: events.drop_in_place(name) for name in columns if name in events.columns}
+
+        def move(name: str) -> pl.Series:
+            column = taken.pop(name) if name in taken else begun.pop(name).result() if name in begun else told(name)
+            if column.dtype.is_nested() and len(position) > ROWS_AT_ONCE:
+                pieces = column.get_chunks()
+                del column
+                return _in_pieces(pieces, position).alias(name)
+            # Each as one piece; the pieces are not held beside it.
+            column = column.rechunk()
             return column[position]
-        # To find where so many values go takes as much memory as they do.
-        parts = [column[position.slice(first, ROWS_AT_ONCE)] for first in range(0, max(len(position), 1), ROWS_AT_ONCE)]
-        return pl.concat(parts, rechunk=False)
 
-    # Column by column, so that no more than two are there twice; what is not there yet comes last.
-    late = [name for name in columns if name not in taken and name != "event_timestamp"]
-    with ThreadPoolExecutor(2 if len(position) <= MOST_ROWS_OF_TWO else 1) as pool:
-        every = pool.map if len(position) > ONE_THREAD else map
-        rows = {column.name: column for column in [*every(move, [*taken, *late]), moment]}
+        # Column by column, so that no more than two are there twice. What is not there yet takes longest to be moved,
+        # and comes first where two are moved at a time, else last.
+        every = pool.map if large else map
+        moved = every(move, [*late, *taken] if two else [*taken, *late])
+        rows = {column.name: column for column in [*moved, moment]}
     return pl.DataFrame([rows[name] for name in columns]), dropped
+
+
+def _in_pieces(pieces: list[pl.Series], position: pl.Series) -> pl.Series:
+    """The rows at `position` of a column that comes in pieces; each piece is given up when all its rows are taken.
+
+    Events mostly come in the order of their times, so that the column is not there twice.
+    """
+    ends = np.cumsum([0, *map(len, pieces)])
+    wanted = [position.slice(first, ROWS_AT_ONCE).to_numpy() for first in range(0, len(position), ROWS_AT_ONCE)]
+    # Of each million rows, where those of a piece begin when they are in order.
+    begins = [np.searchsorted(np.sort(rows), ends) for rows in wanted]
+    left = np.sum([np.diff(each) for each in begins], axis=0)
+
+    def take(rows: npt.NDArray[np.uint32], begin: npt.NDArray[np.int64]) -> pl.Series:
+        order = np.argsort(rows)
+        place = np.empty(len(rows), np.uint32)
+        parts: list[pl.Series] = []
+        height = 0
+        for number in np.flatnonzero(np.diff(begin)):
+            here = order[begin[number] : begin[number + 1]]
+            some = rows[here] - ends[number]
+            first, width = int(some[0]), int(some[-1] - some[0]) + 1
+            # Rows that lie together are copied as they lie.
+            together = width <= 2 * len(some)
+            parts.append(pieces[number].slice(first, width) if together else pieces[number].gather(some))
+            place[here] = height + (some - first if together else np.arange(len(some)))
+            height += len(parts[-1])
+        return pl.concat(parts, rechunk=True).gather(place)
+
+    taken = []
+    with ThreadPoolExecutor(2) as pool:
+        for begin, part in zip(begins, pool.map(take, wanted, begins), strict=True):
+            taken.append(part)
+            left -= np.diff(begin)
+            for number in np.flatnonzero(np.diff(begin)):
+                if not left[number]:
+                    pieces[number] = pieces[number].clear()
+    return pl.concat(taken, rechunk=False)
 
 
 def _in_order(events: pl.DataFrame, as_received: AsReceived) -> pl.DataFrame:

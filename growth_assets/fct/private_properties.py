@@ -10,7 +10,6 @@ from __future__ import annotations
 import polars as pl
 
 from growth_assets.contracts.columns import MAP
-from growth_assets.fct.received import ROWS_AT_ONCE
 
 _WHERE = (
     r"(?:http_|context_|env_|note_|request_|headers?_|properties_|initial_|set_(?:once_)?|raw_|realip_|\$|x_|cf_"
@@ -30,12 +29,7 @@ def without_private(properties: pl.Series) -> pl.Series:
     frame = properties.to_frame()
     if properties.null_count():
         frame = frame.with_columns(of.fill_null(pl.lit({}, dtype=MAP)))
-    # Some rows at a time, as the names of all take as much memory as half the maps.
-    some = [frame]
-    if frame.height > ROWS_AT_ONCE:
-        some = [frame.slice(first, ROWS_AT_ONCE) for first in range(0, frame.height, ROWS_AT_ONCE)]
-    parts = [part.select(of.map.keys().explode().unique().drop_nulls()).to_series() for part in some]
-    names = pl.concat(parts).unique() if len(parts) > 1 else parts[0]
+    names = frame.select(of.map.keys().explode().unique().drop_nulls()).to_series()
     plain = names.str.to_lowercase().str.replace_all(r"[-. ]+", "_").str.replace(r"#[0-9]+$", "")
     private = names.filter(plain.str.contains(PRIVATE))
     if private.is_empty():

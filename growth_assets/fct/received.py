@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 
 from growth_assets.contracts.packed_texts import packed_texts
@@ -29,6 +31,15 @@ class Received:
         if self._held is not None:
             return self._held[name]
         return self._events.select(name).collect().to_series()
+
+    def pieces(self, name: str) -> Iterator[pl.Series]:
+        """One column piece by piece, as it was read; of a large day none is held here after it was given."""
+        column = self[name]
+        pieces = column.get_chunks()
+        del column
+        pieces.reverse()
+        while pieces:
+            yield pieces.pop()
 
     def texts(self, name: str) -> pl.Series:
         """A column of texts; of a large day numbered, since to hold them all would take most of the memory."""

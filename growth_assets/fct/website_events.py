@@ -123,19 +123,17 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
         del looked_for
     if good is None:
         return _by_visitor(events, of_all, aside, settings, suspects)
-    return _by_visitor(
-        events, lambda name: of_all(name).filter(good), aside, settings, suspects and suspects.among(good)
-    )
+    return _by_visitor(events, partial(of_all, good=good), aside, settings, suspects and suspects.among(good))
 
 
 def by_row(received: pl.DataFrame, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Received rows to the enriched events of those that keep every row rule, and the others with the rule."""
     rows = Received(received.lazy())
     events, aside, good = _by_row(rows, settings)
-    told = pl.DataFrame([enrichment.as_received(rows, name) for name in enrichment.AS_RECEIVED])
+    told = pl.DataFrame([enrichment.as_received(rows, name, good) for name in enrichment.AS_RECEIVED])
     # Visitors were numbered among these rows alone.
     events = as_texts(events.drop(VISITOR_NUMBER, strict=False))
-    return events.hstack(told if good is None else told.filter(good)), aside
+    return events.hstack(told), aside
 
 
 def _by_row(received: Received, settings: Settings) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series | None]:
