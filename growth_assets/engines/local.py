@@ -143,21 +143,27 @@ class Day:
             ThreadPoolExecutor(1) as self._building,
             ThreadPoolExecutor(1) as self._comparing,
         ):
-            for place, group in enumerate(groups, start=1):
-                table = group[0]
-                self._following = [each[0] for each in groups[place:]]
-                missing, status = self._missing(table)
-                if missing:
-                    for each in group:
-                        self.failed[each.name] = status
-                        yield Outcome(each, self.ds, None, reason=missing, status=status)
-                elif table.build is None:
-                    yield from self._receive(table, receiving)
-                else:
-                    try:
-                        yield from self._make(table)
-                    except DAMAGE as error:
-                        raise self._with_damaged_days(table, error) from error
+            try:
+                for place, group in enumerate(groups, start=1):
+                    table = group[0]
+                    self._following = [each[0] for each in groups[place:]]
+                    missing, status = self._missing(table)
+                    if missing:
+                        for each in group:
+                            self.failed[each.name] = status
+                            yield Outcome(each, self.ds, None, reason=missing, status=status)
+                    elif table.build is None:
+                        yield from self._receive(table, receiving)
+                    else:
+                        try:
+                            yield from self._make(table)
+                        except DAMAGE as error:
+                            raise self._with_damaged_days(table, error) from error
+            finally:
+                # After an error nobody asks for what was begun; what waits for its turn is not waited for.
+                self._begun.clear()
+                for pool in (self._building, self._comparing, self._writing):
+                    pool.shutdown(wait=False, cancel_futures=True)
 
     def _with_damaged_days(self, table: Table, error: BaseException) -> BaseException:
         """The error of published days that cannot be read, by the names of those that are damaged."""
@@ -313,6 +319,15 @@ class Day:
             made = self._building.submit(self._made_ahead, table)
             self._begun[table.name] = made, self._comparing.submit(self._compared_ahead, table, made)
 
+    def _let_go(self) -> None:
+        """Give up what was begun of tables that a failed one holds up."""
+        held_up = set(self.failed)
+        for name in list(self._begun):
+            if held_up.intersection(self.by_name[name].upstream):
+                held_up.add(name)
+                for future in self._begun.pop(name):
+                    future.cancel()
+
     def _made_ahead(self, table: Table) -> Made | None:
         """What the table's function makes, where all that it reads is there by now."""
         if any(name not in self.frames for name in table.upstream):
@@ -407,8 +422,9 @@ class Day:
     def _refuse(self, staged: list[Audited], built: Built, blocked: list[Verdict], started: float) -> Iterator[Outcome]:
         failing = ", ".join(dict.fromkeys(verdict.check for verdict in blocked))
         beside: Path | None = None
+        self.failed |= {each.table.name: "refused" for each in staged}
+        self._let_go()
         for each in staged:
-            self.failed[each.table.name] = "refused"
             kept = self.warehouse.refuse(each.table, self.ds, each.files)
             yield Outcome(
                 each.table, self.ds, None, each.verdicts, built.numbers, time.perf_counter() - started,

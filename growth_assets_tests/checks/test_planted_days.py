@@ -6,9 +6,12 @@ The day before is built beside it and is good. What was published of the bad day
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from errno import ENOSPC
 from pathlib import Path
+from threading import Event
 from unittest.mock import patch
 
 import polars as pl
@@ -334,6 +337,75 @@ def test_a_table_that_is_built_ahead_and_fails_is_told_when_it_is_its_turn(tmp_p
         "raw.website_events", "raw.quarantined_events", "core.fct_website_events", "core.agg_website_events",
         "core.agg_hostname_events",
     ]  # fmt: skip
+
+
+FCT, AGG = "core.fct_website_events", "core.agg_website_events"
+
+
+@pytest.fixture
+def large_day(tmp_path, monkeypatch):
+    """The outcomes of a large day, the tables that are made from its facts, and what lets the first of these go on."""
+    monkeypatch.setattr(local, "LEAST_ROWS_BESIDE", 5)
+    monkeypatch.setattr(local, "code_version", lambda *_: "1")
+    begun, go_on, made = Event(), Event(), []
+
+    def told(table: Table) -> Table:
+        def build(inputs, settings):
+            made.append(table.name)
+            begun.set()
+            assert go_on.wait(60)
+            return BY_NAME[table.name].build(inputs, settings)
+
+        return replace(table, build=build)
+
+    def outcomes(events):
+        tables = [told(table) if {FCT, AGG}.intersection(table.upstream) else table for table in DAILY]
+        warehouse = Warehouse(tmp_path / "warehouse")
+        warehouse.root.mkdir()
+        raw_day(events).write_parquet(path := tmp_path / "landed.parquet")
+        received = Received([path], {}, len(events), digests={path: sha256_of(path)})
+        with warehouse.building(DS):
+            day = Day(warehouse, site(hostnames=()), DS, tables)
+            yield from day.build([table.name for table in tables], lambda _: nullcontext(received))
+
+    return outcomes, made, begun, go_on
+
+
+def test_of_a_large_day_that_is_refused_nothing_more_is_made(large_day, monkeypatch):
+    outcomes, made, begun, go_on = large_day
+    written = Day._written
+    # It is refused when the first of the tables that stand on it is being made.
+    monkeypatch.setattr(Day, "_written", lambda *each: begun.wait(60) and written(*each))
+    bad = [event(hostname="localhost", ip=f"8.8.4.{number}") for number in range(9)]
+    became = {}
+    for outcome in outcomes([*(event(ip=f"8.8.8.{number}") for number in range(9)), *bad]):
+        became[outcome.table.name] = outcome.status
+        if outcome.status == "refused":
+            go_on.set()
+    assert made == [AGG]
+    assert became.pop("raw.website_events") == "published"
+    assert {became.pop(name) for name in (FCT, "raw.quarantined_events")} == {"refused"}
+    assert set(became.values()) == {"held_up"}
+
+
+def test_of_a_large_day_that_cannot_be_written_nothing_more_is_made(large_day, monkeypatch):
+    outcomes, made, begun, go_on = large_day
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, wait=True, *, cancel_futures=False):  # as it is declared
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            go_on.set()
+            super().shutdown(wait)
+
+    def full(*_):
+        assert begun.wait(60)
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(local, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(Day, "_written", full)
+    with pytest.raises(OSError, match="No space left"):
+        list(outcomes([event(ip=f"8.8.8.{number}") for number in range(9)]))
+    assert made == [AGG]
 
 
 @pytest.mark.parametrize(("rule", "bad", "check"), BAD, ids=[rule for rule, *_ in BAD])
