@@ -25,12 +25,18 @@ from growth_assets.workers import WorkerEndedError, Workers
 
 
 class BrokenOffError(Exception):
-    """Reading a file broke off for no reason that is known. The message names the file, and where in the program."""
+    """Reading a file broke off: the machine ran out of something, or nobody knows why. The message says which file.
+
+    Where nobody knows, it says as well where in the program that was.
+    """
 
 
 class DroppedError(Exception):
     """Nobody asks any more for what is being read."""
 
+
+NO_THREAD = "can't start new thread"
+"""What Python says where the machine lets it begin no more of them."""
 
 NOT_READ = (SourceError, OSError, BrokenOffError)
 """What is raised where one file cannot be read and others may be."""
@@ -85,7 +91,7 @@ def read_file(file: ToRead, staged: Path, at_once: int = 1, may_go_on: Callable[
 
     Raises:
         SourceError: it cannot be read.
-        BrokenOffError: neither the file nor the machine is known to be at fault.
+        BrokenOffError: the machine has no more memory or threads, or it is not known what is at fault.
     """
     try:
         stat = stat_of(file.path)
@@ -110,6 +116,12 @@ def read_file(file: ToRead, staged: Path, at_once: int = 1, may_go_on: Callable[
 
 
 def _told(path: Place, error: BaseException) -> str:
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and str(error) == NO_THREAD):
+        lacks = "memory" if isinstance(error, MemoryError) else "threads that it may begin"
+        return (
+            f"{path}: this machine ran out of {lacks} while it was read. Other files are not held up, and the next "
+            "look reads it: give the process more, or let less run beside it."
+        )
     # Its own words may hold what a visitor sent.
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
     where = f"{type(error).__name__} in {frame.f_globals.get('__name__', '?')}, line {line}"

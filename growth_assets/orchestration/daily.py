@@ -38,6 +38,7 @@ from growth_assets.engines.local import Day, Outcome
 from growth_assets.engines.past import Past
 from growth_assets.engines.spark import ClusterDay
 from growth_assets.ingest import clock, ledger
+from growth_assets.ingest.ledger import LedgerError
 from growth_assets.orchestration import attempts, builders, canceled, one_day, recency
 from growth_assets.orchestration.catalogue import refresh_catalogue
 from growth_assets.orchestration.charts import last_weeks
@@ -57,7 +58,7 @@ from growth_assets.places import is_remote
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse.catalogue import CatalogueError, literal
-from growth_assets.warehouse.partitions import Record, Warehouse
+from growth_assets.warehouse.partitions import Record, Warehouse, WarehouseError
 from growth_assets.warehouse.remedies import with_remedy
 from growth_assets.watches import WATCHES
 
@@ -74,7 +75,7 @@ BAD_DAYS = "days"
 """Under this name a failed run tells its bad days, each with the reason."""
 
 UNVIEWED = "catalogue"
-"""Under this name a failed run tells why the catalogue of views is not up to date."""
+"""Under this name a failed run tells why the catalogue of views, or what stands on its days, is not up to date."""
 
 MOST_COMPARED = 20
 """How many hosts or levels a check's metadata shows: those that are breached come first."""
@@ -121,7 +122,7 @@ def daily_tables(settings: Settings, partitions: dg.PartitionsDefinition[str]) -
 
         bad = building.days(days, told)
         yield from building.events.told
-        unviewed = _not_refreshed(settings) or building.unregistered
+        unviewed = " ".join(filter(None, [building.not_looked, _not_refreshed(settings) or building.unregistered]))
         yield from recency.evaluations(settings, context.instance, context.selected_asset_check_keys)
         if bad or unviewed:
             tried = len(days) + len(building.restated)
@@ -203,6 +204,8 @@ class _Building:
         self.events = _Events(context, days, next((ds for ds in reversed(days) if self._landed(ds)), None))
         self.restated: Mapping[str, Collection[str]] = {}
         """Later days of which some tables stand on those of the run, and are built again: the day, and which."""
+        self.not_looked = ""
+        """Why nobody knows which they are."""
         self.code = attempts.code_of(settings)
         self.name = secrets.token_hex(8)
         self.workers = workers.Workers()
@@ -261,7 +264,7 @@ class _Building:
                 self.workers.start(one_day.__name__)
             done = self._each(dict.fromkeys(days, self.wanted), bad, tell)
             if not check_captured_interrupt():
-                self.restated = standing_on(self.settings, self.warehouse, days, self.wanted)
+                self.restated = self._standing_on(days)
                 self.events.chart(max(self.restated, default=None))
                 done += self._each(self.restated, bad)
             stopped = pop_captured_interrupt()
@@ -269,6 +272,17 @@ class _Building:
             self._tell_stopped(done, len(days) + len(self.restated))
             raise dg.DagsterExecutionInterruptedError
         return bad
+
+    def _standing_on(self, days: Sequence[str]) -> Mapping[str, Collection[str]]:
+        """What stands on the days; nothing, and the reason kept, where that cannot be found out: they are built."""
+        try:
+            return standing_on(self.settings, self.warehouse, days, self.wanted)
+        except (LedgerError, WarehouseError, OSError) as error:
+            why = with_remedy(f"{type(error).__name__}: {error}")
+            self.not_looked = (
+                f"What stands on the days that were built was not built again, and a build is needed: {why}"
+            )
+            return {}
 
     def _each(
         self, days: Mapping[str, Collection[str]], bad: dict[str, str],

@@ -135,17 +135,20 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             self._initdb(engine)
             with engine.connect() as connection:
                 made: sqlite3.Connection | None = connection.connection.driver_connection
-                self._empty = made.serialize() if made else None
+                content = made.serialize() if made else None
+                # Another process may have made it, and have stored an event by now.
+                used = connection.execute(db.select(SqlEventLogStorageTable.c.id).limit(1)).first()
+                self._empty = None if used else content
         else:
             staged = path.with_name(f".{path.name}.{os.getpid()}")
-            staged.write_bytes(self._empty)
             try:
+                staged.write_bytes(self._empty)
                 os.link(staged, path)
             except OSError:
-                # Somebody looks at the run already, and so made it himself; or this disk has no links.
+                # Somebody looks at the run already, and so made it himself; or this disk has no links, or no room.
                 self._initdb(engine)
             finally:
-                staged.unlink()
+                staged.unlink(missing_ok=True)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; of those that come by the thousand the same rows as the stock storage, with less ado."""
@@ -250,7 +253,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             planned = connection.execute(_UPDATE_CHECK, told).rowcount == len(told)
             # What is updated once more is the same.
             unplanned = (
-                [] if planned else [each for each in told if connection.execute(_UPDATE_CHECK, each).rowcount != 1]
+                [] if planned else [each for each in told if connection.execute(_UPDATE_CHECK, each).rowcount == 0]
             )
             if unplanned:
                 connection.execute(_INSERT_CHECK, [_as_columns(each) for each in unplanned])
@@ -335,6 +338,7 @@ def publications(
 ) -> Iterator[tuple[str, dt.datetime]]:
     """Partition and time (UTC, naive) of an asset's newest materializations, or of those of one partition.
 
+    Those before the asset was last wiped in Dagster's pages do not count.
     Two columns of the index: to have a thousand events as objects takes a tenth of a second.
     """
     log = instance.event_log_storage
@@ -357,6 +361,10 @@ def publications(
         .order_by(events.id.desc())
         .limit(most)
     )
+    (details,) = log._get_assets_details([key])
+    if details and details.last_wipe_timestamp:
+        wiped = dt.datetime.fromtimestamp(details.last_wipe_timestamp, dt.UTC).replace(tzinfo=None)
+        wanted = wanted.where(events.timestamp > wiped)
     with log.index_connection() as connection:
         yield from connection.execute(wanted).tuples().all()
 

@@ -66,7 +66,7 @@ class Report:
     bad_days: dict[str, str] = field(default_factory=dict)
     """Days not published in full, with the reason."""
     unviewed: str = ""
-    """Why the catalogue of views is not up to date."""
+    """Why the catalogue of views is not up to date, or what stands on the days that were built."""
     failures: list[CheckFailure] = field(default_factory=list)
     out_of_range: Survey = field(default_factory=Survey)
     """Events of days that are no partition."""

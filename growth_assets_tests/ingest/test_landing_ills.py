@@ -246,6 +246,24 @@ def test_process_that_died_between_segments_and_entry_is_made_good(site, write):
     assert len(site.raw()) == 10
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(MemoryError(), "ran out of memory"), (RuntimeError("can't start new thread"), "ran out of threads")],
+)
+def test_a_machine_that_runs_out_of_something_is_no_defect_of_a_reader(site, write, monkeypatch, error, said):
+    def broken(self, lines):
+        raise error
+
+    site.put("a.ndjson", write.events(range(9)))
+    with monkeypatch.context() as patched:
+        patched.setattr(NdjsonParser, "parse", broken)
+        ((told_of_it),) = (file.error for file in site.land().unreadable)
+    assert said in told_of_it
+    assert "a.ndjson" in told_of_it
+    assert "defect" not in told_of_it
+    assert [entry.source_file for entry in site.land().read] == ["a.ndjson"]
+
+
 def test_a_defect_of_a_reader_is_told_of_its_file_and_holds_up_no_other(site, write, monkeypatch):
     for name in ("a", "b", "c"):
         site.put(f"{name}.ndjson", write.events(range(9)) + write.event(1, hostname=f"{name}.xx.com"))

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as db
 import yaml
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._serdes import deserialize_value, serialize_value
 
-from growth_assets.orchestration.event_log import OPEN_RUNS, PooledSqliteEventLogStorage
+from growth_assets.orchestration import event_log
+from growth_assets.orchestration.event_log import OPEN_RUNS, PooledSqliteEventLogStorage, publications
 from growth_assets.orchestration.serialized import serialized
 from growth_assets.settings import AT_ONCE, BATCH
 
@@ -137,6 +139,37 @@ def test_all_databases_of_runs_are_as_the_stock_storage_makes_them(tmp_path, mon
     runs = folders[0] / "history" / "runs"
     assert len([each for each in runs.iterdir() if each.suffix == ".db"]) == 3 + 1
     assert not list(runs.glob(".*"))
+
+
+def test_the_database_of_a_run_starts_empty_though_another_process_filled_the_first_one(tmp_path, monkeypatch):
+    log, other = (PooledSqliteEventLogStorage(str(tmp_path / "runs")) for _ in range(2))
+    made_by = PooledSqliteEventLogStorage._initdb
+
+    def meanwhile(self, engine):
+        made_by(self, engine)
+        if self is log and "first" in str(engine.url):
+            with other.run_connection("first") as connection:
+                connection.execute(event_log._INSERT_EVENT, {"run_id": "first", "event": "{}"})
+
+    monkeypatch.setattr(PooledSqliteEventLogStorage, "_initdb", meanwhile)
+    for run_id, events in (("first", 1), ("second", 0), ("third", 0)):
+        with log.run_connection(run_id) as connection:
+            assert len(connection.execute(db.text("SELECT * FROM event_logs")).fetchall()) == events
+    for each in (log, other):
+        each.dispose()
+
+
+def test_a_wiped_asset_has_no_publications(tmp_path):
+    key = dg.AssetKey("numbers")
+    for pooled in (True, False):
+        with dg.DagsterInstance.from_config(str(home(tmp_path / str(pooled), pooled=pooled))) as instance:
+            for partition in ("a", "b"):
+                instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
+            assert [name for name, _ in publications(instance, key, 9)] == ["b", "a"]
+            instance.wipe_assets([key])
+            assert list(publications(instance, key, 9)) == []
+            instance.report_runless_asset_event(dg.AssetMaterialization(key, partition="a"))
+            assert [name for name, _ in publications(instance, key, 9)] == ["a"]
 
 
 def test_more_runs_than_stay_open(tmp_path):

@@ -13,7 +13,9 @@ import polars as pl
 import pytest
 
 from growth_assets import settings as site
+from growth_assets.alerts.seen import DUE_DAY
 from growth_assets.ingest import ledger
+from growth_assets.ingest.ledger import LedgerError
 from growth_assets.orchestration import daily, event_log, run
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.specs import asset_key
@@ -124,6 +126,20 @@ def test_a_panic_of_one_day_holds_up_no_other_nor_does_a_catalogue_that_cannot_b
     assert "Make room on that disk" in report.unviewed
     assert published(settings)[DAILY[-1].name] == [DAYS[0], *DAYS[2:]]
     assert not [path for path in settings.data.rglob("*.lock") if locks.is_held(path)]
+
+
+def test_days_are_told_as_built_where_nobody_knows_what_stands_on_them(settings, monkeypatch):
+    def damaged(*given):
+        raise LedgerError("damaged ledger entry")
+
+    monkeypatch.setattr(daily, "standing_on", damaged)
+    report = run.build(settings)
+    assert (report.days, report.bad_days) == (DAYS, {})
+    assert "LedgerError: damaged ledger entry" in report.unviewed
+    assert settings.catalogue.exists()
+    with open_instance(settings) as instance:
+        check = dg.AssetCheckKey(asset_key("metrics.signup_conversion_rate"), DUE_DAY)
+        assert instance.event_log_storage.get_asset_check_execution_history(check, limit=1)
 
 
 def test_no_table_stands_on_a_day_that_is_built_beside_it():
