@@ -15,6 +15,7 @@ import pytest
 
 from growth_assets import settings
 from growth_assets.cli import _tell
+from growth_assets.ingest.begun import Landing
 from growth_assets.orchestration.run import Report
 from growth_assets.orchestration.stale_days import contiguous
 from growth_assets.reference import COUNTRY_DATABASE
@@ -400,3 +401,20 @@ def test_exit_codes_of_the_process_itself(site):
 def test_contiguous_days_are_one_run():
     days = ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-03"]
     assert contiguous(reversed(days)) == [days[:3], days[3:]]
+
+
+def test_the_environment_is_as_it_stays_before_a_landing_begins(cli, site, monkeypatch):
+    """To change it moves it, and threads outside of Python may be reading it meanwhile."""
+    homes = []
+
+    def noted(self):
+        homes.append(os.environ.get("DAGSTER_HOME"))
+        raise InterruptedError
+
+    monkeypatch.setattr(Landing, "begun", noted)
+    with pytest.raises(InterruptedError):
+        cli("build", "--data", site)
+    assert homes == [str(site / "dagster_home")]
+    monkeypatch.setattr(os, "putenv", lambda *given: homes.append(given))
+    settings.enter_dagster_home(settings.load(site))
+    assert len(homes) == 1
