@@ -73,21 +73,21 @@ def identify(
         repeated = suspects.repeated(ordered, events, told)
         del suspects
         dropped = 0 if repeated is None else int(repeated.sum())
-        kept = tell_apart(ordered if repeated is None else ordered.filter(~repeated))
-        position, moment = kept["position"], kept["event_timestamp"]
-        del ordered, kept, repeated
+        if repeated is not None:
+            ordered = ordered.filter(~repeated)
+        ordered = tell_apart(ordered)
+        position, moment = ordered["position"], ordered["event_timestamp"]
+        del ordered, repeated
         events.drop_in_place("event_timestamp")
         taken = {name: events.drop_in_place(name) for name in columns if name in events.columns}
 
         def move(name: str) -> pl.Series:
             column = taken.pop(name) if name in taken else begun.pop(name).result() if name in begun else told(name)
-            if column.dtype.is_nested() and len(position) > ROWS_AT_ONCE:
+            if len(position) > ROWS_AT_ONCE and (column.dtype.is_nested() or column.n_chunks() > 1):
                 pieces = column.get_chunks()
                 del column
                 return _in_pieces(pieces, position).alias(name)
-            # Each as one piece; the pieces are not held beside it.
-            column = column.rechunk()
-            return column[position]
+            return column.rechunk()[position]
 
         # Column by column, so that no more than two are there twice. What is not there yet takes longest to be moved,
         # and comes first where two are moved at a time, else last.
