@@ -16,6 +16,7 @@ from benchmarks import (
     alarms,
     backfill,
     compare,
+    contenders,
     day,
     imports,
     ingest,
@@ -62,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     against.add_argument(
         "--keep", action="store_true", help="show the numbers in README, docs/profile.md and the chart"
     )
+    against.add_argument(
+        "--patience", type=float, default=contenders.PATIENCE,
+        help="seconds after which GoAccess is stopped, and said to take more; default: %(default)s",
+    )  # fmt: skip
     commands.add_parser("imports", help="what every process waits for before it begins", parents=[told, rounds])
     commands.add_parser(
         "ingest", help="clean lines against the same with 0.1 %% of broken ones", parents=[events, kept, told, rounds]
@@ -139,7 +144,7 @@ def _late_day(given: argparse.Namespace) -> Told:
 
 
 def _compare(given: argparse.Namespace) -> Told:
-    numbers = compare.measure(_folder(given), given.events, given.rounds)
+    numbers = compare.measure(_folder(given), given.events, given.rounds, given.patience)
     if given.keep:
         compare.keep(numbers)
     return numbers, "\n\n".join([compare.as_text(numbers), compare.steps_text(numbers)])

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from xml.sax.saxutils import escape
 
 from benchmarks import day, steps
-from benchmarks.contenders import PRODUCT
+from benchmarks.contenders import PATIENCE, PRODUCT
 from benchmarks.machine import as_line, machine
 from benchmarks.processes import ROOT
 from growth_assets.simulate.files import Format
@@ -33,10 +33,10 @@ _ROW, _BAR, _LABEL, _WIDTH, _DECADE = 22, 15, 250, 760, 1_000
 """Of the chart, in pixels; a bar of no length stands for so many events a second."""
 
 
-def measure(folder: Path, events: int, rounds: int) -> dict[str, Any]:
+def measure(folder: Path, events: int, rounds: int, patience: float = PATIENCE) -> dict[str, Any]:
     """All numbers: one `day` a format."""
     load = os.getloadavg()[0]
-    days = [day.as_json(day.measure(folder, events, each, rounds, names=None)) for each in get_args(Format)]
+    days = [day.as_json(day.measure(folder, events, each, rounds, None, patience)) for each in get_args(Format)]
     for each in days:
         del each["machine"]
     return {"events": events, "rounds": rounds, "load": round(load, 1), "days": days, "machine": machine()}

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks import worlds
@@ -24,7 +25,8 @@ SAMPLE_LINES = 10_000
 
 
 PATIENCE = 1_100
-"""Seconds after which another tool is stopped: it is said to take more than that, and is not asked again."""
+"""Seconds after which another tool is stopped, unless others are given: it is said to take more than that, and is not
+asked again."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,13 @@ def rows(landing: Path, folder: Path, file_format: Format, events: int) -> Run:
     return Run(Cost(found["seconds"], found["cpu_seconds"], cost.peak_bytes), events / found["events"])
 
 
-def goaccess(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001
-    """The report of an access log as JSON."""
+def goaccess(landing: Path, folder: Path, file_format: Format, events: int, patience: float = PATIENCE) -> Run:  # noqa: ARG001
+    """The report of an access log as JSON; so many seconds are waited for it."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [str(path) for path in sorted(landing.glob("*.log"))]
     settings = ["--log-format=COMBINED", "--no-global-config", "--no-progress", "--output", str(folder / "report.json")]
     try:
-        return Run(ran(["goaccess", *paths, *settings], patience=PATIENCE)[0])
+        return Run(ran(["goaccess", *paths, *settings], patience=patience)[0])
     except TooLongError as error:
         return Run(error.cost, stopped=True)
 
@@ -87,13 +89,14 @@ def spark(landing: Path, folder: Path, file_format: Format, events: int) -> Run:
     return Run(ran(command)[0])
 
 
-def all_for(file_format: Format) -> Mapping[str, tuple[Contender, str]]:
-    """Name to contender, and why it cannot be measured, or ""."""
+def all_for(file_format: Format, patience: float = PATIENCE) -> Mapping[str, tuple[Contender, str]]:
+    """Name to contender, and why it cannot be measured, or ""; another tool is waited for so many seconds."""
     found: dict[str, tuple[Contender, str]] = {PRODUCT: (build, ""), BARE: (bare, ""), BARE_RAW: (bare_raw, "")}
     if file_format != "parquet":
         found[ROWS] = rows, ""
     if file_format == "combined":
-        found[GOACCESS] = goaccess, "" if goaccess_version() else "GoAccess is not installed (Debian: goaccess)"
+        waited_for = partial(goaccess, patience=patience)
+        found[GOACCESS] = waited_for, "" if goaccess_version() else "GoAccess is not installed (Debian: goaccess)"
     if file_format != "combined":
         found[SPARK] = spark, "" if spark_version() else f"{SPARK_PYTHON} names no Python with PySpark"
     return found

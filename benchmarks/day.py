@@ -63,10 +63,13 @@ class Day:
         return self.found[PRODUCT].cost.cpu_seconds / self.found[name].cost.cpu_seconds
 
 
-def measure(folder: Path, events: int, file_format: Format, rounds: int, names: Sequence[str] | None = SHORT) -> Day:
+def measure(
+    folder: Path, events: int, file_format: Format, rounds: int, names: Sequence[str] | None = SHORT,
+    patience: float = contenders.PATIENCE,
+) -> Day:  # fmt: skip
     """Run the contenders in turns, so many rounds; `None` stands for all of them."""
     landing = worlds.day(folder, events, file_format)
-    available = contenders.all_for(file_format)
+    available = contenders.all_for(file_format, patience)
     chosen = {name: each for name, each in available.items() if names is None or name in names}
     runs: dict[str, list[contenders.Run]] = {name: [] for name in chosen}
     absent = {name: missing for name, (_, missing) in chosen.items() if missing}

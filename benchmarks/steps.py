@@ -138,6 +138,9 @@ class _InTurn:
         done.set_result(function(*given))
         return done
 
+    def shutdown(self, **_: bool) -> None:
+        """All is done that was begun."""
+
     map = staticmethod(map)
 
 

@@ -133,8 +133,8 @@ def test_the_comparison_says_who_is_faster_what_was_a_sample_and_who_is_absent(m
         contenders.PRODUCT: 10, contenders.BARE: 5, contenders.BARE_RAW: 20, contenders.ROWS: 2, contenders.GOACCESS: 0,
     }  # fmt: skip
 
-    def told(_folder, _events, file_format, _rounds, names):
-        assert names is None
+    def told(_folder, _events, file_format, _rounds, names, patience):
+        assert (names, patience) == (None, contenders.PATIENCE)
         return measured(file_format, seconds, scaled=50, absent="GoAccess is not installed")
 
     monkeypatch.setattr(day, "measure", told)
@@ -164,7 +164,7 @@ def test_a_contender_that_fails_or_is_absent_holds_up_no_other(tmp_path, monkeyp
         contenders.PRODUCT: (good("product", 4), ""), contenders.BARE: (good("bare", 2), ""), "bad": (bad, ""),
         "gone": (bad, "is not installed"),
     }  # fmt: skip
-    monkeypatch.setattr(contenders, "all_for", lambda _: available)
+    monkeypatch.setattr(contenders, "all_for", lambda *_: available)
     monkeypatch.setattr(day, "_alone", lambda _: (Cost(1, 1), {}))
     found = day.measure(tmp_path, 100, "ndjson", 2, names=None)
     assert turns == ["product", "bare", "bad", "product", "bare"]
@@ -201,7 +201,7 @@ def test_a_process_that_takes_too_long_is_stopped_and_said_to_take_more(tmp_path
         contenders.BARE_RAW: (lambda *_: contenders.Run(Cost(2, 2, 1)), ""),
         contenders.GOACCESS: (slow, ""),
     }
-    monkeypatch.setattr(contenders, "all_for", lambda _: available)
+    monkeypatch.setattr(contenders, "all_for", lambda *_: available)
     whole = {name: steps.Cost(each, each, 10**9) for name, each in STEPS.items()}
     monkeypatch.setattr(day, "_alone", lambda _: (Cost(1, 1), whole))
     found = day.measure(tmp_path, 1_000, "combined", 3, names=None)
