@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -16,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from benchmarks import day, steps
 from benchmarks.contenders import PATIENCE, PRODUCT
-from benchmarks.machine import as_line, machine
+from benchmarks.machine import as_line, busy_cores, machine
 from benchmarks.processes import ROOT
 from growth_assets.simulate.files import Format
 
@@ -25,7 +24,7 @@ KEPT = Path(__file__).with_name("speed.json")
 README, PROFILE, CHART = ROOT / "README.md", ROOT / "docs" / "profile.md", ROOT / "docs" / "images" / "speed.svg"
 
 BUSY = 0.5
-"""From this load on, before it begins, the machine is said to have had other work."""
+"""From so many busy cores on, before it begins, the machine is said to have had other work."""
 
 _COLUMNS = ("events/s", "seconds", "CPU seconds", "peak GB", "growth_assets is")
 
@@ -35,7 +34,7 @@ _ROW, _BAR, _LABEL, _WIDTH, _DECADE = 22, 15, 250, 760, 1_000
 
 def measure(folder: Path, events: int, rounds: int, patience: float = PATIENCE) -> dict[str, Any]:
     """All numbers: one `day` a format."""
-    load = os.getloadavg()[0]
+    load = busy_cores()
     days = [day.as_json(day.measure(folder, events, each, rounds, None, patience)) for each in get_args(Format)]
     for each in days:
         del each["machine"]
@@ -84,7 +83,7 @@ def _stopped(numbers: Mapping[str, Any]) -> str:
 def _beside(numbers: Mapping[str, Any]) -> str:
     if numbers["load"] < BUSY:
         return ""
-    return f"; the machine had other work (its load before was {numbers['load']}), so that CPU seconds are compared"
+    return f"; the machine had other work (before, {numbers['load']} cores were busy), so that CPU seconds are compared"
 
 
 def steps_text(numbers: Mapping[str, Any]) -> str:

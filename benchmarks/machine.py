@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -26,6 +27,27 @@ def machine() -> dict[str, str]:
         "goaccess": goaccess_version() or "absent",
         "pyspark": spark_version() or "absent",
     }
+
+
+def busy_cores(seconds: float = 3.0) -> float:
+    """How many cores are busy now, looked at for so long; the load average, which remembers, where that is not told."""
+    before = _ticks()
+    if before is None:
+        return os.getloadavg()[0]
+    time.sleep(seconds)
+    after = _ticks() or before
+    return (after[0] - before[0]) / max(after[1] - before[1], 1) * (os.cpu_count() or 1)
+
+
+def _ticks() -> tuple[int, int] | None:
+    """Of all cores together since they began, as Linux tells: those at work, and all."""
+    try:
+        line = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0]
+    except OSError:
+        return None
+    every = [int(each) for each in line.split()[1:9]]
+    idle, waiting = every[3:5]
+    return sum(every) - idle - waiting, sum(every)
 
 
 def as_line(found: dict[str, str]) -> str:

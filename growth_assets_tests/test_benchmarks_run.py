@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from benchmarks import (
     imports,
     ingest,
     late_day,
+    machine,
     memory,
     processes,
     row_loop,
@@ -138,7 +140,7 @@ def test_the_comparison_says_who_is_faster_what_was_a_sample_and_who_is_absent(m
         return measured(file_format, seconds, scaled=50, absent="GoAccess is not installed")
 
     monkeypatch.setattr(day, "measure", told)
-    monkeypatch.setattr(os, "getloadavg", lambda: (0.1, 0.1, 0.1))
+    monkeypatch.setattr(compare, "busy_cores", lambda: 0.1)
     numbers = compare.measure(tmp_path, 1_000_000, 3)
     text = compare.as_text(numbers)
     assert "| ndjson | growth-assets build | 100,000 | 10.0 | 10.0 | 1.0 |  |" in text
@@ -211,6 +213,16 @@ def test_a_process_that_takes_too_long_is_stopped_and_said_to_take_more(tmp_path
     text = compare.as_text(numbers)
     assert "| combined | GoAccess | under 10 | over 100.0 | over 90.0 | 0.0 | over 25.0 times faster |" in text
     assert "it was stopped before it was done" in text
+
+
+def test_a_core_at_work_is_a_busy_core():
+    busy = subprocess.Popen(processes.python("-c", "while True: pass"))
+    try:
+        found = machine.busy_cores(0.5)
+    finally:
+        busy.kill()
+        busy.wait()
+    assert 0.3 < found <= (os.cpu_count() or 1)
 
 
 def test_imports_are_told_by_module_and_by_package(monkeypatch):
