@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks import spark_events, spark_sizes, worlds
 from benchmarks.contenders import product
-from benchmarks.machine import SPARK_PYTHON, as_line, machine
+from benchmarks.machine import SPARK_PYTHON, as_line, busy_cores, machine
 from benchmarks.processes import ROOT, Cost, median, plain, ran
 from benchmarks.spark_cluster import HOST, Cluster, absent, cluster
 from benchmarks.spark_events import Application, Stage
@@ -97,7 +97,7 @@ def measure(folder: Path, events: int, rounds: int) -> Compared:
     if why := absent(python):
         raise RuntimeError(why)
     os.environ[SPARK_PYTHON] = python
-    landing, load = worlds.day(folder, events, "parquet"), os.getloadavg()[0]
+    landing, load = worlds.day(folder, events, "parquet"), busy_cores()
     scratch = Path(tempfile.mkdtemp(prefix=".run-", dir=folder))
     try:
         landed = worlds.site(scratch / "landed", landing)
@@ -228,6 +228,7 @@ def as_json(found: Compared) -> dict[str, Any]:
         "shuffled_bytes": found.application.shuffled_bytes,
         "shuffled_bytes_by_visitor": data.shuffled_bytes,
         "shuffled_bytes_beside": sum(each.shuffled_bytes for each in others),
+        "landing_core_seconds": spark_sizes.landing_core_seconds(),
         "stages": [asdict(each) for each in found.application.stages],
         "machine": machine(),
     }
