@@ -34,10 +34,10 @@ from upath import UPath
 
 from growth_assets.contracts.packed_texts import of_files
 from growth_assets.contracts.table import Table
-from growth_assets.contracts.texts import as_texts
 from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings
 from growth_assets.warehouse import durable, locks, objects
+from growth_assets.warehouse.as_numbers import Groups
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 PART = "part.parquet"
@@ -478,26 +478,29 @@ def _forget_parts(final: Path, kept: Path | None) -> None:
 
 def write(frame: pl.DataFrame, path: Path) -> None:
     """Write rows, numbered texts as texts."""
+    groups = Groups(frame, ROW_GROUP)
     if frame.height <= ROW_GROUP:
-        as_texts(frame).write_parquet(path, **PACKING, row_group_size=ROW_GROUP)
+        (rows,) = groups
+        rows.write_parquet(path, **PACKING, row_group_size=ROW_GROUP, metadata=groups.metadata)
     else:
-        _in_groups(frame).sink_parquet(path, **PACKING, row_group_size=ROW_GROUP, maintain_order=True)
+        _one_by_one(groups).sink_parquet(
+            path, **PACKING, row_group_size=ROW_GROUP, maintain_order=True, metadata=groups.metadata
+        )
 
 
-def _in_groups(frame: pl.DataFrame) -> pl.LazyFrame:
-    """The rows, of which no more than a group at a time is made texts of."""
+def _one_by_one(groups: Groups) -> pl.LazyFrame:
+    """The rows, of which no more than a group at a time is made what is written."""
 
-    def groups(
+    def source(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
         # A file holds every row and column.
         if with_columns is not None or predicate is not None or n_rows is not None:
             raise AssertionError("a frame is written whole")
         del batch_size
-        for first in range(0, frame.height, ROW_GROUP):
-            yield as_texts(frame.slice(first, ROW_GROUP))
+        yield from groups
 
-    return register_io_source(io_source=groups, schema=as_texts(frame.clear()).schema)
+    return register_io_source(io_source=source, schema=groups.schema)
 
 
 def _recorded(path: Place) -> Record | None:
