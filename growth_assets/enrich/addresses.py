@@ -12,11 +12,12 @@ import re
 import socket
 import struct
 from ipaddress import IPv4Network, IPv6Network
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
-from growth_assets.contracts.whole_numbers import FEW, Flags, with_nulls_as
+from growth_assets.contracts.whole_numbers import FEW, ROWS_AT_HAND, Flags, Numbers, with_nulls_as
 
 NOT_PUBLIC_IPV4 = tuple(
     IPv4Network(each)
@@ -39,27 +40,59 @@ _IPV4 = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
 
 _ONE_IPV4 = re.compile(_IPV4)
 
+_DOTS = 3
+_WORTH = (1, 10, 100)
+"""Of the last digit of an octet, the one before, and the first."""
+_LEAST = np.array([0, 0, 10, 100], np.uint32)
+"""By how many digits it has, as none begins with a zero."""
+
 _ZEROS = re.compile(r"\b0(?::0)+\b")
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
 def is_ipv4(addresses: pl.Series) -> pl.Series:
     """Whether each text is an IPv4 address in dotted form; null where it is null."""
-    return addresses.str.contains(_IPV4)
+    return ipv4_numbers(addresses).is_not_null().set(addresses.is_null(), None)
 
 
 def ipv4_numbers(addresses: pl.Series) -> pl.Series:
     """The 32-bit number of each IPv4 address in dotted form; UInt32, null where the text is anything else."""
     if len(addresses) <= FEW:
         packed = (packed_ipv4(each) if each else None for each in addresses.to_list())
-        numbers = [None if each is None else int.from_bytes(each) for each in packed]
-        return pl.Series(addresses.name, numbers, dtype=pl.UInt32)
-    octets = addresses.str.split_exact(".", 3).struct.unnest().select(pl.all().cast(pl.UInt32, strict=False))
-    first, second, third, fourth = octets.columns
-    number = (pl.col(first) * (1 << 24) + pl.col(second) * (1 << 16) + pl.col(third) * (1 << 8) + pl.col(fourth)).cast(
-        pl.UInt32
-    )
-    return octets.select(pl.when(is_ipv4(addresses)).then(number)).to_series()
+        few = [None if each is None else int.from_bytes(each) for each in packed]
+        return pl.Series(addresses.name, few, dtype=pl.UInt32)
+    texts = addresses.fill_null("").to_arrow(compat_level=pl.CompatLevel.oldest())
+    ends = np.frombuffer(texts.buffers()[1], np.int64, len(texts) + 1, 8 * texts.offset)
+    signs = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
+    numbers, known = np.zeros(len(texts), np.uint32), np.zeros(len(texts), bool)
+    for first in range(0, len(texts), ROWS_AT_HAND):
+        of_some = ends[first : first + ROWS_AT_HAND + 1]
+        rows, found = _of_dotted(signs[of_some[0] : of_some[-1]], of_some - of_some[0])
+        numbers[first + rows], known[first + rows] = found, True
+    every = pl.Series(addresses.name, numbers)
+    return every if known.all() else every.set(pl.Series(~known), None)
+
+
+def _of_dotted(signs: Numbers, ends: Numbers) -> tuple[Numbers, Numbers]:
+    """Which texts are such addresses, and their numbers; text `i` is the bytes from `ends[i]` to `ends[i + 1]`."""
+    dots = np.flatnonzero(signs == ord("."))
+    before = np.searchsorted(dots, ends)
+    rows = np.flatnonzero(np.diff(before) == _DOTS)
+    parted = [ends[rows] - 1, *(dots[before[rows] + number] for number in range(_DOTS)), ends[rows + 1]]
+    numbers, sure = np.zeros(len(rows), np.uint32), np.ones(len(rows), bool)
+    for begin, end in pairwise(parted):
+        length = end - begin - 1
+        octet = np.zeros(len(rows), np.uint32)
+        for place, worth in enumerate(_WORTH, start=1):
+            digit = signs[end - place] - np.uint8(ord("0"))
+            there = length >= place
+            sure &= (digit <= 9) | ~there
+            octet += np.where(there, digit, 0) * np.uint32(worth)
+        sure &= (length >= 1) & (length <= len(_WORTH)) & (octet >= _LEAST[np.clip(length, 0, len(_WORTH))])
+        sure &= octet <= 255
+        numbers <<= np.uint32(8)
+        numbers |= octet
+    return rows[sure], numbers[sure]
 
 
 def public_ipv4(numbers: pl.Series) -> Flags:

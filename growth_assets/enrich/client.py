@@ -29,7 +29,6 @@ from operator import or_
 
 import polars as pl
 
-from growth_assets.contracts.whole_numbers import FEW
 from growth_assets.enrich.addresses import (
     canonical_ipv6,
     embedded_ipv4,
@@ -92,10 +91,7 @@ def client_addresses(peers: pl.Series, forwarded: pl.Series, trusted: Sequence[s
 
 def _plain(texts: pl.Series) -> pl.Series:
     """Whether a text is one address in its canonical spelling; null where it is null."""
-    if len(texts) > FEW:
-        return is_ipv4(texts) | _canonical_ipv6(texts)
-    plain = [None if each is None else packed_ipv4(each) is not None for each in texts.to_list()]
-    found = pl.Series(plain, dtype=pl.Boolean)
+    found = is_ipv4(texts)
     rows = (~found).arg_true()
     return found.scatter(rows, _canonical_ipv6(texts[rows])) if len(rows) else found
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import mmh3
+import numpy as np
 import polars as pl
 
-from growth_assets.contracts.whole_numbers import FEW
+from growth_assets.contracts.whole_numbers import FEW, ROWS_AT_HAND
 
 
 def visitor_ids(addresses: pl.Series, user_agents: pl.Series, salt: str) -> pl.Series:
@@ -32,10 +33,19 @@ def visitor_ids(addresses: pl.Series, user_agents: pl.Series, salt: str) -> pl.S
 
 def _hashes(pairs: pl.DataFrame, salt: str) -> pl.Series:
     key = pl.concat_str(pl.lit(salt), "address", "user_agent", separator="|")
-    keys = pairs.select(pl.when(pl.col("address") != "").then(key)).to_series()
-    hash64 = mmh3.hash64
-    ids = [None if each is None else hash64(each)[0] for each in keys.to_list()]
-    return pl.Series("logged_out_user_id", ids, dtype=pl.Int64)
+    keys = pairs.select(pl.when(pl.col("address") != "").then(key).cast(pl.Binary)).to_series()
+    somebody = keys.is_not_null()
+    digest, known = mmh3.mmh3_x64_128_digest, keys.drop_nulls()
+    ids = np.zeros(len(known), np.int64)
+    # Of bytes, and by way of bytes, it takes a third of the time of texts and numbers one by one.
+    for first in range(0, len(known), ROWS_AT_HAND):
+        some = known.slice(first, ROWS_AT_HAND).to_list()
+        ids[first : first + len(some)] = np.frombuffer(b"".join(map(digest, some)), "<i8")[::2]
+    if len(known) == len(keys):
+        return pl.Series("logged_out_user_id", ids)
+    every = np.zeros(len(keys), np.int64)
+    every[somebody.to_numpy()] = ids
+    return pl.Series("logged_out_user_id", every).set(~somebody, None)
 
 
 def anonymous_visitor_ids(anonymous_ids: pl.Series, salt: str) -> pl.Series:
