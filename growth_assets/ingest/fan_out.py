@@ -13,10 +13,12 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from growth_assets.contracts.columns import MICROSECONDS, RECEIVED
+from growth_assets.contracts.texts import as_texts
 from growth_assets.ingest.ledger import Segment
 from growth_assets.ingest.rejected import RejectedLines
 from growth_assets.sources.batch import Batch
 from growth_assets.warehouse import durable
+from growth_assets.warehouse.as_numbers import NUMBERS, said_of
 from growth_assets.warehouse.partitions import PACKING
 
 PROVENANCE: dict[str, pl.DataType] = {
@@ -70,6 +72,8 @@ def fan_out(
     result = FannedOut(folder, started_at=started_at)
     rejected = RejectedLines(folder, source, source_file)
     failure: list[Exception] = []
+    # The same text in every row is made, and written, in a fraction of the time where it is a number.
+    said = pl.Categorical(pl.Categories.random(physical=NUMBERS))
 
     def frames() -> Iterator[pl.DataFrame]:
         started = pl.Series([dt.datetime.fromisoformat(started_at)], dtype=MICROSECONDS) if started_at else None
@@ -87,11 +91,11 @@ def fan_out(
                     height, times = batch.events.height, batch.events["event_timestamp"]
                     yield batch.events.hstack(
                         [
-                            pl.Series("source", [source]).new_from_index(0, height),
-                            pl.Series("source_file", [source_file]).new_from_index(0, height),
+                            pl.Series("source", [source], said).new_from_index(0, height),
+                            pl.Series("source_file", [source_file], said).new_from_index(0, height),
                             started.alias("file_started_at").new_from_index(0, height),
                             (times > latest).alias("in_the_future"),
-                            _days(times),
+                            _days(times, said),
                         ]
                     )
         except Exception as error:
@@ -112,11 +116,11 @@ def fan_out(
     return result
 
 
-def _days(times: pl.Series) -> pl.Series:
+def _days(times: pl.Series, said: pl.Categorical) -> pl.Series:
     """The column `ds`."""
     if (day := _one_day(times)) is not None:
-        return pl.Series("ds", [day]).new_from_index(0, len(times))
-    return times.dt.strftime("%Y-%m-%d").alias("ds")
+        return pl.Series("ds", [day], said).new_from_index(0, len(times))
+    return times.dt.strftime("%Y-%m-%d").alias("ds").cast(said)
 
 
 def _one_day(times: pl.Series) -> str | None:
@@ -137,12 +141,13 @@ def _spread(frames: Iterator[pl.DataFrame], segments: Path, may_go_on: Callable[
             break
     else:
         return _write_at_once(held, segments)
+    schema = held[0].schema
     coming = _Coming(frames, held)
     pieces: list[Path] = []
     while not coming.ended or not pieces:
         piece = segments.with_name(f"piece-{len(pieces):08}")
         piece.mkdir()
-        _sink(coming.next_piece, piece)
+        _sink(coming.next_piece, schema, piece)
         pieces.append(piece)
     if len(pieces) == 1:
         segments.rmdir()
@@ -167,7 +172,7 @@ def _put_together(pieces: Sequence[Path], segments: Path, may_go_on: Callable[[]
 def _write_at_once(frames: Collection[pl.DataFrame], segments: Path) -> dict[str, Segment]:
     written: dict[str, Segment] = {}
     # The bytes of a file are to depend on its rows, and not on the batches that they came in.
-    days = [pl.concat(frames, rechunk=True)] if frames else []
+    days = [as_texts(pl.concat(frames, rechunk=True))] if frames else []
     if days and _one_day(days[0]["event_timestamp"]) is None:
         days = days[0].partition_by("ds", maintain_order=True)
     for frame in sorted(days, key=lambda each: str(each["ds"][0])):
@@ -207,7 +212,7 @@ class _Coming:
         return frame
 
 
-def _sink(frames: Callable[[], Iterator[pl.DataFrame]], segments: Path) -> None:
+def _sink(frames: Callable[[], Iterator[pl.DataFrame]], schema: pl.Schema, segments: Path) -> None:
     def source(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
@@ -217,7 +222,7 @@ def _sink(frames: Callable[[], Iterator[pl.DataFrame]], segments: Path) -> None:
         del batch_size
         yield from frames()
 
-    lazy = register_io_source(io_source=source, schema={**RECEIVED, **PROVENANCE})
+    lazy = register_io_source(io_source=source, schema=schema)
     lazy.sink_parquet(
         pl.PartitionBy(
             segments,
@@ -228,6 +233,7 @@ def _sink(frames: Callable[[], Iterator[pl.DataFrame]], segments: Path) -> None:
         ),
         **PACKING,
         maintain_order=True,
+        metadata=said_of({**RECEIVED, **PROVENANCE}),
     )
 
 
