@@ -13,22 +13,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
-from apprise.manager_plugins import NotificationManager
 from pydantic import SecretStr
 
 from growth_assets.alerts.message import Message
 from growth_assets.alerts.seen import Level
 from growth_assets.settings import Settings
 
+if TYPE_CHECKING:
+    from apprise import Apprise, NotifyType
+
 TIMEOUT = 12.0
 """Seconds that a channel may take for one message."""
 
 NOT_UNDERSTOOD = "cannot be used: Apprise does not understand its URL"
-
-_SERVICES = NotificationManager()  # type: ignore[no-untyped-call]
-"""Knows the schemes of Apprise's services."""
 
 _STATUS = re.compile(r"\berror=(\d{3})\b")
 
@@ -55,6 +54,8 @@ def understood(channel: Channel) -> bool:
 
 def deliver(channel: Channel, message: Message) -> str:
     """Send one message; what went wrong in a few harmless words, empty where it was taken."""
+    from apprise import NotifyFormat  # noqa: PLC0415 - most builds tell nobody, and importing it takes time
+
     with _silent():
         try:
             notifier = _notifier(channel)
@@ -75,6 +76,8 @@ def deliver(channel: Channel, message: Message) -> str:
 
 
 def _notifier(channel: Channel) -> Apprise | None:
+    from apprise import Apprise, AppriseAsset  # noqa: PLC0415 - see deliver
+
     asset = AppriseAsset(
         app_id="growth_assets", app_desc="growth_assets", async_mode=False, secure_logging=True, allow_templates=False,
         storage_mode="memory", service_timeout=TIMEOUT,
@@ -85,6 +88,8 @@ def _notifier(channel: Channel) -> Apprise | None:
 
 
 def _type(message: Message) -> NotifyType:
+    from apprise import NotifyType  # noqa: PLC0415 - see deliver
+
     if message.good_news:
         return NotifyType.SUCCESS
     return NotifyType.FAILURE if message.level is Level.ERROR else NotifyType.WARNING
@@ -116,8 +121,11 @@ def _harmless(record: logging.LogRecord) -> bool:
 
 def _name(url: str) -> str:
     # What stands before "://" may be any piece of a secret, where a URL with a blank in it was torn at the blank.
+    from apprise.manager_plugins import NotificationManager  # noqa: PLC0415 - see deliver
+
     scheme, separator, _ = url.partition("://")
-    known = separator and scheme.lower() in _SERVICES
+    services = NotificationManager()  # type: ignore[no-untyped-call]
+    known = separator and scheme.lower() in services
     return f"{scheme.lower() if known else 'unknown'}-{_slow_digest(url)}"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import special
+import scipy  # it imports `special` where that is first asked for, which takes a tenth of a second
 
 from growth_assets.checks.window import Flags, Floats
 
@@ -19,7 +19,7 @@ _HALVINGS = 60  # of an interval of at most 2^50, down to less than a whole even
 
 def student_widening(freedom: Floats, tail: float) -> Floats:
     """By how much a variance that was itself estimated has to be widened, for the quantile at `tail`."""
-    return np.asarray((special.stdtrit(freedom, tail) / special.ndtri(tail)) ** 2, dtype=np.float64)
+    return np.asarray((scipy.special.stdtrit(freedom, tail) / scipy.special.ndtri(tail)) ** 2, dtype=np.float64)
 
 
 def count_range(mean: Floats, below: Floats, above: Floats, tails: tuple[float, float]) -> tuple[Floats, Floats]:
@@ -45,7 +45,7 @@ def share_range(share: Floats, size: Floats, tails: tuple[float, float]) -> tupl
         enough = share_at_most(middle / size, share, size) >= tails[0]
         bottom = np.where(enough, bottom[0], middle), np.where(enough, middle, bottom[1])
         middle = (top[0] + top[1]) / 2
-        enough = special.betainc(middle, size - middle + 1, share) <= tails[1]
+        enough = scipy.special.betainc(middle, size - middle + 1, share) <= tails[1]
         top = np.where(enough, top[0], middle), np.where(enough, middle, top[1])
     return np.where(share_at_most(low, share, size) >= tails[0], 0.0, bottom[1] / size), top[1] / size
 
@@ -53,13 +53,13 @@ def share_range(share: Floats, size: Floats, tails: tuple[float, float]) -> tupl
 def share_at_most(found: Floats, share: Floats, size: Floats) -> Floats:
     """The chance of a share of at most `found`, where `share` is true and counts are of `size` effective trials."""
     count = np.minimum(found * size, size)
-    chance = 1 - special.betainc(count + 1, np.maximum(size - count, 1e-9), share)
+    chance = 1 - scipy.special.betainc(count + 1, np.maximum(size - count, 1e-9), share)
     return np.asarray(np.where(count >= size, 1.0, chance), dtype=np.float64)
 
 
 def ratio_at_most(found: Floats, ratio: Floats, size: Floats) -> Floats:
     """As share_at_most, of a ratio that may exceed 1: its numerator is no part of its denominator."""
-    return np.asarray(special.gammaincc(found * size + 1, ratio * size), dtype=np.float64)
+    return np.asarray(scipy.special.gammaincc(found * size + 1, ratio * size), dtype=np.float64)
 
 
 def share_interval(found: Floats, size: Floats, tail: float) -> tuple[Floats, Floats]:
@@ -69,7 +69,7 @@ def share_interval(found: Floats, size: Floats, tail: float) -> tuple[Floats, Fl
     tails (Jeffreys', mid-P, Clopper and Pearson's) covers 97 to 99 % in place of 95. The score's covers 95 % on average
     over shares there as well; see Brown, Cai and DasGupta, Interval Estimation for a Binomial Proportion (2001).
     """
-    square = special.ndtri(tail) ** 2
+    square = scipy.special.ndtri(tail) ** 2
     middle = (found + square / size / 2) / (1 + square / size)
     half = np.sqrt(square / size * (found * (1 - np.minimum(found, 1)) + square / size / 4)) / (1 + square / size)
     return np.where(found <= 0, 0.0, middle - half), np.where(found >= 1, 1.0, middle + half)
@@ -77,14 +77,14 @@ def share_interval(found: Floats, size: Floats, tail: float) -> tuple[Floats, Fl
 
 def ratio_interval(found: Floats, size: Floats, tail: float) -> tuple[Floats, Floats]:
     """As share_interval, of a ratio that may exceed 1: the score interval of a Poisson count."""
-    square = special.ndtri(tail) ** 2
+    square = scipy.special.ndtri(tail) ** 2
     middle, half = found + square / size / 2, np.sqrt(square / size * (found + square / size / 4))
     return np.where(found <= 0, 0.0, middle - half), np.asarray(middle + half, dtype=np.float64)
 
 
 def _count_at_most(count: Floats, mean: Floats, variance: Floats) -> Floats:
     shape = mean**2 / (variance - mean)
-    return np.asarray(special.betainc(shape, count + 1, mean / variance), dtype=np.float64)
+    return np.asarray(scipy.special.betainc(shape, count + 1, mean / variance), dtype=np.float64)
 
 
 def _least(start: Floats, holds: Callable[[Floats], Flags], limit: Floats) -> Floats:

@@ -7,7 +7,6 @@ import json
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster._grpc.client import DagsterGrpcClient
 
 PATIENCE = 120
 """Seconds that a code server may take to load the definitions."""
@@ -30,6 +29,8 @@ def reload_definitions(run: dg.DagsterRun) -> bool:
     path = socket_of(run)
     if path is None:
         return False
+    from dagster._grpc.client import DagsterGrpcClient  # noqa: PLC0415 - a build of the command line needs none
+
     try:
         DagsterGrpcClient(socket=path).reload_code(timeout=PATIENCE)
     except DagsterUserCodeUnreachableError:

@@ -115,10 +115,13 @@ def refresh(
             # Nobody else knows the file, so there is nobody to wait for, as readers have to.
             with duckdb.connect(staged) as connection:
                 know_store(connection, warehouse.root)
+                # As one, so that the disk is waited for once.
+                connection.begin()
                 for schema in sorted({table.schema for table in tables}):
                     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
                 for statement in wanted:
                     connection.execute(statement)
+                connection.commit()
             made = {"views": wanted, "sha256": durable.sha256_of(staged)}
             log.unlink(missing_ok=True)
             durable.put_in_place(staged, path)

@@ -83,7 +83,7 @@ def test_an_exception_of_a_service_is_not_quoted(monkeypatch, hook):
     def explode(*_: object, **__: object) -> None:
         raise RuntimeError(f"connecting to {SECRET}")
 
-    monkeypatch.setattr("growth_assets.alerts.channels.Apprise.notify", explode)
+    monkeypatch.setattr("apprise.Apprise.notify", explode)
     assert deliver(Channel("x", SecretStr(hook.url)), told()) == "ended with RuntimeError"
 
 

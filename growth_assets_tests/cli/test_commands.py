@@ -190,6 +190,33 @@ class TestUsage:
             assert done.returncode == 0, done.stderr
             assert "--help" in done.stdout
 
+    def test_a_build_imports_nothing_that_it_does_not_need(self, site):
+        put(site, "a.ndjson")
+        (site / "landing").rename(site / "later")
+        (site / "landing").mkdir()
+        script = """
+import os, sys
+from growth_assets.cli import app
+
+def build(without):
+    try:
+        app(["build", "--data", sys.argv[1]])
+    except SystemExit as end:
+        assert not end.code, end.code
+    assert not without & set(sys.modules), without & set(sys.modules)
+
+NEVER = {"apprise", "grpc", "pandas", "pyspark", "requests"}
+build(NEVER | {"numpy.f2py", "scipy.special"})
+os.rename(os.path.join(sys.argv[1], "later"), os.path.join(sys.argv[1], "landing"))
+build(NEVER)
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", script, site], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        assert "there is no file" in done.stdout
+        assert "Built 1 of 1 days" in done.stdout
+
 
 class TestUi:
     @pytest.mark.parametrize(

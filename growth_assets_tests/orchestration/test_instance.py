@@ -1,6 +1,9 @@
 """The dagster.yaml that a data folder gets: it is what this Dagster understands, and it is written once."""
 
+import sqlite3
+
 import pytest
+import sqlalchemy as db
 from dagster._core.run_coordinator import QueuedRunCoordinator
 
 from growth_assets.orchestration.event_log import PooledSqliteEventLogStorage
@@ -36,3 +39,27 @@ def test_a_home_that_has_a_dagster_yaml_keeps_it(settings):
         assert queue is not None
         assert queue.max_concurrent_runs == 7
     assert path.read_text().endswith("max_concurrent_runs: 7\n")
+
+
+def test_databases_are_made_under_a_write_ahead_log(settings):
+    """Else each table and each index of them waits for the disk four times."""
+    made_under = set()
+
+    def look(connection, _cursor, statement, *_):
+        if statement.lstrip().startswith("CREATE"):
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            (mode,), (synchronous,) = (
+                raw.execute(f"PRAGMA {name}").fetchone() for name in ("journal_mode", "synchronous")
+            )
+            (_, _, path) = raw.execute("PRAGMA database_list").fetchone()
+            made_under.add((path.rpartition("/")[2], mode, synchronous))
+
+    db.event.listen(db.Engine, "before_cursor_execute", look)
+    try:
+        with open_instance(settings) as instance, instance.event_log_storage.run_connection("a-run"):
+            pass
+    finally:
+        db.event.remove(db.Engine, "before_cursor_execute", look)
+    normal = 1
+    assert made_under == {(f"{name}.db", "wal", normal) for name in ("runs", "schedules", "index", "a-run")}
