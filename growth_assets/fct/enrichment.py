@@ -13,7 +13,7 @@ from growth_assets.contracts.texts import numbered
 from growth_assets.enrich import bot, client, country, domains, referrer, visitor
 from growth_assets.enrich.distinct import Distinct, without_gaps
 from growth_assets.fct.private_properties import without_private
-from growth_assets.fct.received import ONE_THREAD, Received
+from growth_assets.fct.received import MOST_ROWS_AHEAD, ONE_THREAD, Received
 from growth_assets.fct.stand_ins import Lacking, stand_in
 from growth_assets.settings import ActionRule, Settings
 
@@ -43,6 +43,9 @@ def as_received(received: Received, name: str, good: pl.Series | None = None) ->
     return (made[0] if len(made) == 1 else pl.concat(made, rechunk=False)).alias(name)
 
 
+AHEAD = ("other_properties", "file_started_at", "line_number")
+"""What is asked for next, of a day that is neither small nor among the largest."""
+
 URL_PATH = r"^(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*|//[^/?#]*)?([^?#]*)"
 """Group 1 is the path of a URL, or what stands alone as a path."""
 
@@ -65,8 +68,12 @@ def enrich(received: Received, settings: Settings) -> pl.DataFrame:
             clients = beside.submit(_clients, received, settings)
             agents = _agents(received)
             found = beside.submit(lambda: _senders(clients.result(), agents, settings))
+            if received.height <= MOST_ROWS_AHEAD:
+                # What only few events are told apart by is read while their answers are given to all of them.
+                for name in AHEAD:
+                    beside.submit(received.ahead, name)
             said = _said(received, settings)
-            senders = found.result()
+            return pl.DataFrame(said | _visitors(found.result(), received, settings))
     return pl.DataFrame(said | _visitors(senders, received, settings))
 
 

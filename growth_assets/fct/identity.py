@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from growth_assets.contracts.whole_numbers import Numbers
 from growth_assets.fct.received import ONE_THREAD, ROWS_AT_ONCE
 
 VISITOR = "logged_out_user_id"
@@ -104,35 +105,58 @@ def _in_pieces(pieces: list[pl.Series], position: pl.Series) -> pl.Series:
     """
     ends = np.cumsum([0, *map(len, pieces)])
     wanted = [position.slice(first, ROWS_AT_ONCE).to_numpy() for first in range(0, len(position), ROWS_AT_ONCE)]
-    # Of each million rows, where those of a piece begin when they are in order.
-    begins = [np.searchsorted(np.sort(rows), ends) for rows in wanted]
-    left = np.sum([np.diff(each) for each in begins], axis=0)
+    touched = [_touched(rows, ends) for rows in wanted]
+    last = {number: place for place, numbers in enumerate(touched) for number in numbers}
 
-    def take(rows: npt.NDArray[np.uint32], begin: npt.NDArray[np.int64]) -> pl.Series:
+    def take(rows: npt.NDArray[np.uint32], numbers: Sequence[int]) -> pl.Series:
+        low, width = _span(rows)
+        if _together(width, rows):
+            parts = [pieces[each][max(low - ends[each], 0) : low + width - ends[each]] for each in numbers]
+            return pl.concat(parts, rechunk=True).gather(rows - np.uint32(low))
         order = np.argsort(rows)
+        ordered = rows[order]
+        begin = np.searchsorted(ordered, ends)
         place = np.empty(len(rows), np.uint32)
-        parts: list[pl.Series] = []
-        height = 0
-        for number in np.flatnonzero(np.diff(begin)):
-            here = order[begin[number] : begin[number + 1]]
-            some = rows[here] - ends[number]
-            first, width = int(some[0]), int(some[-1] - some[0]) + 1
+        parts, height = [], 0
+        for number in numbers:
+            here, some = (each[begin[number] : begin[number + 1]] for each in (order, ordered))
+            first, width = _span(some)
             # Rows that lie together are copied as they lie.
-            together = width <= 2 * len(some)
-            parts.append(pieces[number].slice(first, width) if together else pieces[number].gather(some))
+            together = _together(width, some)
+            within = pieces[number].slice(first - ends[number], width)
+            parts.append(within if together else pieces[number].gather(some - ends[number]))
             place[here] = height + (some - first if together else np.arange(len(some)))
             height += len(parts[-1])
         return pl.concat(parts, rechunk=True).gather(place)
 
     taken = []
     with ThreadPoolExecutor(2) as pool:
-        for begin, part in zip(begins, pool.map(take, wanted, begins), strict=True):
+        for at, part in enumerate(pool.map(take, wanted, touched)):
             taken.append(part)
-            left -= np.diff(begin)
-            for number in np.flatnonzero(np.diff(begin)):
-                if not left[number]:
+            for number in touched[at]:
+                if last[number] == at:
                     pieces[number] = pieces[number].clear()
     return pl.concat(taken, rechunk=False)
+
+
+def _touched(rows: npt.NDArray[np.uint32], ends: npt.NDArray[np.int64]) -> Sequence[int]:
+    """The pieces that rows are in; of rows that lie together those between as well. A piece begins at its `ends`."""
+    low, width = _span(rows)
+    if _together(width, rows):
+        first, last = np.searchsorted(ends, (low, low + width - 1), side="right").tolist()
+        return range(first - 1, last)
+    met: Sequence[int] = np.flatnonzero(np.diff(np.searchsorted(np.sort(rows), ends))).tolist()
+    return met
+
+
+def _span(rows: Numbers) -> tuple[int, int]:
+    """The first row, and how many there are from it to the last."""
+    low = int(rows.min())
+    return low, int(rows.max()) - low + 1
+
+
+def _together(width: int, rows: Numbers) -> bool:
+    return width <= 2 * len(rows)
 
 
 def _in_order(events: pl.DataFrame, as_received: AsReceived) -> pl.DataFrame:

@@ -14,6 +14,9 @@ ROWS_AT_ONCE = 1_000_000
 TEXTS_AT_ONCE = 4_000_000
 """Of so many rows the texts of a column are held while they are numbered."""
 
+MOST_ROWS_AHEAD = 20_000_000
+"""Of so many rows at most a column is read before it is asked for."""
+
 ONE_THREAD = 100_000
 """Of so many events one thread takes no longer than two do, which get into each other's way."""
 
@@ -25,6 +28,7 @@ class Received:
         self.height: int = events.select(pl.len()).collect().item()
         self._events = events
         self._held = events.collect() if self.height <= ROWS_AT_ONCE else None
+        self._ahead: dict[str, pl.Series] = {}
 
     def __getitem__(self, name: str) -> pl.Series:
         """One column; of a large day it is read anew each time."""
@@ -32,9 +36,19 @@ class Received:
             return self._held[name]
         return self._events.select(name).collect().to_series()
 
+    def ahead(self, name: str) -> pl.Series:
+        """One column, which is held here until its pieces are asked for; of the largest days it is read anew then."""
+        if self._held is not None or self.height > MOST_ROWS_AHEAD:
+            return self[name]
+        if name not in self._ahead:
+            self._ahead[name] = self[name]
+        return self._ahead[name]
+
     def pieces(self, name: str) -> Iterator[pl.Series]:
         """One column piece by piece, as it was read; of a large day none is held here after it was given."""
-        column = self[name]
+        found = self._ahead.pop(name, None)
+        column = self[name] if found is None else found
+        del found
         pieces = column.get_chunks()
         del column
         pieces.reverse()

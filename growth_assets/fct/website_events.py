@@ -117,7 +117,7 @@ def build(inputs: Mapping[str, pl.LazyFrame], settings: Settings) -> Built:
     else:
         with ThreadPoolExecutor(1) as beside:
             # To ask Python about each of many texts keeps one core busy at most.
-            looked_for = beside.submit(identity.Suspects.of, of_all)
+            looked_for = beside.submit(identity.Suspects.of, received.ahead)
             events, aside, good = _by_row(received, settings)
             suspects = looked_for.result()
         del looked_for
