@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from growth_assets import memory
 from growth_assets import settings as site
-from growth_assets.workers import look_for_garbage_seldom
 
 if TYPE_CHECKING:
     from growth_assets.ingest.begun import Landing
@@ -538,7 +538,7 @@ def _bar() -> Progress:
 
 def main() -> None:
     """Run the command line; an error that nobody foresaw ends with 3 and its trace."""
-    look_for_garbage_seldom()
+    memory.keep_longer()
     try:
         app()
         code = 0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from growth_assets import settings
-from growth_assets.workers import look_for_garbage_seldom
+from growth_assets import memory, settings
 
-look_for_garbage_seldom()
+memory.keep_longer()
 
 from growth_assets.orchestration.graph import definitions  # noqa: E402 - the import is what it is for
 

@@ -6,7 +6,6 @@ started it, however that one ends.
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import pickle
@@ -20,6 +19,8 @@ from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, ParamSpec, TypeVar
+
+from growth_assets import memory
 
 AT_ONCE = 2
 """So many workers there are."""
@@ -172,14 +173,6 @@ def portable(error: BaseException) -> BaseException:
     return error
 
 
-def look_for_garbage_seldom() -> None:
-    """Have Python look for circles of dead objects by the ten thousand instead of by the hundred.
-
-    What is imported stays: to look through all of it again and again is a sixth of what importing costs.
-    """
-    gc.set_threshold(50_000, 25, 50)
-
-
 def _import(module: str) -> None:
     importlib.import_module(module)
 
@@ -227,7 +220,7 @@ def _work(connection: socket.socket) -> None:
 
 def main() -> None:
     """Be a worker."""
-    look_for_garbage_seldom()
+    memory.keep_longer()
     # Whoever stops the program stops what started this one, which lets it end its work.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
