@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from itertools import groupby
@@ -410,8 +411,7 @@ def _visitors_of(
     def multiplying(level: str) -> list[str]:
         return [each for each in levels[level] if each not in single]
 
-    parts = []
-    for several, same in groupby(sorted(levels, key=multiplying), key=multiplying):
+    def counted(several: Sequence[str], same: Collection[str]) -> _Cells:
         cell = of_visitor
         if several:
             others = cells_of((of_event[each] for each in several), len(number))
@@ -420,8 +420,14 @@ def _visitors_of(
             cell = of_visitor.at(pairs // size).by(replace(others, codes=pairs % size))
         cell = cell.dense()
         people_in = rows_of_each(cell.codes, cell.size)
-        parts.append(_Cells.of(set(same), cell, np.arange(cell.size, dtype=np.uint64), {name: people_in}))
-    return parts
+        return _Cells.of(same, cell, np.arange(cell.size, dtype=np.uint64), {name: people_in})
+
+    alike = [(several, set(same)) for several, same in groupby(sorted(levels, key=multiplying), key=multiplying)]
+    if len(number) <= ROWS_AT_HAND:
+        return [counted(*each) for each in alike]
+    # The last of a day's tables is compared when nothing else is left to do.
+    with ThreadPoolExecutor(2) as pool:
+        return [*pool.map(lambda each: counted(*each), alike)]
 
 
 def _together(of: Iterable[Numbered], height: int) -> Numbered:
