@@ -161,6 +161,9 @@ def _put_together(pieces: Sequence[Path], segments: Path, may_go_on: Callable[[]
     for name in sorted({path.name for piece in pieces for path in piece.iterdir()}):
         may_go_on()
         parts = [piece / name for piece in pieces if (piece / name).exists()]
+        if len(parts) == 1:
+            parts[0].rename(segments / name)
+            continue
         rows = pl.concat([pl.scan_parquet(part, hive_partitioning=False, glob=False) for part in parts])
         rows.sink_parquet(segments / name, **PACKING, maintain_order=True)
         for part in parts:
