@@ -67,8 +67,12 @@ def python(*arguments: str) -> list[str]:
 
 
 def plain() -> dict[str, str]:
-    """The environment without settings of whoever measures."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("GROWTH_", "DAGSTER_"))}
+    """The environment without settings of whoever measures.
+
+    That Python shall keep no compiled modules is one as well: each process would compile the package anew.
+    """
+    settings = ("GROWTH_", "DAGSTER_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(settings)}
 
 
 def ran(

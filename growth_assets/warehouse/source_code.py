@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +39,14 @@ class _Module:
 class Source:
     """The source text of the package in the folder `root`."""
 
-    def __init__(self, root: Path, without: Collection[str] = ()) -> None:
-        """Definitions named in `without` count for nothing, wherever they stand."""
+    def __init__(self, root: Path, without: Collection[str] = (), *, keep: bool = False) -> None:
+        """Definitions named in `without` count for nothing, wherever they stand.
+
+        With `keep`, digests are kept beside Python's compiled modules for as long as no file of the package changes: to
+        find them out takes a third of a second, and each process asks for the same.
+        """
         self.root, self.package, self.without = root, root.name, frozenset(without)
+        self._kept = _Kept(root, self.without) if keep else None
         self._module = cache(self._parsed)
         self._said = cache(self._says)
         self.digest_of = cache(self._digest_of)
@@ -48,8 +57,14 @@ class Source:
         Raises:
             LookupError: one of them is not.
         """
-        reached: dict[tuple[str, str], str] = {}
         coming = [(function.__module__, function.__name__) for function in functions]
+        if self._kept is None:
+            return self._found_out(coming)
+        asked = " ".join(".".join(each) for each in coming)
+        return self._kept.get(asked) or self._kept.put(asked, self._found_out(coming))
+
+    def _found_out(self, coming: list[tuple[str, str]]) -> str:
+        reached: dict[tuple[str, str], str] = {}
         for module, name in coming:
             if not self._is_own(module) or name not in self._module(module).definitions:
                 raise LookupError(f"{name} of {module} is no function that a module of {self.package} defines")
@@ -134,6 +149,49 @@ class Source:
             if not names and not isinstance(statement, ast.Import | ast.ImportFrom) and not _is_text(statement):
                 found.beside.append(statement)
         return found
+
+
+class _Kept:
+    """Digests that were found out before, of exactly these files."""
+
+    def __init__(self, root: Path, without: Collection[str]) -> None:
+        self.root, self.without = root, without
+        self.path = Path(importlib.util.cache_from_source(str(root / "digests.py"))).with_suffix(".json")
+
+    def get(self, asked: str) -> str | None:
+        return self._digests.get(asked)
+
+    def put(self, asked: str, digest: str) -> str:
+        self._digests[asked] = digest
+        if not sys.dont_write_bytecode and self._look() == self._files:
+            staged = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+            # Who may not write there finds them out each time.
+            with suppress(OSError):
+                self.path.parent.mkdir(exist_ok=True)
+                staged.write_text(json.dumps([self._files, self._digests]), encoding="utf-8")
+                staged.replace(self.path)
+        return digest
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        with suppress(OSError, ValueError, TypeError):
+            files, digests = json.loads(self.path.read_text(encoding="utf-8"))
+            if files == self._files:
+                return dict(digests)
+        return {}
+
+    @cached_property
+    def _files(self) -> str:
+        """As they were before anything was found out."""
+        return self._look()
+
+    def _look(self) -> str:
+        """A digest of all that the package says, this module among it."""
+        found = hashlib.sha256(repr(sorted(self.without)).encode())
+        for path in sorted(self.root.rglob("*.py")):
+            content = path.read_bytes()
+            found.update(f"{path.relative_to(self.root).as_posix()} {len(content)}\n".encode() + content)
+        return found.hexdigest()
 
 
 def _digest(content: Any) -> str:  # noqa: ANN401 - anything that JSON holds

@@ -15,7 +15,7 @@ from growth_assets.settings import Settings
 from growth_assets.warehouse import durable
 from growth_assets.warehouse.source_code import Source
 
-SOURCE = Source(Path(__file__).parents[1], without=("TABLE",))
+SOURCE = Source(Path(__file__).parents[1], without=("TABLE",), keep=True)
 """The package, without the declarations of tables: one that is made from another has that one's name from there alone,
 and the other has a version of its own."""
 

@@ -14,7 +14,7 @@ import pytest
 
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
-from growth_assets.warehouse import versions
+from growth_assets.warehouse import source_code, versions
 from growth_assets.warehouse.source_code import Source
 from growth_assets.warehouse.versions import code_version
 from growth_assets_tests.other_code import changed, copied
@@ -142,6 +142,75 @@ def test_what_changes_no_result_counts_for_nothing(tmp_path, as_it_is, edit):
 def test_what_is_no_function_of_the_package_is_told(tmp_path, as_it_is, where):
     with pytest.raises(LookupError, match=f"{where[1]} of {where[0]} is no function"):
         Source(tmp_path / "as it is" / "shop").digest_of(function(*where))
+
+
+class TestKept:
+    """Digests are kept beside the compiled modules, for exactly the files that they were found out of."""
+
+    @pytest.fixture
+    def shop(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(sys, "dont_write_bytecode", False)
+        return write(tmp_path / "shop", SHOP)
+
+    @pytest.fixture
+    def parsed(self, monkeypatch):
+        """The texts that were parsed."""
+        texts = []
+        parse = source_code.ast.parse
+        monkeypatch.setattr(source_code.ast, "parse", lambda text: texts.append(text) or parse(text))
+        return texts
+
+    def digest(self, shop, name="build", without=(), keep=True):
+        return Source(shop, without, keep=keep).digest_of(function("shop.build", name))
+
+    def test_is_what_is_found_out_and_is_found_out_once(self, shop, parsed):
+        plain = {name: self.digest(shop, name, keep=False) for name in ("build", "beside")}
+        assert {name: self.digest(shop, name) for name in plain} == plain
+        del parsed[:]
+        assert {name: self.digest(shop, name) for name in plain} == plain
+        assert parsed == []
+
+    def test_of_other_files_or_without_another_definition_is_found_out_anew(self, shop, parsed):
+        before = self.digest(shop)
+        (shop / "late.py").write_text("def late():\n    return 2\n")
+        assert self.digest(shop) == self.digest(shop, keep=False) != before
+        assert self.digest(shop, without=["OTHER"]) == self.digest(shop, without=["OTHER"], keep=False)
+        del parsed[:]
+        # Another file counts too: a module may come in front of a name.
+        (shop / "another.py").write_text("")
+        self.digest(shop, without=["OTHER"])
+        assert parsed != []
+
+    @pytest.mark.parametrize("content", ["", "[", "[1, 2, 3]", "null", '["", {}]', "\xff"])
+    def test_what_is_no_such_file_counts_for_nothing(self, shop, content):
+        before = self.digest(shop)
+        (kept,) = (shop / "__pycache__").iterdir()
+        kept.write_text(content, encoding="latin-1")
+        assert self.digest(shop) == before
+        assert kept.read_text(encoding="latin-1") != content
+
+    def test_of_files_that_change_meanwhile_is_not_kept(self, shop, monkeypatch):
+        parse = source_code.ast.parse
+
+        def edited(text):
+            (shop / "late.py").write_text("def late():\n    return 2\n")
+            return parse(text)
+
+        before = (shop / "late.py").read_text()
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(source_code.ast, "parse", edited)
+            self.digest(shop)
+        (shop / "late.py").write_text(before)
+        assert self.digest(shop) == self.digest(shop, keep=False)
+
+    def test_is_kept_nowhere_where_python_keeps_nothing(self, shop, monkeypatch):
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        self.digest(shop)
+        assert not (shop / "__pycache__").exists()
+
+    def test_a_folder_that_cannot_be_written_is_no_error(self, shop):
+        (shop / "__pycache__").write_text("a file")
+        assert self.digest(shop) == self.digest(shop, keep=False)
 
 
 OWN = versions.SOURCE.root
