@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from growth_assets.contracts.columns import MAP, RECEIVED
+from growth_assets.contracts.texts import is_numbered
 from growth_assets.sources import moments
 from growth_assets.sources.batch import Batch, Rejection, rejected_frame
 from growth_assets.sources.format import Context
@@ -129,8 +130,8 @@ def fast_events(
     """Events of a frame of text columns, and a mask of the rows for which only `event` can tell.
 
     Args:
-        frame: the columns KEYS and line_number, then unknown keys; all String but line_number (Int64) and
-            properties (JSON text, or a map).
+        frame: the columns KEYS and line_number, then unknown keys; all String, texts of KEYS maybe numbered, but
+            line_number (Int64) and properties (JSON text, or a map).
         context: of the file.
         times: what `event_time` says, and whether finer than whole seconds, where it is no text to be read.
 
@@ -148,18 +149,26 @@ def fast_events(
         odd = odd | (taken & frame[name].is_not_null())
     bags = extended(bags, {name: frame[name] for name in extra})
     default = pl.lit(context.default_hostname, dtype=pl.String)
+    numbered = {name: _but_empty(frame[name]) for name in SCALARS if is_numbered(frame[name])}
     every = {
-        **{name: pl.when(pl.col(name) != "").then(pl.col(name)) for name in SCALARS},
+        **{name: pl.when(pl.col(name) != "").then(pl.col(name)) for name in SCALARS if name not in numbered},
         "event_name": pl.lit(None, dtype=pl.String),
         "method": pl.lit(None, dtype=pl.String),
         "status": pl.lit(None, dtype=pl.Int32),
         "line_number": pl.col("line_number"),
     }
     every["hostname"] = every["hostname"].fill_null(default)
-    made = {each.name: each for each in frame.select(**every)}
+    made = {each.name: each for each in frame.select(**every)} | numbered
     made |= {"event_timestamp": timestamp, "subsecond_clock": subsecond, "other_properties": bags}
     events = pl.DataFrame([made[name].alias(name) for name in RECEIVED])
     return events.filter(~odd) if odd.any() else events, odd
+
+
+def _but_empty(texts: pl.Series) -> pl.Series:
+    """Numbered texts, null where there is an empty one."""
+    empty = pl.Series([""]).cast(texts.dtype).to_physical()[0]
+    nothing = texts.to_physical() == empty
+    return texts.set(nothing, None) if nothing.any() else texts
 
 
 _STRING = r'"(?:[^"\\]|\\.)*"'

@@ -9,8 +9,9 @@ that are not UTF-8 are shown as hex. The line number is the number of the row, f
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,10 @@ from growth_assets.sources.text import text_array
 
 BATCH_ROWS = 65_536
 """Memory of larger batches is given back by the allocators and mapped anew for each."""
+NUMBERED = ("action_type", "url", "referrer", "user_agent")
+"""Texts that come again and again: where a large file packs them by dictionaries they stay numbers of these."""
+LEAST_ROWS_NUMBERED, MOST_ROWS_NUMBERED = BATCH_ROWS, 2_000_000
+"""Rows of a group that this is done of: of fewer, batches would be small; of more, their texts would be in memory."""
 _FEW_DAYS = 32
 _1970 = dt.date(1970, 1, 1).toordinal()
 _FIRST_DAY, _LAST_DAY = 1 - _1970, dt.date.max.toordinal() - _1970
@@ -52,11 +57,12 @@ def batches(
         neither.
     """
     digest = digest or RowDigest()
+    kinds = {name: pl.Categorical(pl.Categories.random()) for name in NUMBERED}
 
     def made(numbered: tuple[int, pl.DataFrame]) -> tuple[Batch, Mapping[str, pl.Series]]:
         first, frame = numbered
         if "event_time" in frame.columns:
-            return _batch(frame, context, first)
+            return _batch(frame, context, first, kinds)
         if ga4.is_event(dict.fromkeys(frame.columns)):
             return _exported(frame, context, first)
         raise SourceError(
@@ -64,7 +70,7 @@ def batches(
             "exports have. Rename its time column, or keep the file out of `files` of its source in site.toml."
         )
 
-    for batch, digested in in_order(_numbered(_frames(path, rows)), made, at_once):
+    for batch, digested in in_order(_numbered(_frames(path, rows, kinds)), made, at_once):
         digest.take(digested)
         yield batch
 
@@ -77,15 +83,22 @@ def _numbered(frames: Iterator[pl.DataFrame]) -> Iterator[tuple[int, pl.DataFram
         first += frame.height
 
 
-def _frames(path: Place, rows: int) -> Iterator[pl.DataFrame]:
+def _frames(path: Place, rows: int, kinds: Mapping[str, pl.Categorical]) -> Iterator[pl.DataFrame]:
+    """The rows as they are, but for columns of `kinds` that are numbered so."""
     try:
         # From a store it is read range by range, and refused by the store where it is another one meanwhile.
         with path.open("rb") if is_remote(path) else nullcontext(path) as opened, pq.ParquetFile(opened) as file:
-            for batch in file.iter_batches(batch_size=rows):
-                batch.validate(full=True)  # else corrupt lengths and text would reach Polars unchecked
-                frame = pl.from_arrow(batch.rename_columns(_unique(batch.schema.names)))
-                assert isinstance(frame, pl.DataFrame)  # noqa: S101 - for the type checker
-                yield frame
+            packed = [] if is_remote(path) else _packed(file, kinds)
+            with pq.ParquetFile(opened, metadata=file.metadata, read_dictionary=packed) as numbers:
+                numbered = [name for name in packed if _come_again(numbers, name)]
+                if not numbered:
+                    yield from map(_frame, file.iter_batches(batch_size=rows))
+                    return
+                names = file.schema_arrow.names
+                others = [name for name in names if name not in numbered]
+                with closing(_Texts(numbers, {name: kinds[name] for name in numbered})) as texts:
+                    for batch in file.iter_batches(batch_size=rows, columns=others):
+                        yield _frame(batch).hstack(texts.next(len(batch)).get_columns()).select(names)
     except (
         pa.ArrowException,
         OSError,
@@ -104,6 +117,81 @@ def _frames(path: Place, rows: int) -> Iterator[pl.DataFrame]:
         ) from error
 
 
+def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
+    batch.validate(full=True)  # else corrupt lengths and text would reach Polars unchecked
+    frame = pl.from_arrow(batch.rename_columns(_unique(batch.schema.names)))
+    assert isinstance(frame, pl.DataFrame)  # noqa: S101 - for the type checker
+    return frame
+
+
+def _packed(file: pq.ParquetFile, kinds: Collection[str]) -> list[str]:
+    """Which columns of `kinds` all groups of rows pack by dictionaries; none where that is not worth while."""
+    names, metadata = file.schema_arrow.names, file.metadata
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    if "event_time" not in names or len({*names}) < len(names) or any("." in name for name in names):
+        return []
+    if not LEAST_ROWS_NUMBERED * len(groups) <= metadata.num_rows > 0:
+        return []
+    if max(group.num_rows for group in groups) > MOST_ROWS_NUMBERED:
+        return []
+    places = {groups[0].column(place).path_in_schema: place for place in range(metadata.num_columns)}
+    return [
+        name
+        for name in kinds
+        if name in places
+        and file.schema_arrow.field(name).type in (pa.string(), pa.large_string())
+        and all(group.column(places[name]).has_dictionary_page for group in groups)
+    ]
+
+
+def _come_again(file: pq.ParquetFile, name: str) -> bool:
+    """Whether the first rows have each text twice in the mean; else it would be in memory for nothing."""
+    column = file.read_row_group(0, columns=[name]).column(0)
+    return 2 * sum(len(chunk.dictionary) for chunk in column.chunks) <= len(column)
+
+
+class _Texts:
+    """Columns of texts as numbers, some rows at a time; a group of them is read while the one before is taken."""
+
+    def __init__(self, file: pq.ParquetFile, kinds: Mapping[str, pl.Categorical]) -> None:
+        self._file, self._kinds = file, kinds
+        self._rows = pl.DataFrame(schema=kinds)
+        self._groups = iter(range(file.num_row_groups))
+        self._pool = ThreadPoolExecutor(1)
+        self._coming = self._begin()
+
+    def next(self, height: int) -> pl.DataFrame:
+        """So many more rows."""
+        while self._rows.height < height:
+            group = self._coming.result()
+            self._coming = self._begin()
+            self._rows = pl.concat([self._rows, group], rechunk=True)
+        some, self._rows = self._rows.head(height), self._rows.slice(height)
+        return some
+
+    def close(self) -> None:
+        """Nobody asks for more."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _begin(self) -> Future[pl.DataFrame]:
+        return self._pool.submit(self._read, next(self._groups, None))
+
+    def _read(self, group: int | None) -> pl.DataFrame:
+        if group is None:
+            raise ValueError("its columns differ in length")
+        columns = self._file.read_row_group(group, columns=[*self._kinds], use_threads=False)
+        columns.validate(full=True)
+        return pl.DataFrame([_as_numbers(columns.column(name), kind, name) for name, kind in self._kinds.items()])
+
+
+def _as_numbers(column: pa.ChunkedArray, kind: pl.Categorical, name: str) -> pl.Series:
+    parts = [pl.Series(name, [], dtype=kind)]
+    for chunk in column.chunks:
+        texts = pl.Series(name, pl.from_arrow(chunk.dictionary)).cast(pl.String).cast(kind)
+        parts.append(texts.gather(pl.Series(pl.from_arrow(chunk.indices)).cast(pl.UInt32)))
+    return pl.concat(parts, rechunk=True)
+
+
 def _unique(names: list[str]) -> list[str]:
     """Column names with a number where one is given twice."""
     result: list[str] = []
@@ -116,9 +204,16 @@ def _unique(names: list[str]) -> list[str]:
     return result
 
 
-def _batch(frame: pl.DataFrame, context: Context, first: int) -> tuple[Batch, Mapping[str, pl.Series]]:
+def _batch(
+    frame: pl.DataFrame, context: Context, first: int, kinds: Mapping[str, pl.Categorical]
+) -> tuple[Batch, Mapping[str, pl.Series]]:
     """The events of some rows, and what is digested of them."""
-    texts = {name: _text(frame[name]) for name in frame.columns if name not in {"event_time", "properties"}}
+    own = {name for name, kind in kinds.items() if frame.schema.get(name) == kind}
+    texts = {
+        name: frame[name] if name in own else _text(frame[name])
+        for name in frame.columns
+        if name not in {"event_time", "properties"}
+    }
     texts["event_time"] = _time(frame["event_time"])
     if "properties" in frame.columns:
         texts["properties"] = _properties(frame["properties"])
@@ -141,7 +236,8 @@ def _batch(frame: pl.DataFrame, context: Context, first: int) -> tuple[Batch, Ma
             rejections.append((first + position, found, to_text(_value(frame.row(position, named=True))) or ""))
         else:
             rows.append(found)
-    return native.merged([events, native.frame_of(rows)], rejections), digested
+    told = native.frame_of(rows).with_columns(pl.col(name).cast(kinds[name]) for name in own)
+    return native.merged([events, told], rejections), digested
 
 
 def _exported(frame: pl.DataFrame, context: Context, first: int) -> tuple[Batch, Mapping[str, pl.Series]]:

@@ -11,6 +11,7 @@ from polars.io.plugins import register_io_source
 from growth_assets.contracts.texts import is_numbered
 from growth_assets.ingest import clock, fan_out
 from growth_assets.settings import Source
+from growth_assets.sources import parquet
 from growth_assets.sources.reader import read
 from growth_assets.warehouse.partitions import PACKING
 
@@ -66,6 +67,24 @@ def test_a_segment_has_the_rows_of_its_day_in_their_order(tmp_path, write, monke
         # To the byte it is the file that is written of the texts.
         rows.write_parquet(texts := io.BytesIO(), **PACKING)
         assert segment.read_bytes() == texts.getvalue()
+
+
+def test_texts_that_a_parquet_file_has_as_numbers_are_written_to_the_same_bytes(tmp_path, monkeypatch, given):
+    monkeypatch.setattr(fan_out, "HELD_ROWS", 0)
+    monkeypatch.setattr(parquet, "LEAST_ROWS_NUMBERED", 1)
+    path = tmp_path / "day.parquet"
+    rows = {
+        "event_time": [f"2026-03-01T10:{number // 60:02}:{number % 60:02}Z" for number in range(300)],
+        "user_agent": ["b", "a", None, "", "c"] * 60,
+    }
+    pl.DataFrame(rows).write_parquet(path, row_group_size=70)
+    result = fan_out.fan_out(iter(read(path, Source(name="t"), "xx.com")), tmp_path / "out", "t", "f", clock.now())
+    assert result.events == 300
+    assert [is_numbered(frame["user_agent"]) for frame in given] == [True]
+    found = pl.read_parquet(tmp_path / "out/segments/ds=2026-03-01.parquet", hive_partitioning=False)
+    assert found["user_agent"].to_list() == [text or None for text in rows["user_agent"]]
+    found.write_parquet(texts := io.BytesIO(), **PACKING)
+    assert (tmp_path / "out/segments/ds=2026-03-01.parquet").read_bytes() == texts.getvalue()
 
 
 def test_a_day_of_one_piece_stays_the_file_that_it_is(tmp_path):

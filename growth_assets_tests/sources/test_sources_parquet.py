@@ -5,6 +5,7 @@
 import datetime as dt
 import decimal
 import io
+from itertools import product
 
 import polars as pl
 import pytest
@@ -12,7 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from growth_assets.contracts.columns import MAP
+from growth_assets.contracts.texts import as_texts, is_numbered
+from growth_assets.sources import parquet
 from growth_assets.sources.errors import SourceError
+from growth_assets.sources.format import Context
+from growth_assets.sources.row_digest import RowDigest
 
 WHEN = dt.datetime(2026, 5, 17, 10, 5, 3)
 
@@ -115,7 +120,51 @@ def test_without_event_time_or_packed_as_a_whole_it_is_refused(read_bytes, pack)
         read_bytes(pack["gz"](packed({"event_time": [WHEN]})))
 
 
-GOOD = packed({"event_time": [WHEN.isoformat() + "Z"] * 50, "n": range(50), "m": [{"a": 1, "b": [1]}] * 50})
+AGAIN = {
+    "user_agent": ["curl/8.5.0", "", None, "Mozilla/5.0 (é)"] * 15,
+    "event_time": [None if number % 10 == 9 else f"2026-05-17T10:05:{number:02}Z" for number in range(60)],
+    "referrer": [f"https://xx.com/{number}" for number in range(60)],
+    "url": ["/a", "/b", "/c"] * 20,
+    "action_type": [None, "signup"] * 30,
+}
+"""Texts of which some come again and again, and others never; every tenth row is none that can be an event."""
+
+
+@pytest.mark.parametrize("least", [1, 100])
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_texts_that_come_again_and_again_stay_numbers(tmp_path, monkeypatch, least, at_once):
+    monkeypatch.setattr(parquet, "LEAST_ROWS_NUMBERED", least)
+    path = tmp_path / "again.parquet"
+    path.write_bytes(packed(AGAIN, row_group_size=25))
+    digest = RowDigest()
+    context = Context(str(path), "www.default.com", None, None)
+    batches = [*parquet.batches(path, context, rows=7, digest=digest, at_once=at_once)]
+    numbers = {name for batch in batches for name in batch.events.columns if is_numbered(batch.events[name])}
+    assert numbers == ({"user_agent", "url", "action_type"} if least == 1 else set())
+    events = as_texts(pl.concat([batch.events for batch in batches]))
+    good = [number for number in range(60) if AGAIN["event_time"][number]]
+    assert events["line_number"].to_list() == [number + 1 for number in good]
+    for name in ("user_agent", "referrer", "url", "action_type"):
+        assert events[name].to_list() == [AGAIN[name][number] or None for number in good]
+    texts = pl.concat([batch.rejected for batch in batches])["text"].to_list()
+    assert texts[0] == (
+        '{"user_agent": "", "event_time": null, "referrer": "https://xx.com/9", "url": "/a", "action_type": "signup"}'
+    )
+    assert len(texts) == 6
+    monkeypatch.setattr(parquet, "LEAST_ROWS_NUMBERED", 100)
+    other = RowDigest()
+    assert sum(batch.lines for batch in parquet.batches(path, context, digest=other)) == 60
+    assert digest.hexdigest() == other.hexdigest()
+
+
+GOOD = packed(
+    {
+        "event_time": [WHEN.isoformat() + "Z"] * 50,
+        "n": range(50),
+        "m": [{"a": 1, "b": [1]}] * 50,
+        "url": ["/a", "/b"] * 25,
+    }
+)
 
 
 @given(
@@ -127,9 +176,11 @@ def test_a_corrupt_file_is_read_or_refused(read_bytes, places, cut):
     data = bytearray(GOOD)
     for place, value in places:
         data[place] = value
-    for attempt in (bytes(data), bytes(data[:cut])):
-        try:
-            whole = read_bytes(attempt, format="parquet")
-        except SourceError:
-            continue
+    for attempt, least in product((bytes(data), bytes(data[:cut])), (1, 100)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(parquet, "LEAST_ROWS_NUMBERED", least)
+            try:
+                whole = read_bytes(attempt, format="parquet")
+            except SourceError:
+                continue
         assert whole.lines == len(whole.events) + len(whole.rejected)
