@@ -43,7 +43,7 @@ class Received:
     again: Mapping[Place, str] = field(default_factory=dict)
     """How a file of them that is damaged can be had again."""
     digests: Mapping[Place, str] = field(default_factory=dict)
-    """SHA-256 of the files as they landed; a large file that is published as it is, is compared with it."""
+    """SHA-256 of the files as they landed; a large file whose bytes are published as they are, is compared with it."""
 
 
 Receiving = Callable[[str], AbstractContextManager[Received]]
@@ -215,7 +215,7 @@ class Day:
                     frame = self.warehouse.scan_files(table, self.ds, there).collect().rechunk()
                     staged = self.warehouse.stage(table, self.ds, frame)
                 elif there:
-                    staged = self.warehouse.stage_files(table, self.ds, there)
+                    staged = self.warehouse.stage_files(table, self.ds, there, received.digests, received.rows)
                 elif received.files:
                     nothing = pl.DataFrame(schema=contract_of(table, self.settings).dtypes)
                     staged = self.warehouse.stage(table, self.ds, nothing)

@@ -36,7 +36,7 @@ from growth_assets.contracts.packed_texts import of_files
 from growth_assets.contracts.table import Table
 from growth_assets.places import Place, is_remote
 from growth_assets.settings import Settings
-from growth_assets.warehouse import durable, locks, objects
+from growth_assets.warehouse import durable, locks, objects, row_groups
 from growth_assets.warehouse.as_numbers import Groups
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -274,24 +274,31 @@ class Warehouse:
         write(frame, staged)
         return staged
 
-    def stage_files(self, table: Table, ds: str, files: Sequence[Place]) -> Path:
-        """Stage the rows of `files`, in order: one file as a link, several as one copy."""
+    def stage_files(
+        self, table: Table, ds: str, files: Sequence[Place], digests: Mapping[Place, str] | None = None, rows: int = 0
+    ) -> Path:
+        """Stage the rows of `files`, in order: one file as a link, several as one copy.
+
+        Large files whose bytes have the SHA-256 that `digests` says are not packed anew; they have so many `rows`.
+        """
         staged = self._staged_path(table, ds)
-        if len(files) == 1:
-            here = self._at_hand(table, ds, files[0])
+        here = [self._at_hand(table, ds, file) for file in files]
+        if len(here) == 1:
             try:
-                os.link(here, staged)
+                os.link(here[0], staged)
             except OSError:  # a file system without links
-                shutil.copyfile(here, staged)
-        else:
-            rows = self.scan_files(table, ds, files)
-            rows.sink_parquet(staged, **PACKING, row_group_size=ROW_GROUP, maintain_order=True)
+                shutil.copyfile(here[0], staged)
+            return staged
+        as_landed = rows >= row_groups.WORTH * len(here) and all(
+            durable.sha256_of(path) == (digests or {}).get(file) for path, file in zip(here, files, strict=True)
+        )
+        if not as_landed or not row_groups.together(here, staged):
+            _scan_of_paths(here).sink_parquet(staged, **PACKING, row_group_size=ROW_GROUP, maintain_order=True)
         return staged
 
     def scan_files(self, table: Table, ds: str, files: Sequence[Place]) -> pl.LazyFrame:
         """The rows of `files`, in order, from copies where they are on a store; whoever asks holds the day."""
-        # By their paths: they stay as they are, and may be more than a process may hold open.
-        return pl.scan_parquet([self._at_hand(table, ds, path) for path in files], hive_partitioning=False, glob=False)
+        return _scan_of_paths([self._at_hand(table, ds, path) for path in files])
 
     def _at_hand(self, table: Table, ds: str, file: Place) -> Path:
         return self._fetched(table, ds, file) if is_remote(file) else file
@@ -552,6 +559,11 @@ def scan(path: Place, *more: Place) -> pl.LazyFrame:
     # makes wrong rows or a panic. An open file it keeps for itself.
     with path.open("rb") as file:
         return pl.scan_parquet(file, hive_partitioning=False, glob=False)
+
+
+def _scan_of_paths(paths: Sequence[Path]) -> pl.LazyFrame:
+    # By their paths: they stay as they are, and may be more than a process may hold open.
+    return pl.scan_parquet(list(paths), hive_partitioning=False, glob=False)
 
 
 def unreadable(path: Place) -> str:
