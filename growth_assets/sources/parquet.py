@@ -12,9 +12,11 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
+from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,6 +42,8 @@ NUMBERED = ("action_type", "url", "referrer", "user_agent")
 LEAST_ROWS_NUMBERED, MOST_ROWS_NUMBERED = BATCH_ROWS, 2_000_000
 """Rows of a group that this is done of: of fewer, batches would be small; of more, their texts would be in memory."""
 _FEW_DAYS = 32
+_FEW_WHOLE = 16
+"""Of times of which no more than one in so many has no fraction, what stands between is taken as it is."""
 _1970 = dt.date(1970, 1, 1).toordinal()
 _FIRST_DAY, _LAST_DAY = 1 - _1970, dt.date.max.toordinal() - _1970
 """Days since 1970 of the years 1 to 9999."""
@@ -59,7 +63,7 @@ def batches(
     digest = digest or RowDigest()
     kinds = {name: pl.Categorical(pl.Categories.random()) for name in NUMBERED}
 
-    def made(numbered: tuple[int, pl.DataFrame]) -> tuple[Batch, Mapping[str, pl.Series]]:
+    def made(numbered: tuple[int, pl.DataFrame]) -> tuple[Batch, Mapping[str, pl.Series | pa.Array]]:
         first, frame = numbered
         if "event_time" in frame.columns:
             return _batch(frame, context, first, kinds)
@@ -206,7 +210,7 @@ def _unique(names: list[str]) -> list[str]:
 
 def _batch(
     frame: pl.DataFrame, context: Context, first: int, kinds: Mapping[str, pl.Categorical]
-) -> tuple[Batch, Mapping[str, pl.Series]]:
+) -> tuple[Batch, Mapping[str, pl.Series | pa.Array]]:
     """The events of some rows, and what is digested of them."""
     own = {name for name, kind in kinds.items() if frame.schema.get(name) == kind}
     texts = {
@@ -214,10 +218,11 @@ def _batch(
         for name in frame.columns
         if name not in {"event_time", "properties"}
     }
-    texts["event_time"] = _time(frame["event_time"])
+    times = _time(frame["event_time"])
+    texts["event_time"] = times if isinstance(times, pl.Series) else pl.Series("event_time", pl.from_arrow(times))
     if "properties" in frame.columns:
         texts["properties"] = _properties(frame["properties"])
-    digested: Mapping[str, pl.Series] = {name: texts[name] for name in ("event_time", "hostname") if name in texts}
+    digested = {name: texts[name] for name in ("event_time", "hostname") if name in texts} | {"event_time": times}
     if "line_number" in texts:
         # Its name is taken below: such files are read row by row.
         events, odd = native.frame_of([]), list(range(frame.height))
@@ -240,7 +245,7 @@ def _batch(
     return native.merged([events, told], rejections), digested
 
 
-def _exported(frame: pl.DataFrame, context: Context, first: int) -> tuple[Batch, Mapping[str, pl.Series]]:
+def _exported(frame: pl.DataFrame, context: Context, first: int) -> tuple[Batch, Mapping[str, pl.Series | pa.Array]]:
     """The same of rows of GA4's export."""
     records = Records(ga4.TRACKER, context)
     texts: list[str] = []
@@ -251,7 +256,7 @@ def _exported(frame: pl.DataFrame, context: Context, first: int) -> tuple[Batch,
     return records.batch(), {"record": pl.Series(texts, dtype=pl.String)}
 
 
-def _time(column: pl.Series) -> pl.Series:
+def _time(column: pl.Series) -> pl.Series | pa.Array:
     """Times as ISO 8601 text, so that typed and written times are read alike."""
     if not isinstance(column.dtype, pl.Datetime):
         return _text(column)
@@ -265,40 +270,64 @@ def _time(column: pl.Series) -> pl.Series:
     return texts
 
 
-def _written(utc: pl.Series, zone: str) -> pl.Series | None:
+def _written(utc: pl.Series, zone: str) -> pa.Array | None:
     """The same digit by digit, in a third of the time; None of times that are missing, finer or of many days."""
     digits = {"ms": 3, "us": 6}.get(getattr(utc.dtype, "time_unit", ""))
     if digits is None or utc.null_count() or not len(utc):
         return None
     ticks = utc.to_physical().to_numpy()
     seconds = ticks // 10**digits
-    days = seconds // 86_400
-    every = [int(days[0])] if days.min() == days.max() else np.unique(days).tolist()
-    if len(every) > _FEW_DAYS or every[0] < _FIRST_DAY or every[-1] > _LAST_DAY:
+    first, last = int(seconds.min()) // 86_400, int(seconds.max()) // 86_400
+    days = None if first == last else seconds // 86_400
+    every = [first] if days is None else np.unique(days).tolist()
+    if len(every) > _FEW_DAYS or first < _FIRST_DAY or last > _LAST_DAY:
         return None
     form = f"0000-00-00T00:00:00.000000000{zone}".encode()
     rows = np.tile(np.frombuffer(form, np.uint8), (len(utc), 1))
     for day in every:
         date = np.frombuffer(dt.date.fromordinal(day + _1970).isoformat().encode(), np.uint8)
-        rows[days == day if len(every) > 1 else slice(None), : len(date)] = date
-    clock, left = (seconds - 86_400 * days).astype(np.int32), (ticks - 10**digits * seconds).astype(np.int32)
-    whole, length = left == 0, len(form)
-    for at, number in ((11, clock // 3600), (14, clock // 60 % 60), (17, clock % 60)):
-        tens = number // 10
-        rows[:, at] += tens.astype(np.uint8)
-        rows[:, at + 1] += (number - 10 * tens).astype(np.uint8)
-    for at in range(19 + digits, 19, -1):
-        rest = left // 10
-        rows[:, at] += (left - 10 * rest).astype(np.uint8)
-        left = rest
-    lengths = np.where(whole, length - 10, length)
-    if whole.any():
+        rows[slice(None) if days is None else days == day, : len(date)] = date
+    left = (ticks - 10**digits * seconds).astype(np.int32)
+    signs = _signs_in(rows)
+    signs["clock"] = _clocks()[seconds - 86_400 * (first if days is None else days)]
+    signs["thousandths"] = _THOUSANDTHS[left // 10 ** (digits - 3)]
+    if digits > 3:
+        signs["finer"] = _FINER[left % 10 ** (digits - 3)]
+    whole = np.flatnonzero(left == 0)
+    ends = np.arange(0, len(form) * (len(utc) + 1), len(form))
+    if len(whole):
+        ends[1:] -= 10 * np.cumsum(left == 0)
+    return text_array(_without_fractions(rows, whole), ends)
+
+
+def _signs_in(rows: npt.NDArray[np.uint8]) -> Any:  # noqa: ANN401 - fields of several types
+    """The clocks and fractions in times that are written, several signs at once, as numbers that hold their bytes."""
+    formats, offsets = [np.uint64, np.uint32, np.uint32], [11, 19, 23]
+    names = ["clock", "thousandths", "finer"]
+    kind = {"names": names, "formats": formats, "offsets": offsets, "itemsize": rows.shape[1]}
+    return rows.view(np.dtype(kind))[:, 0]  # type: ignore[call-overload]
+
+
+@cache
+def _clocks() -> npt.NDArray[np.uint64]:
+    every = [f"{at // 3600:02}:{at // 60 % 60:02}:{at % 60:02}" for at in range(86_400)]
+    return np.array(every, "S8").view(np.uint64)
+
+
+_THOUSANDTHS = np.array([f".{number:03}" for number in range(1_000)], "S4").view(np.uint32)
+_FINER = np.array([f"{number:03}0" for number in range(1_000)], "S4").view(np.uint32)
+
+
+def _without_fractions(rows: npt.NDArray[np.uint8], whole: npt.NDArray[np.int64]) -> bytes:
+    """The bytes of times, without the fraction of those at `whole`."""
+    height, length = rows.shape
+    if _FEW_WHOLE * len(whole) > height:
         kept = np.ones(rows.shape, np.bool_)
         kept[whole, 19:29] = False
-        rows = rows[kept]
-    texts = pl.from_arrow(text_array(rows.tobytes(), np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])))
-    assert isinstance(texts, pl.Series)  # noqa: S101 - for the type checker
-    return texts.alias(utc.name)
+        return rows[kept].tobytes()
+    content = memoryview(rows.tobytes())
+    cuts = [0, *(cut for row in whole.tolist() for cut in (row * length + 19, row * length + 29)), height * length]
+    return b"".join(content[begin:end] for begin, end in zip(cuts[::2], cuts[1::2], strict=True))
 
 
 def _moments(column: pl.Series) -> tuple[pl.Series, pl.Series] | None:

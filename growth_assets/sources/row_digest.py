@@ -10,7 +10,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 NULL = 0xFFFF_FFFF
 """The length of a text that is not there; no text is so long."""
@@ -22,17 +24,23 @@ class RowDigest:
     def __init__(self) -> None:
         self._columns: dict[str, Any] = {}
 
-    def take(self, columns: Mapping[str, pl.Series]) -> None:
-        """The texts of some more rows, by the name of their column."""
-        for name, texts in columns.items():
-            lengths = texts.str.len_bytes().cast(pl.UInt32).fill_null(NULL)
-            self._column(f"{name} lengths").update(lengths.to_numpy().astype("<u4").tobytes())
-            array = texts.fill_null("").to_arrow(compat_level=pl.CompatLevel.oldest())
-            _, offsets, data = array.buffers()
-            if len(array):
-                ends = memoryview(offsets).cast("q")
-                content = memoryview(data)[ends[array.offset] : ends[array.offset + len(array)]]
-                self._column(f"{name} texts").update(content)
+    def take(self, columns: Mapping[str, pl.Series | pa.Array]) -> None:
+        """The texts of some more rows, by the name of their column; an array has one in each row."""
+        for name, given in columns.items():
+            texts: Any = given
+            nothing = None
+            if isinstance(texts, pl.Series):
+                nothing = texts.is_null().to_numpy() if texts.null_count() else None
+                texts = texts.fill_null("").to_arrow(compat_level=pl.CompatLevel.oldest())
+            _, offsets, data = texts.buffers()
+            some = len(texts) > 0
+            ends = np.frombuffer(offsets, np.int64, len(texts) + 1, 8 * texts.offset) if some else np.zeros(1, np.int64)
+            lengths = np.diff(ends).astype("<u4")
+            if nothing is not None:
+                lengths[nothing] = NULL
+            self._column(f"{name} lengths").update(lengths)
+            if some:
+                self._column(f"{name} texts").update(memoryview(data or b"")[ends[0] : ends[-1]])
 
     def _column(self, name: str) -> Any:  # noqa: ANN401 - a hash has no type of its own
         return self._columns.setdefault(name, hashlib.sha256())

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,8 +80,9 @@ def test_packing_row_groups_encodings_and_widths_say_nothing(tmp_path):
     st.sampled_from(["ms", "us", "ns"]),
     st.booleans(),
     st.lists(st.tuples(st.integers(-(9 * 10**9), 9 * 10**9) | st.just(-1), st.sampled_from([0, 1, 10**5, 10**9 - 1]))),
+    st.sampled_from([0, 16]),
 )
-def test_typed_times_are_digested_as_they_are_written(unit, zoned, moments):
+def test_typed_times_are_digested_as_they_are_written(unit, zoned, moments, few):
     per_second = UNITS[unit]
     ticks = [second * per_second + fraction % per_second for second, fraction in moments]
     column = pl.Series(ticks, dtype=pl.Int64).cast(pl.Datetime(unit, "UTC" if zoned else None))
@@ -90,4 +92,8 @@ def test_typed_times_are_digested_as_they_are_written(unit, zoned, moments):
         finer = f".{fraction * (10**9 // per_second):09}" if fraction else ""
         moment = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=second)  # noqa: DTZ001 - naive UTC
         written.append(f"{moment.isoformat()}{finer}{'Z' if zoned else ''}")
-    assert parquet._time(column).to_list() == written
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "_FEW_WHOLE", few)
+        found = parquet._time(column)
+    assert found.to_pylist() == written if isinstance(found, pa.Array) else found.to_list() == written
+    assert digest({"a": found}) == digest({"a": texts(written)})
