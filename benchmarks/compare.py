@@ -65,14 +65,19 @@ def as_text(numbers: Mapping[str, Any]) -> str:
             lines.append(f"| {each['format']} | {name} | {' | '.join(_cells(numbers, each, name))} |")
     return "\n".join(
         [
-            f"{numbers['events']:,} events, rounds: {numbers['rounds']}, medians, each from the start of a process"
-            f"{_beside(numbers)}:",
+            f"{numbers['events']:,} events, {_rounds(numbers)}, each from the start of a process{_beside(numbers)}:",
             "",
             *lines,
             "",
             f"\\* a sample, multiplied.{_stopped(numbers)} Measured with {as_line(numbers['machine'])}.",
         ]
     )
+
+
+def _rounds(numbers: Mapping[str, Any]) -> str:
+    if numbers["rounds"] == 1:
+        return "one round"
+    return f"medians of {numbers['rounds']} rounds (of another tool that took over {day.ONCE:.0f} s one run)"
 
 
 def _stopped(numbers: Mapping[str, Any]) -> str:

@@ -37,6 +37,10 @@ class Measured:
         return median(self.runs) * self.scaled
 
 
+ONCE = 120.0
+"""Seconds after which nobody waits for another run: what varies from run to run is little beside that."""
+
+
 @dataclass(frozen=True)
 class Day:
     """One day of one format: each contender by name, and the steps of the pipeline."""
@@ -67,7 +71,10 @@ def measure(
     folder: Path, events: int, file_format: Format, rounds: int, names: Sequence[str] | None = SHORT,
     patience: float = contenders.PATIENCE,
 ) -> Day:  # fmt: skip
-    """Run the contenders in turns, so many rounds; `None` stands for all of them."""
+    """Run the contenders in turns, so many rounds; `None` stands for all of them.
+
+    One that takes more than ONCE seconds runs in the first round alone, unless it is one of SHORT.
+    """
     landing = worlds.day(folder, events, file_format)
     available = contenders.all_for(file_format, patience)
     chosen = {name: each for name, each in available.items() if names is None or name in names}
@@ -75,7 +82,8 @@ def measure(
     absent = {name: missing for name, (_, missing) in chosen.items() if missing}
     for _ in range(rounds):
         for name, (contender, _) in chosen.items():
-            if name in absent or any(run.stopped for run in runs[name]):
+            long = name not in SHORT and any(run.stopped or run.cost.seconds > ONCE for run in runs[name])
+            if long or name in absent:
                 continue
             try:
                 runs[name].append(contenders.run(contender, landing, file_format, events))

@@ -75,7 +75,16 @@ def main(landing: Path, out: Path, file_format: str) -> None:
     )  # fmt: skip
     for name, table in rolled_up(narrow).items():
         table.coalesce(1).write.parquet(str(out / name))
+    _end(spark)
+
+
+def _end(spark: SparkSession) -> None:
+    """Wait for the JVM, whose time counts as this process's by then."""
+    gateway = spark.sparkContext._gateway  # noqa: SLF001 - nobody else knows its process
     spark.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait()
 
 
 def enriched(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

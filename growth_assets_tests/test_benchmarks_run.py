@@ -197,17 +197,27 @@ def test_a_process_that_takes_too_long_is_stopped_and_said_to_take_more(tmp_path
         turns.append("slow")
         return contenders.Run(Cost(100, 90, 1), stopped=True)
 
+    def slower(*_):
+        turns.append("slower")
+        return contenders.Run(Cost(121, 90, 1))
+
+    def quick(*_):
+        turns.append("quick")
+        return contenders.Run(Cost(3, 3, 1))
+
     available = {
         contenders.PRODUCT: (lambda *_: contenders.Run(Cost(4, 4, 1)), ""),
         contenders.BARE: (lambda *_: contenders.Run(Cost(2, 2, 1)), ""),
         contenders.BARE_RAW: (lambda *_: contenders.Run(Cost(2, 2, 1)), ""),
         contenders.GOACCESS: (slow, ""),
+        contenders.SPARK: (slower, ""),
+        contenders.ROWS: (quick, ""),
     }
     monkeypatch.setattr(contenders, "all_for", lambda *_: available)
     whole = {name: steps.Cost(each, each, 10**9) for name, each in STEPS.items()}
     monkeypatch.setattr(day, "_alone", lambda _: (Cost(1, 1), whole))
     found = day.measure(tmp_path, 1_000, "combined", 3, names=None)
-    assert turns == ["slow"]
+    assert turns == ["slow", "slower", "quick", "quick", "quick"]
     assert "more than 25 times as fast as GoAccess" in day.as_text(found)
     numbers = {"events": 1_000, "rounds": 3, "load": 0.1, "days": [day.as_json(found)], "machine": {}}
     text = compare.as_text(numbers)

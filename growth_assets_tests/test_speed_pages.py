@@ -28,13 +28,20 @@ def test_new_numbers_take_the_place_of_those_that_are_kept(tmp_path, monkeypatch
         copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
         monkeypatch.setattr(compare, name, copy)
     compare.keep({**KEPT, "events": 1_234_567})
-    assert "1,234,567 events, rounds" in compare.README.read_text(encoding="utf-8")
+    assert "1,234,567 events, " in compare.README.read_text(encoding="utf-8")
     assert "a day of 1,234,567 events" in compare.PROFILE.read_text(encoding="utf-8")
     assert "1,234,567 events a day" in compare.CHART.read_text(encoding="utf-8")
     compare.keep(KEPT)
     compare.README.write_text("something else", encoding="utf-8")
     with pytest.raises(LookupError, match="does not show the numbers"):
         compare.keep(KEPT)
+
+
+def test_how_often_each_took_its_turn_is_told():
+    assert "events, one round, each" in compare.as_text({**KEPT, "rounds": 1})
+    assert "medians of 3 rounds (of another tool that took over 120 s one run)" in compare.as_text(
+        {**KEPT, "rounds": 3}
+    )
 
 
 def test_a_machine_with_other_work_is_named_as_one():
