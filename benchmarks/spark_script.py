@@ -80,7 +80,7 @@ def main(landing: Path, out: Path, file_format: str) -> None:
 
 def _end(spark: SparkSession) -> None:
     """Wait for the JVM, whose time counts as this process's by then."""
-    gateway = spark.sparkContext._gateway  # noqa: SLF001 - nobody else knows its process
+    gateway = spark.sparkContext._gateway
     spark.stop()
     gateway.shutdown()
     gateway.proc.stdin.close()
