@@ -25,7 +25,16 @@ from growth_assets.engines.past import Past, version_on_disk
 from growth_assets.places import Place
 from growth_assets.settings import Settings
 from growth_assets.warehouse import durable
-from growth_assets.warehouse.partitions import DAMAGE, Record, Staged, Warehouse, WarehouseError, rows_of, unreadable
+from growth_assets.warehouse.partitions import (
+    DAMAGE,
+    Record,
+    Staged,
+    Warehouse,
+    WarehouseError,
+    rows_of,
+    scan,
+    unreadable,
+)
 from growth_assets.warehouse.versions import code_version
 
 NOT_OVER = "the day is not over"
@@ -210,12 +219,15 @@ class Day:
             there = [path for path in received.files if path.exists()]
             frame: pl.DataFrame | pl.LazyFrame | None = None
             try:
+                here = self.warehouse.at_hand(table, self.ds, there)
+                landed_as = [received.digests.get(path, "") for path in there], received.rows
                 if len(there) > 1 and received.rows <= MOST_ROWS_HANDED_ON:
                     # Put together here they need not be read again.
-                    frame = self.warehouse.scan_files(table, self.ds, there).collect().rechunk()
-                    staged = self.warehouse.stage(table, self.ds, frame)
+                    frame = rows = scan(*here).collect().rechunk()
+                    packed = self.warehouse.stage_as_packed(table, self.ds, here, *landed_as)
+                    staged = packed or self.warehouse.stage(table, self.ds, rows)
                 elif there:
-                    staged = self.warehouse.stage_files(table, self.ds, there, received.digests, received.rows)
+                    staged = self.warehouse.stage_files(table, self.ds, here, *landed_as)
                 elif received.files:
                     nothing = pl.DataFrame(schema=contract_of(table, self.settings).dtypes)
                     staged = self.warehouse.stage(table, self.ds, nothing)

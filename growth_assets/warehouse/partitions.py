@@ -275,33 +275,39 @@ class Warehouse:
         return staged
 
     def stage_files(
-        self, table: Table, ds: str, files: Sequence[Place], digests: Mapping[Place, str] | None = None, rows: int = 0
+        self, table: Table, ds: str, files: Sequence[Path], digests: Sequence[str] = (), rows: int = 0
     ) -> Path:
         """Stage the rows of `files`, in order: one file as a link, several as one copy.
 
-        Large files whose bytes have the SHA-256 that `digests` says are not packed anew; they have so many `rows`.
+        `digests` and `rows` are those of `stage_as_packed`.
         """
         staged = self._staged_path(table, ds)
-        here = [self._at_hand(table, ds, file) for file in files]
-        if len(here) == 1:
+        if len(files) == 1:
             try:
-                os.link(here[0], staged)
+                os.link(files[0], staged)
             except OSError:  # a file system without links
-                shutil.copyfile(here[0], staged)
+                shutil.copyfile(files[0], staged)
             return staged
-        as_landed = rows >= row_groups.WORTH * len(here) and all(
-            durable.sha256_of(path) == (digests or {}).get(file) for path, file in zip(here, files, strict=True)
-        )
-        if not as_landed or not row_groups.together(here, staged):
-            _scan_of_paths(here).sink_parquet(staged, **PACKING, row_group_size=ROW_GROUP, maintain_order=True)
+        if packed := self.stage_as_packed(table, ds, files, digests, rows):
+            return packed
+        scan(*files).sink_parquet(staged, **PACKING, row_group_size=ROW_GROUP, maintain_order=True)
         return staged
 
-    def scan_files(self, table: Table, ds: str, files: Sequence[Place]) -> pl.LazyFrame:
-        """The rows of `files`, in order, from copies where they are on a store; whoever asks holds the day."""
-        return _scan_of_paths([self._at_hand(table, ds, path) for path in files])
+    def stage_as_packed(
+        self, table: Table, ds: str, files: Sequence[Path], digests: Sequence[str], rows: int
+    ) -> Path | None:
+        """Stage the rows of several large files, in order, as they are packed; None where that is not to be.
 
-    def _at_hand(self, table: Table, ds: str, file: Place) -> Path:
-        return self._fetched(table, ds, file) if is_remote(file) else file
+        They have so many `rows`, and their bytes the SHA-256 that `digests` says: nothing that is damaged is copied.
+        """
+        staged = self._staged_path(table, ds)
+        if rows < row_groups.WORTH * len(files) or [durable.sha256_of(path) for path in files] != [*digests]:
+            return None
+        return staged if row_groups.together(files, staged) else None
+
+    def at_hand(self, table: Table, ds: str, files: Sequence[Place]) -> list[Path]:
+        """The files, or copies of them where they are on a store; whoever asks holds the day."""
+        return [self._fetched(table, ds, file) if is_remote(file) else file for file in files]
 
     def staging_folder(self, table: Table, ds: str) -> Path:
         """A new folder where no reader looks, for the files of a partition that several machines make."""
@@ -559,11 +565,6 @@ def scan(path: Place, *more: Place) -> pl.LazyFrame:
     # makes wrong rows or a panic. An open file it keeps for itself.
     with path.open("rb") as file:
         return pl.scan_parquet(file, hive_partitioning=False, glob=False)
-
-
-def _scan_of_paths(paths: Sequence[Path]) -> pl.LazyFrame:
-    # By their paths: they stay as they are, and may be more than a process may hold open.
-    return pl.scan_parquet(list(paths), hive_partitioning=False, glob=False)
 
 
 def unreadable(path: Place) -> str:

@@ -15,6 +15,7 @@ from threading import Event
 from unittest.mock import patch
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from growth_assets.checks.verdict import AGREEMENT, CONSERVATION, CONTRACT, check_names
@@ -23,6 +24,7 @@ from growth_assets.engines import local
 from growth_assets.engines.local import Day, Outcome, Received
 from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
+from growth_assets.warehouse import row_groups
 from growth_assets.warehouse.durable import sha256_of
 from growth_assets.warehouse.partitions import Warehouse
 from growth_assets_tests.contracts.planted import (
@@ -295,6 +297,30 @@ def test_a_day_whose_received_rows_are_read_again_is_the_same_to_the_byte(tmp_pa
     assert {name: each.record for name, each in raw_and_fct(again, DS, day).items()} == {
         name: each.record for name, each in published.items()
     }
+
+
+@pytest.mark.parametrize("handed_on", [5, 1_000_000])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_day_of_several_files_is_put_together_as_they_are_packed_where_they_are_whole(
+    warehouse, monkeypatch, whole, handed_on
+):
+    monkeypatch.setattr(row_groups, "WORTH", 4)
+    monkeypatch.setattr(local, "MOST_ROWS_HANDED_ON", handed_on)
+    day = raw_day([event(ip=f"8.8.8.{number}") for number in range(9)])
+    warehouse.root.mkdir()
+    digests = {}
+    for name, rows in (("a", day[:4]), ("b", day[4:])):
+        rows.write_parquet(path := warehouse.root / name)
+        digests[path] = sha256_of(path) if whole else "of other bytes"
+    with warehouse.building(DS):
+        received = Received([*digests], {}, 9, digests=digests)
+        outcomes = [
+            *Day(warehouse, site(hostnames=()), DS, DAILY).build(RECEIVED_AND_FACTS, lambda _: nullcontext(received))
+        ]
+    assert {each.status for each in outcomes} == {"published"}
+    (path,) = warehouse.files(BY_NAME["raw.website_events"], DS)
+    assert pl.read_parquet(path, hive_partitioning=False).equals(day)
+    assert pq.read_metadata(path).num_row_groups == (2 if whole else 1)
 
 
 def test_a_large_day_whose_tables_are_built_ahead_is_the_same_to_the_byte(tmp_path, monkeypatch):
