@@ -262,7 +262,8 @@ def _taken(texts: pa.Array, places: _Ints) -> pa.Array:
 
 
 def _series(texts: pa.Array | pa.ChunkedArray) -> pl.Series:
-    series = pl.from_arrow(texts)
+    # As Polars keeps texts: what it makes so itself it makes under Python's lock.
+    series = pl.from_arrow(texts.cast(pa.string_view()))
     assert isinstance(series, pl.Series)  # noqa: S101 - for the type checker
     return series
 
