@@ -16,7 +16,6 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from growth_assets_tests import migrations
 from growth_assets_tests.alerts.receivers import Mailbox, Webhook, mailbox, webhook
 
 REPOSITORY = Path(__file__).parents[1]
@@ -44,7 +43,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What is imported by now stays: to look through it for garbage again and again would take a tenth of the time."""
-    migrations.read_once()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

@@ -14,12 +14,15 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as db
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from dagster import AssetKey, AssetRecordsFilter, DagsterInstance, EventLogEntry, StringSource
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.events import DagsterEventType
@@ -30,12 +33,30 @@ from dagster._core.storage.event_log.schema import (
     SqlEventLogStorageTable,
 )
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.sql import ALEMBIC_SCRIPTS_LOCATION, get_alembic_config
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import QueuePool
 
 from growth_assets.orchestration.serialized import serialized
+
+_read_revisions = ScriptDirectory.from_config
+
+
+@cache
+def _revisions_of_dagster() -> ScriptDirectory:
+    return _read_revisions(get_alembic_config(sqlite_event_log.__file__))
+
+
+def _revisions(config: Config) -> ScriptDirectory:
+    where = (config.get_main_option("script_location"), config.get_main_option("version_locations"))
+    return _revisions_of_dagster() if where == (ALEMBIC_SCRIPTS_LOCATION, None) else _read_revisions(config)
+
+
+# Dagster asks for its ninety revisions twice for each database, and Alembic would run their files each time.
+ScriptDirectory.from_config = _revisions  # type: ignore[method-assign]
 
 OPEN_RUNS = 16
 """How many runs' databases stay open; a web server reads many more."""

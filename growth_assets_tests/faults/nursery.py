@@ -21,18 +21,17 @@ import growth_assets.ingest.ledger
 import growth_assets.orchestration.run
 import growth_assets.warehouse.partitions
 from growth_assets import workers
+from growth_assets.orchestration import event_log
 from growth_assets.orchestration.daily import daily_keys
 from growth_assets.orchestration.graph import definitions
 from growth_assets.orchestration.instance import open_instance
 from growth_assets.orchestration.stale_days import range_tags
 from growth_assets.settings import load
 from growth_assets.warehouse.partitions import Warehouse
-from growth_assets_tests import migrations
 
 
 def main() -> None:
-    migrations.read_once()
-    migrations.read_now()
+    event_log._revisions_of_dagster().get_current_head()
     # A child that looked through what is imported for garbage would copy all of that memory.
     gc.freeze()
     for line in sys.stdin:

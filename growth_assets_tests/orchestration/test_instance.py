@@ -4,8 +4,10 @@ import sqlite3
 
 import pytest
 import sqlalchemy as db
+from alembic.script import Script
 from dagster._core.run_coordinator import QueuedRunCoordinator
 
+from growth_assets.orchestration import event_log
 from growth_assets.orchestration.event_log import PooledSqliteEventLogStorage
 from growth_assets.orchestration.instance import open_instance, prepare_home
 from growth_assets.settings import load
@@ -63,3 +65,13 @@ def test_databases_are_made_under_a_write_ahead_log(settings):
         db.event.remove(db.Engine, "before_cursor_execute", look)
     normal = 1
     assert made_under == {(f"{name}.db", "wal", normal) for name in ("runs", "schedules", "index", "a-run")}
+
+
+def test_revisions_of_databases_are_read_once(settings, monkeypatch):
+    event_log._revisions_of_dagster.cache_clear()
+    read, from_path = [], Script._from_path
+    monkeypatch.setattr(Script, "_from_path", lambda *given: read.append(given[-1]) or from_path(*given))
+    for number in range(2):
+        with open_instance(settings) as instance, instance.event_log_storage.run_connection(f"run-{number}"):
+            pass
+    assert len(read) == len({str(each) for each in read}) > 50
