@@ -82,11 +82,6 @@ def ratio_interval(found: Floats, size: Floats, tail: float) -> tuple[Floats, Fl
     return np.where(found <= 0, 0.0, middle - half), np.asarray(middle + half, dtype=np.float64)
 
 
-def make_ready() -> None:
-    """Import the functions that are asked here."""
-    _ = scipy.special
-
-
 def _count_at_most(count: Floats, mean: Floats, variance: Floats) -> Floats:
     shape = mean**2 / (variance - mean)
     return np.asarray(scipy.special.betainc(shape, count + 1, mean / variance), dtype=np.float64)

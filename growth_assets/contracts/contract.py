@@ -316,11 +316,6 @@ def _row_check(rule: RowRule) -> pa.Check:
     return pa.Check(holds, name=rule.name, error=rule.name, description=rule.description, ignore_na=False)
 
 
-def make_ready() -> None:
-    """Have Pandera import what it checks Polars' frames with."""
-    pa.DataFrameSchema.register_default_backends(pl.DataFrame)
-
-
 def _every_rule_check(row_rules: Sequence[RowRule], frame_rules: Sequence[FrameRule]) -> pa.Check:
     every_row = _kept(row_rules).alias(_EVERY_ROW)
     broken = {rule.name: rule.broken.alias(rule.name) for rule in frame_rules}

@@ -55,12 +55,6 @@ def matches_crawler_list(user_agents: pl.Series) -> pl.Series:
     return found
 
 
-def make_ready() -> None:
-    """Compile the rules."""
-    parse(pl.Series(["-"]))
-    matches_crawler_list(pl.Series(["-"]))
-
-
 def _remembered(user_agents: pl.Series) -> pl.DataFrame:
     """What is known of distinct user agents; those that were asked for before are not parsed again."""
     agents = user_agents.to_list()

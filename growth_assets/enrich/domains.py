@@ -75,12 +75,6 @@ def brand_label(host: str) -> str | None:
     return domain.partition(".")[0] if domain else None
 
 
-def make_ready() -> None:
-    """Read the lists of suffixes."""
-    _suffixes()
-    _registries()
-
-
 def _is_address(host: str) -> bool:
     return host.startswith("[") or bool(_IPV4.match(host))
 

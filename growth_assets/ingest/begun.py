@@ -5,7 +5,7 @@ Until somebody asks, what is read is staged alone: nothing is published, and not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -24,7 +24,7 @@ class Landing:
     def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
         self._settings, self._progress = settings, progress
         self._begun: Future[Landed] | None = None
-        self._asked, self._dropped, self._has_read = Event(), False, False
+        self._asked, self._dropped = Event(), False
 
     @contextmanager
     def begun(self) -> Iterator[None]:
@@ -46,8 +46,8 @@ class Landing:
                 self._drop()
                 thread.join()
 
-    def land(self, machines: Machines | None = None, meanwhile: Sequence[Callable[[], None]] = ()) -> Landed:
-        """Land what is new, or go on where that has begun; while that reads on, do `meanwhile`, one by one.
+    def land(self, machines: Machines | None = None) -> Landed:
+        """Land what is new, or go on where that has begun.
 
         Raises:
             whatever landing raises.
@@ -55,12 +55,8 @@ class Landing:
         begun, self._begun = self._begun, None
         if begun is None:
             return landing.land(self._settings, self._progress, machines)
-        reads = not self._has_read
         self._asked.set()
         try:
-            for each in meanwhile:
-                if reads and not begun.done():
-                    each()
             return begun.result()
         except BaseException:
             # Who is interrupted here never hears of what is published from now on.
@@ -81,7 +77,6 @@ class Landing:
             begun.set_exception(error)
 
     def _may_publish(self) -> None:
-        self._has_read = True
         self._asked.wait()
         self._may_go_on()
 

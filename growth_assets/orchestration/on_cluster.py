@@ -15,7 +15,6 @@ from dagster._utils.interrupts import capture_interrupts, check_captured_interru
 from growth_assets.contracts.table import Table, contract_of
 from growth_assets.engines import cluster, spark_catalogue
 from growth_assets.engines.cluster import Cluster, ClusterError
-from growth_assets.engines.once import ONCE
 from growth_assets.ingest.begun import Landing
 from growth_assets.ingest.landing import Landed
 from growth_assets.ingest.many_files import Share
@@ -123,7 +122,7 @@ class ClusterCatalogue:
 def land(context: dg.AssetExecutionContext, settings: Settings, landing: Landing) -> Landed:
     """Read what is new in landing, by the cluster where that is the engine and so much is new that it pays."""
     if settings.engine != "spark":
-        return landing.land(meanwhile=ONCE)
+        return landing.land()
     with cluster.at_hand(settings) as at_hand:
         landed = landing.land(partial(_read, context, at_hand))
     if landed.not_there:

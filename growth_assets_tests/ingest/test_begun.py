@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import threading
-import time
 from concurrent.futures import Future
 
 import pytest
@@ -101,30 +100,6 @@ def test_who_is_interrupted_while_waiting_for_it_ends_it(site, write, monkeypatc
         go_on.set()
         the_thread().join(30)
         assert (staged(site), site.ledger.entries) == ([], ())
-
-
-def test_while_it_reads_there_is_time_for_something_else_and_none_when_it_has_read(site, write, monkeypatch):
-    site.put("a.ndjson", write.events(range(5)))
-    go_on, read = threading.Event(), landing.read_file
-    monkeypatch.setattr(landing, "read_file", lambda *given: (go_on.wait(30), read(*given))[1])
-    done: list[int] = []
-
-    def last() -> None:
-        done.append(2)
-        go_on.set()
-        the_thread().join(30)
-
-    coming = Landing(site.settings)
-    with coming.begun():
-        landed = coming.land(meanwhile=[lambda: done.append(1), last, lambda: done.append(3)])
-    assert ([each.source_file for each in landed.read], done) == (["a.ndjson"], [1, 2])
-    site.put("b.ndjson", write.events(range(5, 8)))
-    coming = Landing(site.settings)
-    with coming.begun():
-        while not coming._has_read:
-            time.sleep(0.01)
-        assert len(coming.land(meanwhile=[lambda: done.append(4)]).read) == 1
-    assert done == [1, 2]
 
 
 def test_whoever_asks_for_it_is_told_what_went_wrong(site, write):
