@@ -174,9 +174,10 @@ class _Kept:
 
     @cached_property
     def _digests(self) -> dict[str, str]:
+        now = self._files
         with suppress(OSError, ValueError, TypeError):
             files, digests = json.loads(self.path.read_text(encoding="utf-8"))
-            if files == self._files:
+            if files == now:
                 return dict(digests)
         return {}
 
