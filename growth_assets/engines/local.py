@@ -27,6 +27,7 @@ from growth_assets.settings import Settings
 from growth_assets.warehouse import durable
 from growth_assets.warehouse.partitions import (
     DAMAGE,
+    OtherBytesError,
     Record,
     Staged,
     Warehouse,
@@ -52,7 +53,7 @@ class Received:
     again: Mapping[Place, str] = field(default_factory=dict)
     """How a file of them that is damaged can be had again."""
     digests: Mapping[Place, str] = field(default_factory=dict)
-    """SHA-256 of the files as they landed; a large file whose bytes are published as they are, is compared with it."""
+    """SHA-256 of the files as they landed; large files whose bytes are published as they are, are compared with it."""
 
 
 Receiving = Callable[[str], AbstractContextManager[Received]]
@@ -231,6 +232,10 @@ class Day:
                 elif received.files:
                     nothing = pl.DataFrame(schema=contract_of(table, self.settings).dtypes)
                     staged = self.warehouse.stage(table, self.ds, nothing)
+            except OtherBytesError as error:
+                wrong = [there[place] for place in error.places]
+                why = {path: unreadable(path) or OTHER_BYTES for path in wrong}
+                raise damaged(received, self.ds, why) from error
             except DAMAGE as error:
                 raise damage_explained(received, self.ds, error) from error
         if not received.files:

@@ -72,6 +72,14 @@ class WarehouseError(Exception):
     """The warehouse cannot be read or written; the message names the path and the remedy."""
 
 
+class OtherBytesError(Exception):
+    """Files have other bytes than they should: `places` are theirs among those that were given."""
+
+    def __init__(self, places: Sequence[int]) -> None:
+        super().__init__(f"files {', '.join(map(str, places))} have other bytes")
+        self.places = places
+
+
 @dataclass(frozen=True)
 class Record:
     """From what a published partition was built, and what is in it."""
@@ -279,7 +287,7 @@ class Warehouse:
     ) -> Path:
         """Stage the rows of `files`, in order: one file as a link, several as one copy.
 
-        `digests` and `rows` are those of `stage_as_packed`.
+        `digests` and `rows` are those of `stage_as_packed`, and so is what it raises.
         """
         staged = self._staged_path(table, ds)
         if len(files) == 1:
@@ -299,10 +307,16 @@ class Warehouse:
         """Stage the rows of several large files, in order, as they are packed; None where that is not to be.
 
         They have so many `rows`, and their bytes the SHA-256 that `digests` says: nothing that is damaged is copied.
+
+        Raises:
+            OtherBytesError: some of them are large and have not.
         """
         staged = self._staged_path(table, ds)
-        if rows < row_groups.WORTH * len(files) or [durable.sha256_of(path) for path in files] != [*digests]:
+        if rows < row_groups.WORTH * len(files):
             return None
+        known = enumerate(zip(files, digests, strict=True))
+        if other := [place for place, (path, digest) in known if durable.sha256_of(path) != digest]:
+            raise OtherBytesError(other)
         return staged if row_groups.together(files, staged) else None
 
     def at_hand(self, table: Table, ds: str, files: Sequence[Place]) -> list[Path]:

@@ -26,7 +26,7 @@ from growth_assets.settings import Settings
 from growth_assets.tables import BY_NAME, DAILY
 from growth_assets.warehouse import row_groups
 from growth_assets.warehouse.durable import sha256_of
-from growth_assets.warehouse.partitions import Warehouse
+from growth_assets.warehouse.partitions import Warehouse, WarehouseError
 from growth_assets_tests.contracts.planted import (
     DS,
     MAY_BE_EMPTY,
@@ -300,9 +300,9 @@ def test_a_day_whose_received_rows_are_read_again_is_the_same_to_the_byte(tmp_pa
 
 
 @pytest.mark.parametrize("handed_on", [5, 1_000_000])
-@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("altered", [(), "b", "ab"])
 def test_a_day_of_several_files_is_put_together_as_they_are_packed_where_they_are_whole(
-    warehouse, monkeypatch, whole, handed_on
+    warehouse, monkeypatch, altered, handed_on
 ):
     monkeypatch.setattr(row_groups, "WORTH", 4)
     monkeypatch.setattr(local, "MOST_ROWS_HANDED_ON", handed_on)
@@ -311,16 +311,28 @@ def test_a_day_of_several_files_is_put_together_as_they_are_packed_where_they_ar
     digests = {}
     for name, rows in (("a", day[:4]), ("b", day[4:])):
         rows.write_parquet(path := warehouse.root / name)
-        digests[path] = sha256_of(path) if whole else "of other bytes"
+        digests[path] = sha256_of(path)
+        if name in altered:
+            rows.with_columns(url=pl.lit("https://shop.example/")).write_parquet(path)
+    received = Received([*digests], {}, 9, digests=digests)
     with warehouse.building(DS):
-        received = Received([*digests], {}, 9, digests=digests)
-        outcomes = [
-            *Day(warehouse, site(hostnames=()), DS, DAILY).build(RECEIVED_AND_FACTS, lambda _: nullcontext(received))
+        outcomes = Day(warehouse, site(hostnames=()), DS, DAILY).build(
+            RECEIVED_AND_FACTS, lambda _: nullcontext(received)
+        )
+        if altered:
+            with pytest.raises(WarehouseError) as error:
+                list(outcomes)
+        else:
+            assert {each.status for each in outcomes} == {"published"}
+    if altered:
+        assert [f"{path} is damaged ({local.OTHER_BYTES})" in str(error.value) for path in digests] == [
+            path.name in altered for path in digests
         ]
-    assert {each.status for each in outcomes} == {"published"}
+        assert not warehouse.is_published(BY_NAME["raw.website_events"], DS)
+        return
     (path,) = warehouse.files(BY_NAME["raw.website_events"], DS)
     assert pl.read_parquet(path, hive_partitioning=False).equals(day)
-    assert pq.read_metadata(path).num_row_groups == (2 if whole else 1)
+    assert pq.read_metadata(path).num_row_groups == 2
 
 
 def test_a_large_day_whose_tables_are_built_ahead_is_the_same_to_the_byte(tmp_path, monkeypatch):

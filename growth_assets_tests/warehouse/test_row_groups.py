@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from growth_assets.contracts.columns import MAP
 from growth_assets.warehouse import durable, row_groups
-from growth_assets.warehouse.partitions import PACKING, Warehouse
+from growth_assets.warehouse.partitions import PACKING, OtherBytesError, Warehouse
 
 from .conftest import VISITS_TABLE, visits_frame
 
@@ -132,13 +132,15 @@ def test_files_of_other_columns_or_small_groups_are_not_put_together(tmp_path, m
     assert row_groups.together(paths[:2], tmp_path / "out")
 
 
-@pytest.mark.parametrize("as_landed", [True, False])
-def test_a_day_is_put_together_of_files_that_are_as_they_landed(tmp_path, as_landed):
+def test_a_day_is_put_together_of_files_that_are_as_they_landed(tmp_path):
     warehouse = Warehouse(tmp_path / "warehouse")
     frames = [visits_frame(DAY, number) for number in (3, 1, 2)]
     paths = written(frames, tmp_path)
-    digests = [durable.sha256_of(path) for path in paths[:2]] + [durable.sha256_of(paths[2]) if as_landed else "other"]
+    digests = [durable.sha256_of(path) for path in paths]
     with warehouse.building(DAY):
         staged = warehouse.stage_files(VISITS_TABLE, DAY, paths, digests, rows=6)
-        assert pq.read_metadata(staged).num_row_groups == (3 if as_landed else 1)
+        assert pq.read_metadata(staged).num_row_groups == 3
         assert pl.read_parquet(staged, hive_partitioning=False).equals(pl.concat(frames))
+        with pytest.raises(OtherBytesError) as error:
+            warehouse.stage_files(VISITS_TABLE, DAY, paths, ["other", digests[1], "other"], rows=6)
+    assert error.value.places == [0, 2]
