@@ -37,14 +37,15 @@ def packed_texts(frame: pl.LazyFrame, name: str) -> pl.Series | None:
             with pq.ParquetFile(path, read_dictionary=[name]) as file:
                 for group in range(file.metadata.num_row_groups):
                     column = file.read_row_group(group, columns=[name], use_threads=False).column(0)
-                    parts += [_numbered(chunk, kind) for chunk in column.chunks]
+                    parts += [numbered_chunk(chunk, kind) for chunk in column.chunks]
     except (pa.ArrowException, OSError):
         # Whatever is wrong with the file, Polars says it as it does elsewhere.
         return None
     return pl.concat(parts, rechunk=True).alias(name)
 
 
-def _numbered(chunk: pa.Array, kind: pl.Categorical) -> pl.Series:
+def numbered_chunk(chunk: pa.Array, kind: pl.Categorical) -> pl.Series:
+    """Texts as numbers of `kind`: by their dictionary, where Arrow has read them with one."""
     if not isinstance(chunk, pa.DictionaryArray):
         return pl.Series(pl.from_arrow(chunk)).cast(kind)
     texts = pl.Series(pl.from_arrow(chunk.dictionary)).cast(pl.String).cast(kind)

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from growth_assets.contracts.columns import MAP
+from growth_assets.contracts.packed_texts import numbered_chunk
 from growth_assets.places import Place, is_remote
 from growth_assets.sources import ga4, moments, native
 from growth_assets.sources.batch import Batch, Rejection
@@ -40,10 +42,17 @@ BATCH_ROWS = 65_536
 NUMBERED = ("action_type", "url", "referrer", "user_agent")
 """Texts that come again and again: where a large file packs them by dictionaries they stay numbers of these."""
 LEAST_ROWS_NUMBERED, MOST_ROWS_NUMBERED = BATCH_ROWS, 2_000_000
-"""Rows of a group that this is done of: of fewer, batches would be small; of more, their texts would be in memory."""
+"""Rows of a group that this is done of: of fewer, batches would be small; of more, their numbers would be in memory."""
+FEW_BYTES_A_ROW = 4
+"""Of a column, not compressed: where texts take no more they come again, or are short."""
+MOST_BYTES_NUMBERED = 384 * 2**20
+"""Of all such columns and groups of a file, not compressed: their texts, once each, are in memory until it is read."""
+_BY_LENGTH = {"PLAIN", "PLAIN_DICTIONARY", "RLE", "RLE_DICTIONARY", "BIT_PACKED"}
+"""Encodings in which a text that is not in the dictionary takes as many bytes as it has."""
 _FEW_DAYS = 32
 _FEW_WHOLE = 16
 """Of times of which no more than one in so many has no fraction, what stands between is taken as it is."""
+_UNEQUAL = "its columns differ in length"
 _1970 = dt.date(1970, 1, 1).toordinal()
 _FIRST_DAY, _LAST_DAY = 1 - _1970, dt.date.max.toordinal() - _1970
 """Days since 1970 of the years 1 to 9999."""
@@ -92,17 +101,17 @@ def _frames(path: Place, rows: int, kinds: Mapping[str, pl.Categorical]) -> Iter
     try:
         # From a store it is read range by range, and refused by the store where it is another one meanwhile.
         with path.open("rb") if is_remote(path) else nullcontext(path) as opened, pq.ParquetFile(opened) as file:
-            packed = [] if is_remote(path) else _packed(file, kinds)
-            with pq.ParquetFile(opened, metadata=file.metadata, read_dictionary=packed) as numbers:
-                numbered = [name for name in packed if _come_again(numbers, name)]
-                if not numbered:
-                    yield from map(_frame, file.iter_batches(batch_size=rows))
-                    return
+            numbered = [] if is_remote(path) else _packed(file, kinds)
+            if not numbered:
+                yield from map(_frame, file.iter_batches(batch_size=rows))
+                return
+            with pq.ParquetFile(opened, metadata=file.metadata, read_dictionary=numbered) as numbers:
                 names = file.schema_arrow.names
                 others = [name for name in names if name not in numbered]
                 with closing(_Texts(numbers, {name: kinds[name] for name in numbered})) as texts:
                     for batch in file.iter_batches(batch_size=rows, columns=others):
                         yield _frame(batch).hstack(texts.next(len(batch)).get_columns()).select(names)
+                    texts.end()
     except (
         pa.ArrowException,
         OSError,
@@ -129,7 +138,10 @@ def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
 
 
 def _packed(file: pq.ParquetFile, kinds: Collection[str]) -> list[str]:
-    """Which columns of `kinds` all groups of rows pack by dictionaries; none where that is not worth while."""
+    """Which columns of `kinds` all groups of rows pack by dictionaries; none where that is not worth while.
+
+    The footer alone tells. Of columns whose texts are too many to be in memory together the smallest are taken.
+    """
     names, metadata = file.schema_arrow.names, file.metadata
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     if "event_time" not in names or len({*names}) < len(names) or any("." in name for name in names):
@@ -139,19 +151,34 @@ def _packed(file: pq.ParquetFile, kinds: Collection[str]) -> list[str]:
     if max(group.num_rows for group in groups) > MOST_ROWS_NUMBERED:
         return []
     places = {groups[0].column(place).path_in_schema: place for place in range(metadata.num_columns)}
-    return [
-        name
-        for name in kinds
-        if name in places
-        and file.schema_arrow.field(name).type in (pa.string(), pa.large_string())
-        and all(group.column(places[name]).has_dictionary_page for group in groups)
-    ]
+    sizes: dict[str, int] = {}
+    for name in kinds:
+        if name in places and file.schema_arrow.field(name).type in (pa.string(), pa.large_string()):
+            columns = [group.column(places[name]) for group in groups]
+            if all(column.has_dictionary_page for column in columns) and _come_again(columns):
+                sizes[name] = sum(column.total_uncompressed_size for column in columns)
+    smallest = sorted(sizes, key=sizes.__getitem__)
+    together = accumulate(sizes[name] for name in smallest)
+    return [name for name, size in zip(smallest, together, strict=True) if size <= MOST_BYTES_NUMBERED]
 
 
-def _come_again(file: pq.ParquetFile, name: str) -> bool:
-    """Whether the first rows have each text twice in the mean; else it would be in memory for nothing."""
-    column = file.read_row_group(0, columns=[name]).column(0)
-    return 2 * sum(len(chunk.dictionary) for chunk in column.chunks) <= len(column)
+def _come_again(columns: Collection[pq.ColumnChunkMetaData]) -> bool:
+    """Whether the groups of a column hold each text twice in the mean or more, as far as the footer tells.
+
+    Texts that a writer's dictionary had no room for are in the rows, though there is a dictionary. So it goes by the
+    bytes, of which each text takes four more than it has.
+    """
+    if not all(_BY_LENGTH.issuperset(column.encodings) for column in columns):
+        return False
+    size = sum(int(column.total_uncompressed_size) for column in columns)
+    return size <= sum(_bytes_of_twice(column) for column in columns)
+
+
+def _bytes_of_twice(column: pq.ColumnChunkMetaData) -> int:
+    """What a group takes at most if each text comes twice: how long texts are its first and last by order show."""
+    told = column.statistics
+    shortest = min(len(told.min_raw), len(told.max_raw)) if told is not None and told.has_min_max else 0
+    return int(column.num_values) * max(FEW_BYTES_A_ROW, (4 + shortest) // 2)
 
 
 class _Texts:
@@ -167,33 +194,45 @@ class _Texts:
     def next(self, height: int) -> pl.DataFrame:
         """So many more rows."""
         while self._rows.height < height:
-            group = self._coming.result()
-            self._coming = self._begin()
-            self._rows = pl.concat([self._rows, group], rechunk=True)
+            self._take()
         some, self._rows = self._rows.head(height), self._rows.slice(height)
         return some
+
+    def end(self) -> None:
+        """The other columns have no more rows.
+
+        Raises:
+            ValueError: these have.
+        """
+        while self._coming and not self._rows.height:
+            self._take()
+        if self._rows.height:
+            raise ValueError(_UNEQUAL)
 
     def close(self) -> None:
         """Nobody asks for more."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _begin(self) -> Future[pl.DataFrame]:
-        return self._pool.submit(self._read, next(self._groups, None))
+    def _take(self) -> None:
+        if not self._coming:
+            raise ValueError(_UNEQUAL)
+        group = self._coming.result()
+        self._coming = self._begin()
+        self._rows = pl.concat([self._rows, group], rechunk=True)
 
-    def _read(self, group: int | None) -> pl.DataFrame:
-        if group is None:
-            raise ValueError("its columns differ in length")
+    def _begin(self) -> Future[pl.DataFrame] | None:
+        group = next(self._groups, None)
+        return None if group is None else self._pool.submit(self._read, group)
+
+    def _read(self, group: int) -> pl.DataFrame:
         columns = self._file.read_row_group(group, columns=[*self._kinds], use_threads=False)
         columns.validate(full=True)
         return pl.DataFrame([_as_numbers(columns.column(name), kind, name) for name, kind in self._kinds.items()])
 
 
 def _as_numbers(column: pa.ChunkedArray, kind: pl.Categorical, name: str) -> pl.Series:
-    parts = [pl.Series(name, [], dtype=kind)]
-    for chunk in column.chunks:
-        texts = pl.Series(name, pl.from_arrow(chunk.dictionary)).cast(pl.String).cast(kind)
-        parts.append(texts.gather(pl.Series(pl.from_arrow(chunk.indices)).cast(pl.UInt32)))
-    return pl.concat(parts, rechunk=True)
+    parts = [numbered_chunk(chunk, kind) for chunk in column.chunks]
+    return pl.concat([pl.Series(name, [], dtype=kind), *parts], rechunk=True)
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -8,6 +8,8 @@ import io
 from itertools import product
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,6 +136,7 @@ AGAIN = {
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_texts_that_come_again_and_again_stay_numbers(tmp_path, monkeypatch, least, at_once):
     monkeypatch.setattr(parquet, "LEAST_ROWS_NUMBERED", least)
+    monkeypatch.setattr(parquet, "FEW_BYTES_A_ROW", 8)  # in so small groups the heads of pages count
     path = tmp_path / "again.parquet"
     path.write_bytes(packed(AGAIN, row_group_size=25))
     digest = RowDigest()
@@ -155,6 +158,47 @@ def test_texts_that_come_again_and_again_stay_numbers(tmp_path, monkeypatch, lea
     other = RowDigest()
     assert sum(batch.lines for batch in parquet.batches(path, context, digest=other)) == 60
     assert digest.hexdigest() == other.hexdigest()
+
+
+OFTEN, ONCE = ["/a", "/b"] * 100, [f"https://xx.com/{'x' * 100}/{number}" for number in range(200)]
+
+
+def kinds_of(path, columns, **options):
+    """Which columns stay numbers, of a file as Arrow writes it."""
+    pq.write_table(pa.table({"event_time": [WHEN.isoformat() + "Z"] * 400} | columns), path, **options)
+    read = list(parquet.batches(path, Context(str(path), "www.default.com", None, None)))
+    events = pl.concat([batch.events for batch in read])
+    for name, texts in columns.items():
+        assert as_texts(events)[name].to_list() == texts
+    return {name for name in columns if is_numbered(events[name])}
+
+
+@pytest.mark.parametrize("later", [OFTEN, ONCE])
+def test_where_later_rows_have_other_texts_each_they_are_texts(tmp_path, monkeypatch, later):
+    monkeypatch.setattr(parquet, "LEAST_ROWS_NUMBERED", 1)
+    # Arrow says of all groups that they have dictionaries, also of those whose dictionary is soon full.
+    found = kinds_of(tmp_path / "f", {"url": OFTEN + later}, row_group_size=200, dictionary_pagesize_limit=1_000)
+    assert found == ({"url"} if later is OFTEN else set())
+
+
+def test_long_texts_that_come_a_few_times_are_numbered_of_no_more_than_fit_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "LEAST_ROWS_NUMBERED", 1)
+    columns = {"user_agent": ONCE[:100] * 4, "url": OFTEN * 2, "referrer": ONCE[:50] * 8}
+    assert kinds_of(tmp_path / "f", columns) == {*columns}
+    monkeypatch.setattr(parquet, "MOST_BYTES_NUMBERED", 10_000)
+    assert kinds_of(tmp_path / "f", columns) == {"url", "referrer"}
+
+
+@pytest.mark.parametrize("short", ["event_time", "url"])
+def test_columns_that_differ_in_length_are_told(tmp_path, monkeypatch, short):
+    monkeypatch.setattr(parquet, "LEAST_ROWS_NUMBERED", 1)
+    columns = {"event_time": AGAIN["event_time"], "url": AGAIN["url"]}
+    pq.write_table(pa.table({short: columns[short]} | columns), path := tmp_path / "f", compression="none")
+    # What the first page of values says of their number, 60, is one less now.
+    said, less = b"\x2c\x15\x78", b"\x2c\x15\x76"
+    path.write_bytes(path.read_bytes().replace(said, less, 1))
+    with pytest.raises(SourceError, match="differ in length"):
+        list(parquet.batches(path, Context(str(path), "www.default.com", None, None)))
 
 
 GOOD = packed(
