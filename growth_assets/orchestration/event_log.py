@@ -14,15 +14,12 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as db
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from dagster import AssetKey, AssetRecordsFilter, DagsterInstance, EventLogEntry, StringSource
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster._core.events import DagsterEventType
@@ -33,30 +30,13 @@ from dagster._core.storage.event_log.schema import (
     SqlEventLogStorageTable,
 )
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
-from dagster._core.storage.sql import ALEMBIC_SCRIPTS_LOCATION, get_alembic_config
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import QueuePool
 
+from growth_assets.orchestration import databases
 from growth_assets.orchestration.serialized import serialized
-
-_read_revisions = ScriptDirectory.from_config
-
-
-@cache
-def _revisions_of_dagster() -> ScriptDirectory:
-    return _read_revisions(get_alembic_config(sqlite_event_log.__file__))
-
-
-def _revisions(config: Config) -> ScriptDirectory:
-    where = (config.get_main_option("script_location"), config.get_main_option("version_locations"))
-    return _revisions_of_dagster() if where == (ALEMBIC_SCRIPTS_LOCATION, None) else _read_revisions(config)
-
-
-# Dagster asks for its ninety revisions twice for each database, and Alembic would run their files each time.
-ScriptDirectory.from_config = _revisions  # type: ignore[method-assign]
 
 OPEN_RUNS = 16
 """How many runs' databases stay open; a web server reads many more."""
@@ -170,6 +150,10 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                 self._initdb(engine)
             finally:
                 staged.unlink(missing_ok=True)
+
+    def _initdb(self, engine: db.Engine, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002 - as Dagster has it
+        with databases.opening(Path(self._base_dir)):
+            super()._initdb(engine, for_index_shard)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; of those that come by the thousand the same rows as the stock storage, with less ado."""
@@ -329,7 +313,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                 # The lock around every use keeps threads apart, not SQLite.
                 connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
             )
-            db.event.listen(engine, "connect", _relaxed)
+            db.event.listen(engine, "connect", databases.relaxed)
             self._engines[key] = engine
             if len(self._engines) > OPEN_RUNS:
                 self._engines.popitem(last=False)[1].dispose()
@@ -343,19 +327,6 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                 if process == os.getpid():
                     engine.dispose()
             self._initialized_dbs.clear()
-
-
-@contextmanager
-def written_ahead() -> Iterator[None]:
-    """Have the stock storages make their databases in here as this one does: with a write-ahead log from the start.
-
-    That is what they end with, but until then they wait for the disk after each table and each index, four times.
-    """
-    db.event.listen(db.Engine, "connect", _relaxed)
-    try:
-        yield
-    finally:
-        db.event.remove(db.Engine, "connect", _relaxed)
 
 
 def together(instance: DagsterInstance) -> AbstractContextManager[Materialized]:
@@ -478,12 +449,3 @@ def _inserted(connection: db.Connection, row: Mapping[str, Any]) -> int:
 def _record(entry: str, number: int) -> str:
     """An EventLogRecord as `serialize_value` writes it, of an entry that it has written already."""
     return f'{{"__class__": "EventLogRecord", "event_log_entry": {entry}, "storage_id": {json.dumps(number)}}}'
-
-
-def _relaxed(connection: object, _record: object) -> None:
-    if not isinstance(connection, sqlite3.Connection):
-        return
-    # Under a write-ahead log a crash loses no committed transaction with NORMAL; losing power may lose the last
-    # ones, never the database. The tables themselves are fsynced on their own.
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")

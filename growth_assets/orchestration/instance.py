@@ -8,7 +8,7 @@ import dagster as dg
 import sqlalchemy.exc
 from dagster._check import CheckError
 
-from growth_assets.orchestration.event_log import written_ahead
+from growth_assets.orchestration import databases
 from growth_assets.settings import Settings, enter_dagster_home
 from growth_assets.warehouse import durable, locks
 
@@ -60,7 +60,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     prepare_home(settings)
     enter_dagster_home(settings)
     # It makes its databases where there are none, and of two processes that do so at once one would fail.
-    with _held(settings), written_ahead():
+    with _held(settings), databases.opening(settings.dagster_home):
         try:
             return dg.DagsterInstance.from_config(str(settings.dagster_home))
         except (CheckError, dg.DagsterError, sqlalchemy.exc.SQLAlchemyError, OSError) as error:

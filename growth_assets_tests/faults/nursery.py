@@ -21,7 +21,7 @@ import growth_assets.ingest.ledger
 import growth_assets.orchestration.run
 import growth_assets.warehouse.partitions
 from growth_assets import workers
-from growth_assets.orchestration import event_log
+from growth_assets.orchestration import databases
 from growth_assets.orchestration.daily import daily_keys
 from growth_assets.orchestration.graph import definitions
 from growth_assets.orchestration.instance import open_instance
@@ -31,7 +31,7 @@ from growth_assets.warehouse.partitions import Warehouse
 
 
 def main() -> None:
-    event_log._revisions_of_dagster().get_current_head()
+    databases.revisions().get_current_head()
     # A child that looked through what is imported for garbage would copy all of that memory.
     gc.freeze()
     for line in sys.stdin:

@@ -7,7 +7,7 @@ import sqlalchemy as db
 from alembic.script import Script
 from dagster._core.run_coordinator import QueuedRunCoordinator
 
-from growth_assets.orchestration import event_log
+from growth_assets.orchestration import databases
 from growth_assets.orchestration.event_log import PooledSqliteEventLogStorage
 from growth_assets.orchestration.instance import open_instance, prepare_home
 from growth_assets.settings import load
@@ -68,7 +68,7 @@ def test_databases_are_made_under_a_write_ahead_log(settings):
 
 
 def test_revisions_of_databases_are_read_once(settings, monkeypatch):
-    event_log._revisions_of_dagster.cache_clear()
+    databases.revisions.cache_clear()
     read, from_path = [], Script._from_path
     monkeypatch.setattr(Script, "_from_path", lambda *given: read.append(given[-1]) or from_path(*given))
     for number in range(2):
