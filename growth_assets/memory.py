@@ -15,16 +15,17 @@ _SECONDS = 5
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGE = 32 << 20
 """The largest block that the C library may be told to take from what it keeps."""
-_KEPT = 256 << 20
+_KEPT = 64 << 20
 
 
 def keep_longer() -> None:
     """Have this process keep what it will soon use again; to be called before Polars is imported.
 
     Python looks for circles of dead objects by the ten thousand instead of by the hundred: what is imported stays, and
-    to look through all of it again and again is a sixth of what importing costs. The C library and Polars keep memory
-    for some seconds, and Polars gives it back beside the work: to have it anew from the machine, page by page, took a
-    tenth of what a large day takes. Whoever set Polars' own variable is heard.
+    to look through all of it again and again is a sixth of what importing costs. Polars keeps memory for some seconds,
+    and gives it back beside the work; the C library keeps a little for good. To have it anew from the machine, page by
+    page, took a tenth of what a large day takes. Whoever set Polars' own variable is heard; processes that this one
+    starts have it, too.
     """
     gc.set_threshold(50_000, 25, 50)
     if sys.platform != "linux":

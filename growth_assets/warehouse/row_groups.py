@@ -22,6 +22,8 @@ _COLUMNS, _GROUP_OFFSET, _ORDINAL = 1, 5, 7
 _FILE_PATH, _FILE_OFFSET, _META, _OFFSET_INDEX, _OFFSET_LENGTH, _COLUMN_INDEX, _COLUMN_LENGTH = range(1, 8)
 _DATA_PAGE, _INDEX_PAGE, _DICTIONARY_PAGE, _BLOOM_FILTER = 9, 10, 11, 14
 _PAGES, _PAGE_OFFSET = 1, 1
+_KNOWN_OF_GROUP, _KNOWN_OF_META = range(1, 8), range(1, 18)
+"""Fields whose meaning is known: one that comes to the format later may tell a place, too."""
 
 Struct = dict[int, tuple[int, Any]]
 """Fields by their numbers: what kind of value, and the value; of a list the kind of its values, and these."""
@@ -96,7 +98,11 @@ def _opened(path: Path) -> _File:
         file.seek(size - 8 - length)
         meta: Struct = _Reader(file.read(length)).value(_STRUCT)
         opened = _File(path, meta, size - 8 - length, b"")
+        if any(set(group) - set(_KNOWN_OF_GROUP) for group in _values(meta, _ROW_GROUPS)):
+            raise ValueError(f"{path}: a group of rows has something that is not known here")
         for chunk in opened.chunks():
+            if set(chunk[_META][1]) - set(_KNOWN_OF_META):
+                raise ValueError(f"{path}: a column has something that is not known here")
             if set(chunk) - set(range(_FILE_OFFSET, _COLUMN_LENGTH + 1)) or _BLOOM_FILTER in chunk[_META][1]:
                 raise ValueError(f"{path}: encrypted, in another file, or with a Bloom filter")
             opened.data_end = min(

@@ -123,6 +123,22 @@ def test_what_is_no_such_file_is_left_to_whoever_tells_of_it(tmp_path, other):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("place", [(), (1, 0), (1, 0, 3)], ids=["a group", "a column", "what a column says"])
+def test_what_comes_to_the_format_later_is_left_alone(tmp_path, place):
+    (path,) = written([pl.DataFrame({"n": [1]})], tmp_path)
+    content = path.read_bytes()
+    length = int.from_bytes(content[-8:-4], "little")
+    meta = row_groups._Reader(content[-8 - length : -8]).value(12)
+    (of,) = row_groups._values(meta, 4)
+    for number in place:
+        of = of[number][1] if isinstance(of, dict) else of[1][number]
+    of[99] = (6, 4)
+    footer = row_groups._packed(meta)
+    path.write_bytes(content[: -8 - length] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+    assert pq.read_table(path).num_rows == 1
+    assert not row_groups.together([path, path], tmp_path / "out")
+
+
 def test_files_of_other_columns_or_small_groups_are_not_put_together(tmp_path, monkeypatch):
     paths = written([pl.DataFrame({"n": range(9)}), pl.DataFrame({"n": range(3)}), pl.DataFrame({"m": [1]})], tmp_path)
     assert not row_groups.together(paths[1:], tmp_path / "out")
