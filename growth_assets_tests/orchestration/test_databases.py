@@ -36,7 +36,6 @@ def test_what_is_replaced_is_put_back_when_the_last_one_leaves(tmp_path):
     with other:
         with one:
             during = replaced()
-            # Out of turn, as threads are.
         assert replaced() == during
         (tmp_path / "one").mkdir()
         (tmp_path / "other").mkdir()
@@ -54,7 +53,7 @@ def test_of_the_same_folder_each_leaves_for_himself(tmp_path):
     first, second = databases.opening(tmp_path), databases.opening(tmp_path)
     first.__enter__()
     second.__enter__()
-    first.__exit__(None, None, None)
+    first.__exit__(None, None, None)  # out of turn, as threads are
     assert journal(sqlite_run_storage.create_engine, tmp_path / "a.db") == "wal"
     second.__exit__(None, None, None)
     assert replaced() == before
