@@ -32,7 +32,7 @@ _MOST_SHAPES = 100
 _VAIN = 4
 """Of so many lines no more are tried, among those with as many quotes, where each is like few others."""
 _MOST_QUOTES = 1_000
-_AT_ONCE = 2 << 20
+_AT_ONCE = 4 << 20
 """So many bytes are looked at once more while they are in the cache; of fewer, to do it by turns takes longer."""
 _SCATTERED = 4
 """Of so many lines one or fewer."""
