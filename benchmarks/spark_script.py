@@ -62,7 +62,7 @@ def main(landing: Path, out: Path, file_format: str) -> None:
         received = spark.read.schema(RECEIVED).json(paths).filter(F.col("event_time").endswith("Z"))
         received = received.withColumn("event_time", F.try_to_timestamp("event_time"))
     else:
-        received = spark.read.parquet(*paths)
+        received = spark.read.parquet(*paths).withColumn("user_id", F.col("user_id").try_cast("bigint"))
     events = received.filter(F.col("event_time").isNotNull())
     found = events.mapInArrow(enriched, ENRICHED).dropDuplicates([VISITOR, "event_id"])
     alike = Window.partitionBy(VISITOR, "event_timestamp").orderBy("event_id")
