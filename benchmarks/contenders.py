@@ -44,7 +44,7 @@ Contender = Callable[[Path, Path, Format, int], Run]
 """Landing folder, a folder of its own to write into, format and number of events."""
 
 
-def build(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001
+def build(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001 - see Contender
     """The whole way, with checks and Dagster, as a user does it."""
     return Run(ran(product(worlds.site(folder, landing)))[0])
 
@@ -54,12 +54,12 @@ def product(site: Path) -> list[str]:
     return python("-m", "growth_assets", "build", "--data", str(site))
 
 
-def bare(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001
+def bare(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001 - see Contender
     """The same tables without all that."""
     return Run(ran(python("benchmarks/bare_script.py", str(landing), str(folder), file_format))[0])
 
 
-def bare_raw(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001
+def bare_raw(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001 - see Contender
     """The same, which also keeps what was received."""
     return Run(ran(python("benchmarks/bare_script.py", str(landing), str(folder), file_format, "raw"))[0])
 
@@ -72,7 +72,10 @@ def rows(landing: Path, folder: Path, file_format: Format, events: int) -> Run:
     return Run(Cost(found["seconds"], found["cpu_seconds"], cost.peak_bytes), events / found["events"])
 
 
-def goaccess(landing: Path, folder: Path, file_format: Format, events: int, patience: float = PATIENCE) -> Run:  # noqa: ARG001
+def goaccess(
+    landing: Path, folder: Path, file_format: Format, events: int,  # noqa: ARG001 - see Contender
+    patience: float = PATIENCE,
+) -> Run:  # fmt: skip
     """The report of an access log as JSON; so many seconds are waited for it."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [str(path) for path in sorted(landing.glob("*.log"))]
@@ -83,7 +86,7 @@ def goaccess(landing: Path, folder: Path, file_format: Format, events: int, pati
         return Run(error.cost, stopped=True)
 
 
-def spark(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001
+def spark(landing: Path, folder: Path, file_format: Format, events: int) -> Run:  # noqa: ARG001 - see Contender
     """The same steps in Spark on one machine."""
     command = [os.environ[SPARK_PYTHON], "-m", "benchmarks.spark_script", str(landing), str(folder), file_format]
     return Run(ran(command)[0])

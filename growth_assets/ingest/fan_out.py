@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from growth_assets.contracts.columns import MICROSECONDS, RECEIVED
 from growth_assets.contracts.texts import as_texts
@@ -19,7 +18,7 @@ from growth_assets.ingest.rejected import RejectedLines
 from growth_assets.sources.batch import Batch
 from growth_assets.warehouse import durable
 from growth_assets.warehouse.as_numbers import NUMBERS, said_of
-from growth_assets.warehouse.partitions import PACKING
+from growth_assets.warehouse.partitions import PACKING, as_they_come
 
 PROVENANCE: dict[str, pl.DataType] = {
     "source": pl.String(),
@@ -216,17 +215,7 @@ class _Coming:
 
 
 def _sink(frames: Callable[[], Iterator[pl.DataFrame]], schema: pl.Schema, segments: Path) -> None:
-    def source(
-        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        # The sink takes every row and column; a plan that asked for less would lose events.
-        if with_columns is not None or predicate is not None or n_rows is not None:
-            raise AssertionError("segments are written whole")
-        del batch_size
-        yield from frames()
-
-    lazy = register_io_source(io_source=source, schema=schema)
-    lazy.sink_parquet(
+    as_they_come(frames, schema).sink_parquet(
         pl.PartitionBy(
             segments,
             key="ds",

@@ -20,7 +20,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -510,24 +510,24 @@ def write(frame: pl.DataFrame, path: Path) -> None:
         (rows,) = groups
         rows.write_parquet(path, **PACKING, row_group_size=ROW_GROUP, metadata=groups.metadata)
     else:
-        _one_by_one(groups).sink_parquet(
+        as_they_come(lambda: iter(groups), groups.schema).sink_parquet(
             path, **PACKING, row_group_size=ROW_GROUP, maintain_order=True, metadata=groups.metadata
         )
 
 
-def _one_by_one(groups: Groups) -> pl.LazyFrame:
-    """The rows, of which no more than a group at a time is made what is written."""
+def as_they_come(frames: Callable[[], Iterator[pl.DataFrame]], schema: pl.Schema) -> pl.LazyFrame:
+    """The rows of `frames`, which are asked for when they are written; never are all of them in memory."""
 
     def source(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        # A file holds every row and column.
+        # A file holds every row and column; a plan that asked for less would lose some.
         if with_columns is not None or predicate is not None or n_rows is not None:
-            raise AssertionError("a frame is written whole")
+            raise AssertionError("a file is written whole")
         del batch_size
-        yield from groups
+        yield from frames()
 
-    return register_io_source(io_source=source, schema=groups.schema)
+    return register_io_source(io_source=source, schema=schema)
 
 
 def _recorded(path: Place) -> Record | None:

@@ -13,6 +13,7 @@ from growth_assets.ingest import clock, fan_out
 from growth_assets.settings import Source
 from growth_assets.sources import parquet
 from growth_assets.sources.reader import read
+from growth_assets.warehouse import partitions
 from growth_assets.warehouse.partitions import PACKING
 
 FEW, MANY = 10**6, 0
@@ -40,7 +41,7 @@ def given(monkeypatch):
 
         return register_io_source(io_source=kept, schema=schema)
 
-    monkeypatch.setattr(fan_out, "register_io_source", source)
+    monkeypatch.setattr(partitions, "register_io_source", source)
     return found
 
 
